@@ -1,0 +1,52 @@
+# make train [ARGS="--epochs 3 --run-dir checkpoints/quick"]: set up, train, evaluate, draw.   make test: set up, test.
+
+VENV ?= .venv
+PYTHON ?= python3
+ARGS ?=
+BIN = $(VENV)/bin
+FIGURES = reconstructions error_maps noise_robustness latent_space
+
+.PHONY: help train test lint clean
+
+help:
+	@echo 'make train   creates $(VENV), installs, trains the default model, evaluates it, draws four figures'
+	@echo '             ARGS="--epochs 3 --run-dir checkpoints/quick" passes options to scripts/train.py'
+	@echo 'make test    creates $(VENV), installs, runs the test suite'
+	@echo 'make lint    ruff and mypy'
+	@echo 'make clean   removes $(VENV) and caches; runs are kept'
+
+# train.py prints its run directory on stdout, and the progress on stderr.
+train: $(BIN)/.installed
+	@echo '== training: scripts/train.py $(ARGS)'
+	@run=$$($(BIN)/python scripts/train.py $(ARGS)) && \
+	echo '== evaluating on the test images' && $(BIN)/python scripts/evaluate.py "$$run" && \
+	echo '== drawing' && for figure in $(FIGURES); do $(BIN)/python scripts/plot_$$figure.py "$$run" || exit; done && \
+	echo "== done: the run is in $$run"
+
+test: $(BIN)/.installed-tests
+	@echo '== testing'
+	@$(BIN)/python -m pytest
+	@echo '== done: all tests passed; nothing was written outside temporary directories'
+
+lint: $(BIN)/.installed-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jaxae needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
+	@echo '== creating $(VENV)'
+	@$(PYTHON) -m venv $(VENV)
+
+$(BIN)/.installed: pyproject.toml | $(BIN)/python
+	@echo '== installing jaxae into $(VENV) (a few minutes the first time)'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e .
+	@touch $@
+
+$(BIN)/.installed-tests: pyproject.toml | $(BIN)/python
+	@echo '== installing jaxae and its test tools into $(VENV) (a few minutes the first time)'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test]'
+	@touch $@ $(BIN)/.installed

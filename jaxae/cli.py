@@ -1,0 +1,83 @@
+"""What the scripts share: a command line for a function, one line for a user's mistake, silence from the libraries."""
+
+import contextlib
+import functools
+import io
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from jaxae.config import Config
+from jaxae.data import Dataset, load
+from jaxae.errors import InputError
+
+
+@dataclass(frozen=True)
+class Source:
+    """A run to look at, and the data to look with."""
+
+    run: tyro.conf.Positional[Path]
+    """Run directory, as written by train.py."""
+    data_dir: Path | None = None
+    """Folder of the decoded data; by default $TFDS_DATA_DIR or ~/tensorflow_datasets."""
+    manual_dir: Path | None = None
+    """Folder with the four official .gz files; by default $JAXAE_MANUAL_DIR."""
+
+    def dataset(self, config: Config) -> Dataset:
+        """The data that the run was trained on. Raises InputError."""
+        return load(config.dataset, data_dir=self.data_dir, manual_dir=self.manual_dir, report=say)
+
+
+def say(line: str) -> None:
+    """A line for the person, on stderr: stdout is for what a program may read."""
+    print(line, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def synthetic_banner(config: Config) -> Iterator[None]:
+    """Says before and after, where nobody can miss it, that the data is not Fashion-MNIST."""
+    banner = f"{'!' * 78}\n!!! SYNTHETIC DATA. This is not Fashion-MNIST; the numbers mean nothing beside it.\n{'!' * 78}"
+    show = config.dataset == "synthetic"
+    try:
+        if show:
+            say(banner)
+        yield
+    finally:
+        if show:
+            say(banner)
+
+
+def run(main: Callable[..., None]) -> None:
+    """Calls main with the arguments of the command line. Exit codes: 2 for a user's mistake, 130 after Ctrl-C."""
+    warnings.simplefilter("ignore")
+    try:
+        _parse(main)()
+    except InputError as error:
+        say(f"error: {error}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        say("Interrupted.")
+        sys.exit(130)
+
+
+def _parse(main: Callable[..., None]) -> Callable[[], None]:
+    """main bound to the command line's arguments. tyro's framed complaint becomes one line."""
+
+    @functools.wraps(main)
+    def bind(*args, **kwargs) -> Callable[[], None]:
+        return functools.partial(main, *args, **kwargs)
+
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(bind, config=(tyro.conf.OmitArgPrefixes,))
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        lines = [line.strip("│ ") for line in complaint.getvalue().splitlines() if line.startswith("│")]
+        end = next((i for i, line in enumerate(lines) if line.startswith("──")), len(lines))
+        raise InputError(f"{' '.join(lines[:end])} (see --help)") from None

@@ -1,0 +1,94 @@
+"""The recipe of a run: a frozen dataclass, checked when it is made, JSON in and out. No JAX here."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+
+from jaxae.errors import InputError
+
+PositiveInt = Annotated[int, Field(ge=1, lt=2**31)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+DatasetName = Literal["auto", "fashion_mnist", "synthetic"]
+PrngImpl = Literal["threefry2x32", "threefry4x32", "philox2x32", "philox4x32", "rbg"]
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False, strict=True))
+class Config:
+    """Everything that decides a run's result, beside the machine and the versions. Raises InputError."""
+
+    dataset: DatasetName = "auto"
+    """Data to train on; auto takes Fashion-MNIST, or says loudly that it can't and takes the SYNTHETIC stand-in."""
+    seed: Seed = 0
+    """Seed of the root PRNG key, from which initialisation, order, noise and dropout are derived."""
+    prng_impl: PrngImpl = "philox2x32"
+    """JAX's PRNG implementation."""
+    epochs: PositiveInt = 120
+    """Most epochs to train; the early stop may end the run sooner."""
+    batch_size: PositiveInt = 128
+    """Images per step; the rest of an epoch that fills no batch is left out of that epoch."""
+    noise_factor: NonNegative = 0.25
+    """Standard deviation of the Gaussian noise on the input, for pixels in [0, 1]."""
+    dropout: Annotated[tuple[Rate, Rate, Rate], Field(strict=False)] = (0.2, 0.2, 0.1)
+    """Dropout rates after the first three layers of the encoder."""
+    latent_activation: Literal["linear", "relu"] = "linear"
+    """What follows the latent layer: nothing, or BatchNorm and ReLU as after every other layer."""
+    learning_rate: Positive = 1e-3
+    """AdamW's learning rate before the plateau reduces it."""
+    weight_decay: NonNegative = 1e-4
+    """AdamW's decoupled weight decay."""
+    clip_norm: Positive = 1.0
+    """Largest global norm of the gradient."""
+    plateau_factor: Fraction = 0.5
+    """The learning rate is multiplied by this on a plateau of the validation loss."""
+    plateau_patience: PositiveInt = 5
+    """Epochs without a lower validation loss (by 0.01 %) that make a plateau."""
+    min_scale: Annotated[float, Field(gt=0, le=1)] = 0.01
+    """Floor of the learning rate, as a share of --learning-rate."""
+    early_stop_patience: PositiveInt = 15
+    """Once the learning rate is at its floor: stop after this many epochs without a new best."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _explain(cls, values: Any, check: ModelWrapValidatorHandler["Config"]) -> "Config":
+        try:
+            return check(values)
+        except ValidationError as error:
+            raise InputError("; ".join(_one_line(e["loc"], e["msg"], e["input"]) for e in error.errors())) from None
+
+    @property
+    def data_title(self) -> str:
+        """The data set's name for people; SYNTHETIC stands in whatever such a run writes."""
+        return "SYNTHETIC" if self.dataset == "synthetic" else "Fashion-MNIST"
+
+    def to_json(self) -> str:
+        """The recipe as indented JSON, headed by the data set's name for people."""
+        return json.dumps({"data": self.data_title, **asdict(self)}, indent=2) + "\n"
+
+    @staticmethod
+    def from_json(text: str | bytes) -> "Config":
+        """The recipe of to_json's text. Raises InputError on anything else."""
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"this is no JSON ({error})") from error
+        if not isinstance(values, dict):
+            raise InputError(f"this is no JSON object, but {values!r:.60}")
+        return Config(**{name: value for name, value in values.items() if name != "data"})
+
+    def differences(self, other: "Config") -> list[str]:
+        """'field: mine, not theirs' for each field in which two recipes differ."""
+        mine, theirs = vars(self), vars(other)
+        return [f"{name}: {mine[name]}, not {theirs[name]}" for name in mine if mine[name] != theirs[name]]
+
+
+def _one_line(location: tuple[int | str, ...], message: str, value: object) -> str:
+    name = ".".join(map(str, location)) or "the recipe"
+    return f"{name} is {value!r:.60}: {message[0].lower()}{message[1:]}"

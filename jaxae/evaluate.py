@@ -1,0 +1,124 @@
+"""Evaluation of a run's best checkpoint over a split: exact means over all images, beside rows that cost nothing."""
+
+import functools
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxae import checkpoint, rundir
+from jaxae.config import Config
+from jaxae.corruption import add_gaussian_noise
+from jaxae.data import Dataset
+from jaxae.environment import versions
+from jaxae.metrics import mae, mse, psnr, ssim
+from jaxae.model import Autoencoder
+from jaxae.rng import Stream, derive, root_key
+from jaxae.state import build_model, init_variables
+
+BATCH = 1000
+NOISE_KEY = "threefry2x32, seed 0, stream EVALUATION"
+
+
+class Run(NamedTuple):
+    """A trained model: what `model.apply(variables, images)` needs, and where it comes from."""
+
+    config: Config
+    model: Autoencoder
+    variables: dict[str, Any]
+    epoch: int
+
+
+def load_run(run_dir: str | Path) -> Run:
+    """The best checkpoint of a run directory, on this machine's first device. Raises InputError."""
+    config = rundir.read_config(Path(run_dir))
+    model = build_model(config)
+    like = jax.eval_shape(functools.partial(init_variables, model=model), root_key(0))
+    variables, epoch = checkpoint.load_best(Path(run_dir), like)
+    return Run(config, model, variables, epoch)
+
+
+def reconstruct(run: Run, images: np.ndarray) -> np.ndarray:
+    """Denoised images. f32[N, 28, 28] in [0, 1] → f32[N, 28, 28] in [0, 1], for any N."""
+    return _in_batches(jax.jit(run.model.apply), run.variables, images)
+
+
+def encode(run: Run, images: np.ndarray) -> np.ndarray:
+    """Latent codes. f32[N, 28, 28] in [0, 1] → f32[N, 2], for any N."""
+    return _in_batches(jax.jit(functools.partial(run.model.apply, method="encode")), run.variables, images)
+
+
+def corrupt(images: np.ndarray, *, std: float) -> np.ndarray:
+    """Gaussian noise from the one key of all evaluations and figures. f32[N, 28, 28] in [0, 1], in and out."""
+    return np.asarray(add_gaussian_noise(derive(root_key(0), Stream.EVALUATION), jnp.asarray(images), std=std))
+
+
+def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> dict[str, Any]:
+    """The contents of evaluation.json: the metrics of the test split for the model and for two rows that do not learn."""
+    clean = unit(dataset.test.images)
+    noisy = corrupt(clean, std=noise_factor)
+    mean_image = unit(dataset.train.images).mean(axis=0, dtype=np.float64).astype(np.float32)
+    return {
+        "data": run.config.data_title,
+        "data_sha256": dataset.digest,
+        "split": f"test, {len(clean)} images",
+        "noise_factor": noise_factor,
+        "noise_key": NOISE_KEY,
+        "checkpoint_epoch": run.epoch,
+        "versions": versions(),
+        "rows": {
+            "jaxae, noisy input": summarise(reconstruct(run, noisy), clean),
+            "jaxae, clean input": summarise(reconstruct(run, clean), clean),
+            "do nothing, noisy input": summarise(noisy, clean),
+            "mean training image": summarise(np.broadcast_to(mean_image, clean.shape), clean),
+        },
+    }
+
+
+def summarise(output: np.ndarray, target: np.ndarray) -> dict[str, float | None]:
+    """Means over all images of two f32[N, 28, 28] in [0, 1]; null stands for an infinite PSNR."""
+    squared = np.asarray(mse(output, target), np.float64)
+    similarity = ssim(output, target)
+    values = {
+        "mse": squared.mean(),
+        "mae": np.asarray(mae(output, target), np.float64).mean(),
+        "psnr_of_mean_mse_db": psnr(squared.mean()),
+        "mean_of_image_psnr_db": np.mean(psnr(squared), dtype=np.float64),
+        "ssim_mean": similarity.mean(),
+        "ssim_std": similarity.std(),
+    }
+    return {name: float(value) if np.isfinite(value) else None for name, value in values.items()}
+
+
+def table(evaluation: dict[str, Any]) -> str:
+    """evaluation.json for a person."""
+    e = evaluation
+    lines = [
+        f"{e['data']}, {e['split']}, noise {e['noise_factor']} ({e['noise_key']}), checkpoint of epoch {e['checkpoint_epoch']}",
+        ", ".join(f"{name} {version}" for name, version in e["versions"].items()),
+        "",
+        f"{'':24} {'MSE':>8} {'MAE':>8} {'PSNR of mean MSE':>17} {'mean image PSNR':>16} {'SSIM (mean ± std)':>18}",
+    ]
+    for name, row in e["rows"].items():
+        cell = {key: np.inf if value is None else value for key, value in row.items()}
+        lines.append(
+            f"{name:24} {cell['mse']:8.5f} {cell['mae']:8.5f} {cell['psnr_of_mean_mse_db']:14.2f} dB"
+            f" {cell['mean_of_image_psnr_db']:13.2f} dB {cell['ssim_mean']:10.3f} ± {cell['ssim_std']:.3f}"
+        )
+    return "\n".join(lines)
+
+
+def image_psnr(output: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """PSNR of each image in dB. f32[..., 28, 28] in [0, 1] twice → f32[...]."""
+    return np.asarray(psnr(mse(output, target)))
+
+
+def unit(images: np.ndarray) -> np.ndarray:
+    """u8[...] → f32[...] in [0, 1]."""
+    return images.astype(np.float32) / np.float32(255)
+
+
+def _in_batches(function: Any, variables: dict[str, Any], images: np.ndarray) -> np.ndarray:
+    return np.concatenate([function(variables, images[i : i + BATCH]) for i in range(0, len(images), BATCH)])

@@ -1,0 +1,27 @@
+"""The only place where keys are derived: fold_in(fold_in(root, stream), counter). Nothing is split, nothing is reused."""
+
+from enum import IntEnum
+
+import jax
+
+
+class Stream(IntEnum):
+    """What a key is for. Numbers are part of a run's identity: never reuse or renumber one."""
+
+    INIT = 0
+    ORDER = 1
+    NOISE = 2
+    DROPOUT = 3
+    VALIDATION = 4
+    EVALUATION = 5
+    SYNTHETIC = 6
+
+
+def root_key(seed: int, *, impl: str = "threefry2x32") -> jax.Array:
+    """The root key of a run, typed. seed: in [0, 2³²); impl: a PRNG implementation that JAX knows."""
+    return jax.random.key(seed, impl=impl)
+
+
+def derive(root: jax.Array, stream: Stream, counter: jax.typing.ArrayLike = 0) -> jax.Array:
+    """The key for one use: the counter-th of a stream (a step, an epoch, or 0)."""
+    return jax.random.fold_in(jax.random.fold_in(root, stream), counter)

@@ -1,0 +1,122 @@
+"""A run directory: all that a person can read about a run, and the place of its checkpoints.
+
+config.json, environment.json, metrics.jsonl (a row an epoch), evaluation.json, figures/*.png, states/ (Orbax).
+"""
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from jaxae.config import Config
+from jaxae.errors import InputError
+
+SYNTHETIC_SUFFIX = "-SYNTHETIC"
+
+
+def run_directory(run_dir: Path, config: Config) -> Path:
+    """The directory of a run, absolute; one on synthetic data has SYNTHETIC in its name."""
+    run_dir = run_dir.expanduser().absolute()
+    if config.dataset == "synthetic" and SYNTHETIC_SUFFIX not in run_dir.name:
+        return run_dir.with_name(run_dir.name + SYNTHETIC_SUFFIX)
+    return run_dir
+
+
+def open_run(run_dir: Path, config: Config, *, overwrite: bool = False) -> None:
+    """Makes the directory, or checks that it holds a run of this very recipe. Raises InputError where it does not."""
+    with _writing(run_dir):
+        if run_dir.exists() and not run_dir.is_dir():
+            raise InputError(f"{run_dir} is a file: name a directory with --run-dir")
+        if run_dir.is_dir() and any(run_dir.iterdir()):
+            if overwrite:
+                if not (run_dir / "config.json").is_file():
+                    raise InputError(f"{run_dir} is not empty and holds no run: --overwrite deletes runs alone")
+                shutil.rmtree(run_dir)
+            elif (old := _stored_config(run_dir)) != config:
+                raise InputError(
+                    f"{run_dir} holds a run with another config ({'; '.join(config.differences(old))}): "
+                    "name another --run-dir, or --overwrite it"
+                )
+        run_dir.mkdir(parents=True, exist_ok=True)
+    write_text(run_dir / "config.json", config.to_json())
+
+
+def read_config(run_dir: Path) -> Config:
+    """The recipe of a run. Raises InputError where the directory holds none."""
+    if not run_dir.is_dir():
+        synthetic = run_dir.with_name(run_dir.name + SYNTHETIC_SUFFIX)
+        hint = f"did you mean {synthetic}?" if synthetic.is_dir() else "train one with scripts/train.py --run-dir"
+        raise InputError(f"{run_dir} does not exist: {hint}")
+    return _stored_config(run_dir)
+
+
+def _stored_config(run_dir: Path) -> Config:
+    path = run_dir / "config.json"
+    try:
+        return Config.from_json(path.read_bytes())
+    except OSError:
+        raise InputError(f"{run_dir} is not a run directory: it has no config.json; name one that train.py wrote") from None
+    except InputError as error:
+        raise InputError(f"{path} is damaged ({error}): restore it, or train again with --overwrite") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a small file whole or not at all. Raises InputError where it can't be written."""
+    with _writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(path.name + ".tmp")
+        temporary.write_text(text)
+        os.replace(temporary, path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes indented JSON whole or not at all; numbers keep full precision."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def save_figure(run_dir: Path, name: str, figure: Figure) -> Path:
+    """Writes RUN/figures/NAME.png, the same bytes for the same figure. Returns the path."""
+    path = run_dir / "figures" / f"{name}.png"
+    with _writing(path):
+        path.parent.mkdir(exist_ok=True)
+        figure.savefig(path, dpi=120, metadata={"Software": None})
+    return path
+
+
+def read_metrics(run_dir: Path, *, up_to_epoch: int | None = None) -> list[dict[str, Any]]:
+    """The rows of metrics.jsonl, epochs ascending; a line that a kill cut short ends them."""
+    rows: list[dict[str, Any]] = []
+    with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError):
+        for line in (run_dir / "metrics.jsonl").read_text().splitlines():
+            row = json.loads(line)
+            if row["epoch"] != len(rows) + 1 or (up_to_epoch is not None and row["epoch"] > up_to_epoch):
+                break
+            rows.append(row)
+    return rows
+
+
+def rewind_metrics(run_dir: Path, epoch: int) -> None:
+    """Cuts metrics.jsonl back to the epoch that training resumes from."""
+    rows = read_metrics(run_dir, up_to_epoch=epoch)
+    write_text(run_dir / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def append_metrics(run_dir: Path, row: dict[str, Any]) -> None:
+    """Adds an epoch's row to metrics.jsonl."""
+    path = run_dir / "metrics.jsonl"
+    with _writing(path), path.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        advice = "make room or get permission, or name another --run-dir"
+        raise InputError(f"{path} can't be written ({error.strerror or error}): {advice}") from error

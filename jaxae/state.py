@@ -1,0 +1,82 @@
+"""What a run is at a moment: a pytree of arrays, saved and restored whole; and the parts that a recipe builds."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+
+from jaxae.config import Config
+from jaxae.model import SIDE, Autoencoder
+from jaxae.optim import make_optimizer, make_plateau
+from jaxae.rng import Stream, derive
+
+
+class TrainState(NamedTuple):
+    """Arrays only; the model, the optimiser and the plateau are bound to the steps with functools.partial."""
+
+    step: jax.Array
+    """i32[]: updates done."""
+    epoch: jax.Array
+    """i32[]: epochs done."""
+    params: Any
+    batch_stats: Any
+    opt_state: optax.OptState
+    plateau: Any
+    best_loss: jax.Array
+    """f32[]: lowest validation loss so far, inf before the first epoch."""
+    best_epoch: jax.Array
+    """i32[]: the epoch of best_loss, for the early stop; a tie keeps the earlier one."""
+    key: jax.Array
+    """The root key: never split, never advanced."""
+
+
+class Parts(NamedTuple):
+    """What acts on a TrainState and holds no arrays."""
+
+    model: Autoencoder
+    optimizer: optax.GradientTransformation
+    plateau: optax.GradientTransformationExtraArgs
+
+
+def build_model(config: Config) -> Autoencoder:
+    """The recipe's model."""
+    return Autoencoder(dropout=config.dropout, latent_activation=config.latent_activation)
+
+
+def build_parts(config: Config) -> Parts:
+    """The recipe's model, optimiser and plateau."""
+    return Parts(
+        model=build_model(config),
+        optimizer=make_optimizer(
+            learning_rate=config.learning_rate, weight_decay=config.weight_decay, clip_norm=config.clip_norm
+        ),
+        plateau=make_plateau(factor=config.plateau_factor, patience=config.plateau_patience, min_scale=config.min_scale),
+    )
+
+
+def init_variables(key: jax.Array, *, model: nn.Module) -> dict[str, Any]:
+    """{"params", "batch_stats"} before training. key: a run's root key."""
+    return model.init(derive(key, Stream.INIT), jnp.zeros((1, SIDE, SIDE)))
+
+
+def init_state(key: jax.Array, *, parts: Parts) -> TrainState:
+    """The state before the first step. key: the run's root key, which the state keeps."""
+    variables = init_variables(key, model=parts.model)
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        epoch=jnp.zeros((), jnp.int32),
+        params=variables["params"],
+        batch_stats=variables["batch_stats"],
+        opt_state=parts.optimizer.init(variables["params"]),
+        plateau=parts.plateau.init(variables["params"]),
+        best_loss=jnp.float32(jnp.inf),
+        best_epoch=jnp.zeros((), jnp.int32),
+        key=key,
+    )
+
+
+def model_variables(state: TrainState) -> dict[str, Any]:
+    """What `model.apply` needs: parameters and batch statistics."""
+    return {"params": state.params, "batch_stats": state.batch_stats}

@@ -1,0 +1,22 @@
+"""Metrics of a run's best checkpoint on the test images → RUN/evaluation.json and a table."""
+
+from jaxae import cli, rundir
+from jaxae.evaluate import evaluate, load_run, table
+
+
+def main(source: cli.Source, noise_factor: float = 0.25) -> None:
+    """Evaluates the best checkpoint of a run on all test images → RUN/evaluation.json and a table.
+
+    Args:
+        source: The run and its data.
+        noise_factor: Standard deviation of the noise on the test images.
+    """
+    run = load_run(source.run)
+    evaluation = evaluate(run, source.dataset(run.config), noise_factor=noise_factor)
+    rundir.write_json(source.run / "evaluation.json", evaluation)
+    print(table(evaluation))
+    cli.say(f"Wrote {source.run / 'evaluation.json'}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,29 @@
+"""Figure 2: six test samples and the heat maps of their pixels' errors → RUN/figures/error_maps.png."""
+
+from jaxae import cli, figures, rundir
+from jaxae.data import CLASSES
+from jaxae.evaluate import corrupt, load_run, reconstruct, unit
+
+
+def main(source: cli.Source, noise_factor: float = 0.25) -> None:
+    """Draws six test samples with heat maps of their pixels' errors → RUN/figures/error_maps.png.
+
+    Args:
+        source: The run and its data.
+        noise_factor: Standard deviation of the noise on the test images.
+    """
+    run = load_run(source.run)
+    test = source.dataset(run.config).test
+    chosen = figures.one_of_each_class(test.labels)[-6:]
+    clean = unit(test.images[chosen])
+    figure = figures.error_maps(
+        clean,
+        reconstruct(run, corrupt(clean, std=noise_factor)),
+        names=[CLASSES[label] for label in test.labels[chosen]],
+        title=f"Where the pixels go wrong: {run.config.data_title} test images, noise {noise_factor:g}",
+    )
+    cli.say(f"Wrote {rundir.save_figure(source.run, 'error_maps', figure)}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,22 @@
+"""Figure 4: all test images as points of the latent plane → RUN/figures/latent_space.png."""
+
+from jaxae import cli, figures, rundir
+from jaxae.data import CLASSES
+from jaxae.evaluate import encode, load_run, unit
+
+
+def main(source: cli.Source) -> None:
+    """Draws all clean test images as points of the 2-D latent space, a colour a class → RUN/figures/latent_space.png."""
+    run = load_run(source.run)
+    test = source.dataset(run.config).test
+    figure = figures.latent_space(
+        encode(run, unit(test.images)),
+        test.labels,
+        names=CLASSES,
+        title=f"The {len(test.images):,} clean {run.config.data_title} test images in the 2-D latent space",
+    )
+    cli.say(f"Wrote {rundir.save_figure(source.run, 'latent_space', figure)}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,34 @@
+"""Figure 3: the same images at four noise levels → RUN/figures/noise_robustness.png."""
+
+import numpy as np
+
+from jaxae import cli, figures, rundir
+from jaxae.data import CLASSES
+from jaxae.evaluate import corrupt, image_psnr, load_run, reconstruct, unit
+
+LEVELS = (0.1, 0.25, 0.4, 0.6)
+
+
+def main(source: cli.Source) -> None:
+    """Draws images at noise 0.1, 0.25, 0.4 and 0.6 as original, noisy and denoised → RUN/figures/noise_robustness.png."""
+    run = load_run(source.run)
+    test = source.dataset(run.config).test
+    chosen = figures.one_of_each_class(test.labels)[:2]
+    clean = unit(test.images[chosen])
+    noisy = np.stack([corrupt(clean, std=level) for level in LEVELS])
+    denoised = np.stack([reconstruct(run, images) for images in noisy])
+    figure = figures.noise_robustness(
+        clean,
+        noisy.swapaxes(0, 1),
+        denoised.swapaxes(0, 1),
+        names=[CLASSES[label] for label in test.labels[chosen]],
+        levels=LEVELS,
+        noisy_psnr=image_psnr(noisy, clean).T,
+        denoised_psnr=image_psnr(denoised, clean).T,
+        title=f"More and less noise than trained on ({run.config.noise_factor:g}): {run.config.data_title} test images",
+    )
+    cli.say(f"Wrote {rundir.save_figure(source.run, 'noise_robustness', figure)}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

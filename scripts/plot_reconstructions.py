@@ -1,0 +1,34 @@
+"""Figure 1: eight test samples as clean, noisy and denoised rows → RUN/figures/reconstructions.png."""
+
+from jaxae import cli, figures, rundir
+from jaxae.data import CLASSES
+from jaxae.evaluate import corrupt, image_psnr, load_run, reconstruct, unit
+
+
+def main(source: cli.Source, noise_factor: float = 0.25) -> None:
+    """Draws eight test samples as clean, noisy and denoised rows → RUN/figures/reconstructions.png.
+
+    Args:
+        source: The run and its data.
+        noise_factor: Standard deviation of the noise on the test images.
+    """
+    run = load_run(source.run)
+    test = source.dataset(run.config).test
+    chosen = figures.one_of_each_class(test.labels)[:8]
+    clean = unit(test.images[chosen])
+    noisy = corrupt(clean, std=noise_factor)
+    denoised = reconstruct(run, noisy)
+    figure = figures.reconstructions(
+        clean,
+        noisy,
+        denoised,
+        names=[CLASSES[label] for label in test.labels[chosen]],
+        noisy_psnr=image_psnr(noisy, clean),
+        denoised_psnr=image_psnr(denoised, clean),
+        title=f"Denoising through two numbers: {run.config.data_title} test images, noise {noise_factor:g}",
+    )
+    cli.say(f"Wrote {rundir.save_figure(source.run, 'reconstructions', figure)}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

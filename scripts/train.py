@@ -1,0 +1,40 @@
+"""Trains a denoising autoencoder, or resumes what the run directory already holds."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from jaxae import cli
+from jaxae.config import Config
+from jaxae.data import load
+from jaxae.rundir import run_directory
+from jaxae.train import fit
+
+
+def main(
+    config: Config,
+    run_dir: Path = Path("checkpoints/default"),
+    overwrite: bool = False,
+    data_dir: Path | None = None,
+    manual_dir: Path | None = None,
+) -> None:
+    """Trains a denoising autoencoder with a 2-D latent space, or resumes what the run directory already holds.
+
+    Progress goes to stderr; stdout gets one line, the run directory, for the other scripts to read.
+
+    Args:
+        config: The recipe.
+        run_dir: Where the run is kept: recipe, metrics, checkpoints.
+        overwrite: Delete the run in the run directory and start afresh.
+        data_dir: Folder of the decoded data; by default $TFDS_DATA_DIR or ~/tensorflow_datasets.
+        manual_dir: Folder with the four official .gz files; by default $JAXAE_MANUAL_DIR.
+    """
+    dataset = load(config.dataset, data_dir=data_dir, manual_dir=manual_dir, report=cli.say)
+    config = replace(config, dataset=dataset.name)  # what auto has found is part of the recipe
+    run_dir = run_directory(run_dir, config)
+    with cli.synthetic_banner(config):
+        fit(config, dataset, run_dir, overwrite=overwrite, report=cli.say)
+    print(run_dir)
+
+
+if __name__ == "__main__":
+    cli.run(main)
