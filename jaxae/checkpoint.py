@@ -22,21 +22,25 @@ from jaxae.state import TrainState, model_variables
 FOLDER = "states"
 
 
-def save(run_dir: Path, state: TrainState, *, validation_loss: float) -> None:
-    """Saves the state as the checkpoint of its epoch; keeps the two latest and the one of lowest validation loss."""
+def save(run_dir: Path, state: TrainState) -> None:
+    """Saves the state as the checkpoint of its epoch; keeps the two latest and the best. Raises InputError.
+
+    The state itself knows whether its epoch is the best so far; only then does the checkpoint get a metric to be ranked by.
+    """
     items = _items(state)
+    is_best = int(state.best_epoch) == int(state.epoch)
     try:
         with _checkpointer(run_dir) as checkpointer:
             saved = checkpointer.save_checkpointables(
                 int(state.epoch),
                 items,
-                metrics={"validation_loss": validation_loss},
+                metrics={"validation_loss": float(state.best_loss)} if is_best else None,
                 custom_metadata={name: _manifest(item) for name, item in items.items()},
             )
-    except OSError as error:
-        raise InputError(f"{run_dir} can't take a checkpoint ({error}): the older ones are intact; start again") from error
+    except (OSError, ocp.training.errors.StepAlreadyExistsError) as error:
+        raise InputError(f"{run_dir} can't take a checkpoint ({error}): those it has are intact") from error
     if not saved:
-        raise InputError(f"{run_dir} already has a checkpoint of epoch {state.epoch} or later: is another process training?")
+        raise InputError(f"{run_dir} already has a later checkpoint than epoch {state.epoch}: is another process training?")
 
 
 def load_latest(run_dir: Path, like: TrainState) -> TrainState | None:
@@ -54,7 +58,7 @@ def load_best(run_dir: Path, like: dict[str, Any]) -> tuple[dict[str, Any], int]
     with _checkpointer(run_dir) as checkpointer:
         if not checkpointer.checkpoints:
             raise InputError(f"{run_dir} has no checkpoint yet: train it with scripts/train.py --run-dir")
-        best = min(checkpointer.checkpoints, key=lambda c: (_rank(c.metrics), c.step))
+        best = min(checkpointer.checkpoints, key=lambda checkpoint: _rank(checkpoint.metrics))
         return _load(checkpointer, best.step, {"variables": like})["variables"], best.step
 
 
@@ -73,9 +77,8 @@ def _items(state: TrainState) -> dict[str, Any]:
 
 
 def _rank(metrics: Any) -> float:
-    """The validation loss, with inf for what is no number: a NaN must not outrank the true best."""
-    loss = (metrics or {}).get("validation_loss", np.inf)
-    return loss if np.isfinite(loss) else np.inf
+    """The validation loss of a checkpoint that was the best in its time; inf for every other."""
+    return metrics["validation_loss"] if metrics else float("inf")
 
 
 @contextmanager

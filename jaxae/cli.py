@@ -54,6 +54,9 @@ def synthetic_banner(config: Config) -> Iterator[None]:
 def run(main: Callable[..., None]) -> None:
     """Calls main with the arguments of the command line. Exit codes: 2 for a user's mistake, 130 after Ctrl-C."""
     warnings.simplefilter("ignore")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that can't show ± must not end a run
     try:
         _parse(main)()
     except InputError as error:
@@ -78,6 +81,7 @@ def _parse(main: Callable[..., None]) -> Callable[[], None]:
     except SystemExit as stop:
         if not stop.code:
             raise
-        lines = [line.strip("│ ") for line in complaint.getvalue().splitlines() if line.startswith("│")]
-        end = next((i for i, line in enumerate(lines) if line.startswith("──")), len(lines))
-        raise InputError(f"{' '.join(lines[:end])} (see --help)") from None
+        lines = [line.strip(" │╭╮╰╯─") for line in complaint.getvalue().splitlines()]  # plain ASCII in some locales
+        words = [line for line in lines if line.strip("-")][1:]  # after the title
+        end = next((i for i, line in enumerate(words) if line.startswith("For full helptext")), len(words))
+        raise InputError(f"{' '.join(words[:end])} (see --help)") from None

@@ -1,39 +1,22 @@
-"""Fashion-MNIST through TFDS as uint8 arrays: fetched and verified once, then read from a decoded cache.
+"""Data sets as uint8 arrays: decoded once into a cache, cut into splits in the official order, ordered anew each epoch."""
 
-TensorFlow is not needed: TFDS's download manager finds or fetches the four official files and checks their SHA-256,
-and the IDX format is read here. The official order is kept; the splits are cut from it.
-"""
-
-import contextlib
-import gzip
 import hashlib
 import os
 import tempfile
-import threading
-import urllib.request
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import numpy as np
 
+from jaxae.config import DatasetName
 from jaxae.errors import DataUnavailableError, InputError
+from jaxae.fashion_mnist import FILES, fetch
 from jaxae.rng import Stream, derive, root_key
 from jaxae.synthetic import synthetic_arrays
 
 CLASSES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
-FILES = {
-    "train_images": "train-images-idx3-ubyte.gz",
-    "train_labels": "train-labels-idx1-ubyte.gz",
-    "test_images": "t10k-images-idx3-ubyte.gz",
-    "test_labels": "t10k-labels-idx1-ubyte.gz",
-}
-THREE_WAYS = (
-    "Three ways to get it: name a folder with the four official .gz files by --manual-dir or JAXAE_MANUAL_DIR; "
-    "name a --data-dir in which jaxae has cached it; or connect to the network once, and TFDS downloads it"
-)
 
 
 class Split(NamedTuple):
@@ -46,7 +29,7 @@ class Split(NamedTuple):
 class Dataset(NamedTuple):
     """name: fashion_mnist or synthetic; digest: SHA-256 of the arrays before splitting."""
 
-    name: str
+    name: Literal["fashion_mnist", "synthetic"]
     digest: str
     train: Split
     validation: Split
@@ -54,7 +37,7 @@ class Dataset(NamedTuple):
 
 
 def load(
-    name: str,
+    name: DatasetName,
     *,
     data_dir: Path | None = None,
     manual_dir: Path | None = None,
@@ -66,16 +49,29 @@ def load(
     (default $JAXAE_MANUAL_DIR). "auto" falls back to synthetic when Fashion-MNIST can't be had, and reports why.
     """
     if name == "synthetic":
-        return _split(name, synthetic_arrays(derive(root_key(0), Stream.SYNTHETIC)))  # one data set for all runs
+        return split(name, synthetic_arrays(derive(root_key(0), Stream.SYNTHETIC)))  # one data set for all runs
     cache = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser() / "jaxae"
     manual_dir = manual_dir or (Path(os.environ["JAXAE_MANUAL_DIR"]) if "JAXAE_MANUAL_DIR" in os.environ else None)
     try:
-        return _split("fashion_mnist", _cached(cache / "fashion_mnist.npz", manual_dir, report))
+        return split("fashion_mnist", _cached(cache / "fashion_mnist.npz", manual_dir, report))
     except DataUnavailableError as error:
         if name != "auto":
             raise
         report(str(error))
         return load("synthetic")
+
+
+def split(name: Literal["fashion_mnist", "synthetic"], arrays: Mapping[str, np.ndarray]) -> Dataset:
+    """Cuts the training images into the first 11/12 for training and the rest for validation: 55,000 + 5,000 of 60,000."""
+    images, labels = arrays["train_images"], arrays["train_labels"]
+    cut = len(images) * 11 // 12
+    return Dataset(
+        name,
+        digest(arrays),
+        train=Split(images[:cut], labels[:cut]),
+        validation=Split(images[cut:], labels[cut:]),
+        test=Split(arrays["test_images"], arrays["test_labels"]),
+    )
 
 
 def digest(arrays: Mapping[str, np.ndarray]) -> str:
@@ -93,34 +89,22 @@ def epoch_order(key: jax.Array, size: int, *, batch_size: int) -> jax.Array:
     return jax.random.permutation(key, size)[: steps * batch_size].reshape(steps, batch_size)
 
 
-def _split(name: str, arrays: Mapping[str, np.ndarray]) -> Dataset:
-    images, labels = arrays["train_images"], arrays["train_labels"]
-    cut = len(images) * 11 // 12  # the first 55,000 of 60,000
-    return Dataset(
-        name,
-        digest(arrays),
-        train=Split(images[:cut], labels[:cut]),
-        validation=Split(images[cut:], labels[cut:]),
-        test=Split(arrays["test_images"], arrays["test_labels"]),
-    )
-
-
 def _cached(path: Path, manual_dir: Path | None, report: Callable[[str], None]) -> dict[str, np.ndarray]:
     if path.exists():
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in FILES}
                 if str(stored["digest"]) == digest(arrays):
                     return arrays
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except Exception:  # whatever a damaged file makes zipfile, zlib and NumPy raise: the cache can always be rebuilt
             pass
         report(f"The cache {path} is damaged: building it again.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        arrays = _fetch(path.parent.parent / "downloads", manual_dir, report)
+        arrays = fetch(path.parent.parent / "downloads", manual_dir, report)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as temporary:
             try:
-                np.savez(temporary, digest=np.array(digest(arrays)), **arrays)
+                np.savez(temporary, allow_pickle=False, digest=np.array(digest(arrays)), **arrays)
             except BaseException:
                 os.unlink(temporary.name)
                 raise
@@ -128,49 +112,3 @@ def _cached(path: Path, manual_dir: Path | None, report: Callable[[str], None]) 
     except OSError as error:
         raise InputError(f"{path.parent} can't be written ({error.strerror}): name another folder with --data-dir") from error
     return arrays
-
-
-def _fetch(download_dir: Path, manual_dir: Path | None, report: Callable[[str], None]) -> dict[str, np.ndarray]:
-    import tensorflow_datasets as tfds  # here, not above: half a second that a filled cache need not pay
-
-    url_infos = tfds.builder_cls("fashion_mnist").url_infos
-    urls = {info.filename: url for url, info in url_infos.items()}
-    found = manual_dir is not None and all((manual_dir / name).is_file() for name in FILES.values())
-    if not found and not _reachable(urls[FILES["test_labels"]]):
-        where = f"{manual_dir} holds none or not all of its files" if manual_dir else "no folder with its files is named"
-        raise DataUnavailableError(f"Fashion-MNIST can't be had: {where}, and its server is out of reach. {THREE_WAYS}.")
-    report(f"Reading Fashion-MNIST from {manual_dir}" if found else "Downloading Fashion-MNIST (30 MB)")
-    if found:
-        tfds.disable_progress_bar()
-    manager = tfds.download.DownloadManager(
-        url_infos=url_infos, download_dir=download_dir, manual_dir=manual_dir, dataset_name="fashion_mnist"
-    )
-    try:
-        paths = manager.download({name: urls[file] for name, file in FILES.items()})
-    except (tfds.download.DownloadError, tfds.download.download_manager.NonMatchingChecksumError) as error:
-        what = str(error).splitlines()[0].rstrip(":")
-        raise InputError(f"Fashion-MNIST is damaged: {what}. Delete that file and get it again") from error
-    return {name: _read_idx(Path(path)) for name, path in paths.items()}
-
-
-def _reachable(url: str, *, seconds: float = 20.0) -> bool:
-    """Whether a small file arrives in time. In a thread of its own, since looking up a host's name can hang for ever."""
-    arrived = threading.Event()
-
-    def fetch() -> None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=seconds) as response:
-            response.read()
-            arrived.set()
-
-    thread = threading.Thread(target=fetch, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return arrived.is_set()
-
-
-def _read_idx(path: Path) -> np.ndarray:
-    """An IDX file of bytes: two zeros, 8 (unsigned byte), the rank, the shape as big-endian u32, the data (LeCun)."""
-    raw = gzip.decompress(path.read_bytes())
-    rank = raw[3]
-    shape = np.frombuffer(raw, ">u4", count=rank, offset=4)
-    return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape).copy()

@@ -23,5 +23,5 @@ def describe_environment(data: str, data_digest: str) -> dict[str, object]:
         "platform": f"{platform.system()} {platform.machine()}",
         "cpu_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "devices": [device.device_kind for device in jax.devices()],
-        "matmul_precision": str(jax.config.jax_default_matmul_precision or "default"),
+        "matmul_precision": str(getattr(jax.config, "jax_default_matmul_precision", None) or "default"),
     }

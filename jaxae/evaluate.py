@@ -13,10 +13,12 @@ from jaxae.config import Config
 from jaxae.corruption import add_gaussian_noise
 from jaxae.data import Dataset
 from jaxae.environment import versions
+from jaxae.errors import InputError
 from jaxae.metrics import mae, mse, psnr, ssim
-from jaxae.model import Autoencoder
+from jaxae.model import SIDE, Autoencoder
 from jaxae.rng import Stream, derive, root_key
 from jaxae.state import build_model, init_variables
+from jaxae.step import to_unit
 
 BATCH = 1000
 NOISE_KEY = "threefry2x32, seed 0, stream EVALUATION"
@@ -52,14 +54,16 @@ def encode(run: Run, images: np.ndarray) -> np.ndarray:
 
 def corrupt(images: np.ndarray, *, std: float) -> np.ndarray:
     """Gaussian noise from the one key of all evaluations and figures. f32[N, 28, 28] in [0, 1], in and out."""
+    if not 0 <= std < np.inf:
+        raise InputError(f"noise_factor is {std}: give a standard deviation of 0 or more")
     return np.asarray(add_gaussian_noise(derive(root_key(0), Stream.EVALUATION), jnp.asarray(images), std=std))
 
 
 def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> dict[str, Any]:
     """The contents of evaluation.json: the metrics of the test split for the model and for two rows that do not learn."""
-    clean = unit(dataset.test.images)
+    clean = to_unit(dataset.test.images)
     noisy = corrupt(clean, std=noise_factor)
-    mean_image = unit(dataset.train.images).mean(axis=0, dtype=np.float64).astype(np.float32)
+    mean_image = to_unit(dataset.train.images).mean(axis=0, dtype=np.float64).astype(np.float32)
     return {
         "data": run.config.data_title,
         "data_sha256": dataset.digest,
@@ -85,7 +89,7 @@ def summarise(output: np.ndarray, target: np.ndarray) -> dict[str, float | None]
         "mse": squared.mean(),
         "mae": np.asarray(mae(output, target), np.float64).mean(),
         "psnr_of_mean_mse_db": psnr(squared.mean()),
-        "mean_of_image_psnr_db": np.mean(psnr(squared), dtype=np.float64),
+        "mean_of_image_psnr_db": psnr(squared).mean(),
         "ssim_mean": similarity.mean(),
         "ssim_std": similarity.std(),
     }
@@ -111,14 +115,11 @@ def table(evaluation: dict[str, Any]) -> str:
 
 
 def image_psnr(output: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """PSNR of each image in dB. f32[..., 28, 28] in [0, 1] twice → f32[...]."""
-    return np.asarray(psnr(mse(output, target)))
-
-
-def unit(images: np.ndarray) -> np.ndarray:
-    """u8[...] → f32[...] in [0, 1]."""
-    return images.astype(np.float32) / np.float32(255)
+    """PSNR of each image in dB. f32[..., 28, 28] in [0, 1] twice → f64[...]."""
+    return psnr(mse(output, target))
 
 
 def _in_batches(function: Any, variables: dict[str, Any], images: np.ndarray) -> np.ndarray:
+    if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
+        raise InputError(f"images have the shape {list(images.shape)}: give [N, 28, 28]")
     return np.concatenate([function(variables, images[i : i + BATCH]) for i in range(0, len(images), BATCH)])

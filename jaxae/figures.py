@@ -105,7 +105,7 @@ def latent_space(latents: np.ndarray, labels: np.ndarray, *, names: Sequence[str
     colours = np.array(TEN_COLOURS)[labels[order]]
     axes.scatter(latents[order, 0], latents[order, 1], s=5, c=colours, alpha=0.6, linewidths=0)
     for label, name in enumerate(names):
-        axes.scatter([], [], s=40, c=TEN_COLOURS[label], label=name)
+        axes.scatter([], [], s=40, color=TEN_COLOURS[label], label=name)
         if (labels == label).any():
             middle = np.median(latents[labels == label], axis=0)
             box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": TEN_COLOURS[label], "alpha": 0.85}

@@ -16,9 +16,10 @@ def mae(output: ArrayLike, target: ArrayLike) -> jax.Array:
     return jnp.mean(jnp.abs(jnp.subtract(output, target)), axis=(-2, -1))
 
 
-def psnr(mse: ArrayLike) -> jax.Array:
-    """Peak signal-to-noise ratio in dB of a mean squared error, for a peak of 1: -10 log₁₀ MSE; inf for 0."""
-    return -10.0 * jnp.log10(jnp.asarray(mse))
+def psnr(mse: ArrayLike) -> np.ndarray:
+    """Peak signal-to-noise ratio in dB of a mean squared error, for a peak of 1: -10 log₁₀ MSE; inf for 0. In float64."""
+    with np.errstate(divide="ignore"):
+        return -10.0 * np.log10(np.asarray(mse, np.float64))
 
 
 def ssim(output: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -2,9 +2,10 @@
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 
-def reconstruction_loss(reconstruction: jax.Array, target: jax.Array) -> jax.Array:
+def reconstruction_loss(reconstruction: ArrayLike, target: ArrayLike) -> jax.Array:
     """mean (r - t)² + mean |r - t| over an image's pixels. f32[B, 28, 28] twice → f32[B], unreduced."""
-    error = reconstruction - target
+    error = jnp.subtract(reconstruction, target)
     return jnp.mean(jnp.square(error) + jnp.abs(error), axis=(-2, -1))

@@ -58,7 +58,7 @@ def build_parts(config: Config) -> Parts:
 
 def init_variables(key: jax.Array, *, model: nn.Module) -> dict[str, Any]:
     """{"params", "batch_stats"} before training. key: a run's root key."""
-    return model.init(derive(key, Stream.INIT), jnp.zeros((1, SIDE, SIDE)))
+    return dict(model.init(derive(key, Stream.INIT), jnp.zeros((1, SIDE, SIDE))))
 
 
 def init_state(key: jax.Array, *, parts: Parts) -> TrainState:

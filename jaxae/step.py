@@ -1,9 +1,11 @@
 """The steps of training as pure functions: no jit, no loop over epochs, no I/O. Images come as uint8."""
 
 import functools
+from typing import TypeVar, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import linen as nn
 
@@ -14,9 +16,11 @@ from jaxae.objective import reconstruction_loss
 from jaxae.rng import Stream, derive
 from jaxae.state import TrainState
 
+Array = TypeVar("Array", jax.Array, np.ndarray)
 
-def to_unit(images: jax.Array) -> jax.Array:
-    """u8[...] → f32[...] in [0, 1]."""
+
+def to_unit(images: Array) -> Array:
+    """u8[...] → f32[...] in [0, 1], in JAX or in NumPy as the images are."""
     return images.astype(jnp.float32) / 255.0
 
 
@@ -64,7 +68,7 @@ def train_epoch(
 def eval_step(variables, noisy: jax.Array, images: jax.Array, *, model: nn.Module) -> dict[str, jax.Array]:
     """Loss, MSE and MAE of each image, f32[B], with running statistics. noisy: f32[B, 28, 28]; images: u8[B, 28, 28]."""
     clean = to_unit(images)
-    output = model.apply(variables, noisy)
+    output = cast(jax.Array, model.apply(variables, noisy))
     return {"loss": reconstruction_loss(output, clean), "mse": mse(output, clean), "mae": mae(output, clean)}
 
 

@@ -73,15 +73,17 @@ GARMENTS = (
 
 def synthetic_arrays(key: jax.Array, *, train: int = 6000, test: int = 1000) -> dict[str, np.ndarray]:
     """{train,test}_images: u8[N, 28, 28] and {train,test}_labels: u8[N], the classes in equal numbers; key is consumed."""
-    arrays = {}
-    for counter, (split, size) in enumerate({"train": train, "test": test}.items()):
-        labels = np.arange(size, dtype=np.uint8) % 10
-        uniform = np.asarray(jax.random.uniform(jax.random.fold_in(key, counter), (size, 12 + 64)), np.float64)
-        images = np.zeros((size, 28, 28), np.uint8)
-        for label in range(10):
-            images[labels == label] = _draw(GARMENTS[label], uniform[labels == label])
-        arrays |= {f"{split}_images": images, f"{split}_labels": labels}
-    return arrays
+    uniform = np.asarray(jax.random.uniform(key, (train + test, 12 + 64)), np.float64)
+    labels = (np.arange(train + test) % 10).astype(np.uint8)
+    images = np.zeros((train + test, 28, 28), np.uint8)
+    for label, garment in enumerate(GARMENTS):
+        images[labels == label] = _draw(garment, uniform[labels == label])
+    return {
+        "train_images": images[:train],
+        "train_labels": labels[:train],
+        "test_images": images[train:],
+        "test_labels": labels[train:],
+    }
 
 
 def _draw(garment: Garment, uniform: np.ndarray) -> np.ndarray:

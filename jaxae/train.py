@@ -17,7 +17,7 @@ from jaxae.data import Dataset
 from jaxae.environment import describe_environment
 from jaxae.errors import InputError
 from jaxae.rng import Stream, derive, root_key
-from jaxae.state import TrainState, build_parts, init_state, model_variables
+from jaxae.state import Parts, TrainState, build_parts, init_state, model_variables
 from jaxae.step import end_epoch, eval_step, to_unit, train_epoch
 
 Report = Callable[[str], None]
@@ -29,25 +29,60 @@ def fit(config: Config, dataset: Dataset, run_dir: Path, *, overwrite: bool = Fa
     config.dataset must name the dataset. Every epoch is on disk before its line is reported, so an interruption at any
     moment loses the running epoch at most.
     """
-    if config.batch_size > len(dataset.train.images):
-        raise InputError(
-            f"batch_size is {config.batch_size}, but there are {len(dataset.train.images)} training images: take fewer"
-        )
+    size = len(dataset.train.images)
+    if config.batch_size > size:
+        raise InputError(f"batch_size is {config.batch_size}, but there are {size} training images: take fewer")
     rundir.open_run(run_dir, config, overwrite=overwrite)
     parts = build_parts(config)
     fresh = jax.jit(functools.partial(init_state, parts=parts))
     key = root_key(config.seed, impl=config.prng_impl)
     state = checkpoint.load_latest(run_dir, jax.eval_shape(fresh, key)) or fresh(key)
-    rundir.rewind_metrics(run_dir, int(state.epoch))
+    first = saved = int(state.epoch)
+    rundir.rewind_metrics(run_dir, first)
     rundir.write_json(run_dir / "environment.json", describe_environment(config.data_title, dataset.digest))
     if finished(state, config):
-        report(f"{run_dir} is finished: epoch {state.epoch}, best epoch {state.best_epoch}. --overwrite trains it again.")
+        report(f"{run_dir} is finished: epoch {first}, best epoch {state.best_epoch}. --overwrite trains it again.")
         return state
-    report(f"{'Resuming after epoch ' + str(state.epoch) if state.epoch else 'Training'} in {run_dir}")
+    report(f"Resuming after epoch {first} in {run_dir}" if first else f"Training in {run_dir}")
+    run_epoch = bind_epoch(config, parts, dataset)
+    started = time.perf_counter()
+    try:
+        while not finished(state, config):
+            epoch_started = time.perf_counter()
+            state, losses = run_epoch(state)
+            if not np.isfinite([losses["train_loss"], losses["validation_loss"]]).all():
+                raise InputError(
+                    f"The loss became {losses['train_loss']} in epoch {saved + 1}: epoch {saved} and the best are kept in "
+                    f"{run_dir}; try a lower --learning-rate than {config.learning_rate} in another --run-dir"
+                )
+            now, epoch = time.perf_counter(), int(state.epoch)
+            row = {
+                "data": config.data_title,
+                "epoch": epoch,
+                "step": int(state.step),
+                **losses,
+                "images_per_s": round(size // config.batch_size * config.batch_size / (now - epoch_started)),
+                "seconds_left": round((now - started) / (epoch - first) * (config.epochs - epoch)),
+            }
+            rundir.append_metrics(run_dir, row)  # before the checkpoint: a row too many is cut when the run resumes
+            checkpoint.save(run_dir, state)
+            saved = epoch
+            report(progress_line(row, config.epochs))
+    except KeyboardInterrupt:
+        report(f"Interrupted: epoch {saved} is saved in {run_dir}. Start the same command again to go on from there.")
+        raise
+    report(f"Finished after epoch {saved}; best epoch {state.best_epoch}, validation loss {state.best_loss:.5f}.")
+    return state
 
+
+def bind_epoch(
+    config: Config, parts: Parts, dataset: Dataset
+) -> Callable[[TrainState], tuple[TrainState, dict[str, float | bool]]]:
+    """The jitted steps bound to the data: state → the state an epoch later and its losses. The old state is donated."""
     images, validation = jnp.asarray(dataset.train.images), jnp.asarray(dataset.validation.images)
-    noise_key = derive(key, Stream.VALIDATION)
-    noisy = jax.jit(lambda u8: add_gaussian_noise(noise_key, to_unit(u8), std=config.noise_factor))(validation)
+    noise_key = derive(root_key(config.seed, impl=config.prng_impl), Stream.VALIDATION)
+    corrupt = jax.jit(lambda clean: add_gaussian_noise(noise_key, to_unit(clean), std=config.noise_factor))
+    noisy = corrupt(validation)  # drawn once: the same noise in every epoch
     train = jax.jit(
         functools.partial(
             train_epoch,
@@ -60,41 +95,22 @@ def fit(config: Config, dataset: Dataset, run_dir: Path, *, overwrite: bool = Fa
     )
     validate = jax.jit(functools.partial(eval_step, model=parts.model))
     end = jax.jit(functools.partial(end_epoch, plateau=parts.plateau))
-    per_epoch = len(images) // config.batch_size * config.batch_size
-    started, first = time.perf_counter(), int(state.epoch)
 
-    while not finished(state, config):
-        epoch_started = time.perf_counter()
-        scale = float(state.plateau.scale)
+    def run_epoch(state: TrainState) -> tuple[TrainState, dict[str, float | bool]]:
+        learning_rate = config.learning_rate * float(state.plateau.scale)
         state, train_loss = train(state, images)
-        train_loss = float(_wait(train_loss))
-        speed = per_epoch / (time.perf_counter() - epoch_started)
-        losses = {name: _mean(values) for name, values in validate(model_variables(state), noisy, validation).items()}
-        if not np.isfinite([train_loss, losses["loss"]]).all():
-            raise InputError(
-                f"The loss became {train_loss} in epoch {int(state.epoch) + 1}: epoch {state.epoch} and the best are "
-                f"kept in {run_dir}; try a lower --learning-rate than {config.learning_rate} in another --run-dir"
-            )
-        state, best = end(state, jnp.float32(losses["loss"]))
-        seconds = (time.perf_counter() - started) / (int(state.epoch) - first)
-        row = {
-            "data": config.data_title,
-            "epoch": int(state.epoch),
-            "step": int(state.step),
-            "train_loss": train_loss,
-            "validation_loss": losses["loss"],
-            "validation_mse": losses["mse"],
-            "validation_mae": losses["mae"],
-            "learning_rate": config.learning_rate * scale,
+        per_image = validate(model_variables(state), noisy, validation)
+        # The exact mean over the split: summed in float64, in one order.
+        means = {name: float(np.mean(_wait(values), dtype=np.float64)) for name, values in per_image.items()}
+        state, best = end(state, jnp.float32(means["loss"]))
+        return state, {
+            "train_loss": float(train_loss),
+            **{f"validation_{name}": mean for name, mean in means.items()},
+            "learning_rate": learning_rate,
             "best": bool(best),
-            "images_per_s": round(speed),
-            "seconds_left": round(seconds * (config.epochs - int(state.epoch))),
         }
-        rundir.append_metrics(run_dir, row)  # before the checkpoint: a row too many is cut on resuming, a lost one is lost
-        checkpoint.save(run_dir, state, validation_loss=losses["loss"])
-        report(progress_line(row, config.epochs))
-    report(f"Finished after epoch {state.epoch}; best epoch {state.best_epoch}, validation loss {state.best_loss:.5f}.")
-    return state
+
+    return run_epoch
 
 
 def finished(state: TrainState, config: Config) -> bool:
@@ -114,12 +130,7 @@ def progress_line(row: dict[str, Any], epochs: int) -> str:
     )
 
 
-def _mean(values: jax.Array) -> float:
-    """The exact mean over a split: summed in float64, in one order."""
-    return float(np.mean(_wait(values), dtype=np.float64))
-
-
-def _wait(array: jax.Array) -> np.ndarray:
+def _wait(array: Any) -> np.ndarray:
     """The array once it is computed. Python sees a signal only between its own instructions, hence the polling."""
     while not array.is_ready():
         time.sleep(0.002)

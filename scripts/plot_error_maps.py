@@ -2,7 +2,8 @@
 
 from jaxae import cli, figures, rundir
 from jaxae.data import CLASSES
-from jaxae.evaluate import corrupt, load_run, reconstruct, unit
+from jaxae.evaluate import corrupt, load_run, reconstruct
+from jaxae.step import to_unit
 
 
 def main(source: cli.Source, noise_factor: float = 0.25) -> None:
@@ -15,7 +16,7 @@ def main(source: cli.Source, noise_factor: float = 0.25) -> None:
     run = load_run(source.run)
     test = source.dataset(run.config).test
     chosen = figures.one_of_each_class(test.labels)[-6:]
-    clean = unit(test.images[chosen])
+    clean = to_unit(test.images[chosen])
     figure = figures.error_maps(
         clean,
         reconstruct(run, corrupt(clean, std=noise_factor)),

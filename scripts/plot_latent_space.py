@@ -2,7 +2,8 @@
 
 from jaxae import cli, figures, rundir
 from jaxae.data import CLASSES
-from jaxae.evaluate import encode, load_run, unit
+from jaxae.evaluate import encode, load_run
+from jaxae.step import to_unit
 
 
 def main(source: cli.Source) -> None:
@@ -10,7 +11,7 @@ def main(source: cli.Source) -> None:
     run = load_run(source.run)
     test = source.dataset(run.config).test
     figure = figures.latent_space(
-        encode(run, unit(test.images)),
+        encode(run, to_unit(test.images)),
         test.labels,
         names=CLASSES,
         title=f"The {len(test.images):,} clean {run.config.data_title} test images in the 2-D latent space",

@@ -4,7 +4,8 @@ import numpy as np
 
 from jaxae import cli, figures, rundir
 from jaxae.data import CLASSES
-from jaxae.evaluate import corrupt, image_psnr, load_run, reconstruct, unit
+from jaxae.evaluate import corrupt, image_psnr, load_run, reconstruct
+from jaxae.step import to_unit
 
 LEVELS = (0.1, 0.25, 0.4, 0.6)
 
@@ -14,7 +15,7 @@ def main(source: cli.Source) -> None:
     run = load_run(source.run)
     test = source.dataset(run.config).test
     chosen = figures.one_of_each_class(test.labels)[:2]
-    clean = unit(test.images[chosen])
+    clean = to_unit(test.images[chosen])
     noisy = np.stack([corrupt(clean, std=level) for level in LEVELS])
     denoised = np.stack([reconstruct(run, images) for images in noisy])
     figure = figures.noise_robustness(

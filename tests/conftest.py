@@ -1,0 +1,41 @@
+"""Shared small things: a data set that needs no network, and the place of the real one."""
+
+import os
+from pathlib import Path
+
+import jax
+import pytest
+
+from jaxae.config import Config
+from jaxae.data import Dataset, split
+from jaxae.fashion_mnist import FILES
+from jaxae.synthetic import synthetic_arrays
+
+REAL_FILES = Path(os.environ.get("JAXAE_MANUAL_DIR") or Path(__file__).parents[2] / "shared" / "fashion-mnist")
+
+
+@pytest.fixture(scope="session")
+def dataset() -> Dataset:
+    """550 training, 50 validation and 103 test images: the last batch of every pass is a partial one."""
+    return split("synthetic", synthetic_arrays(jax.random.key(1), train=600, test=103))
+
+
+@pytest.fixture
+def config() -> Config:
+    """A recipe that is over in seconds."""
+    return Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=3e-3)
+
+
+@pytest.fixture(scope="session")
+def real_files() -> Path:
+    """The folder of the four official files."""
+    if not all((REAL_FILES / name).is_file() for name in FILES.values()):
+        pytest.skip(f"the official Fashion-MNIST files are not in {REAL_FILES}: name their folder in JAXAE_MANUAL_DIR")
+    return REAL_FILES
+
+
+@pytest.fixture(autouse=True)
+def _no_data_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Tests neither read nor fill the caches of whoever runs them."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "no-data"))
+    monkeypatch.delenv("JAXAE_MANUAL_DIR", raising=False)

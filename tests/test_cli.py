@@ -1,0 +1,104 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from jaxae import cli
+from jaxae.config import Config
+from jaxae.errors import InputError
+
+
+def call(main, *arguments: str) -> int | str | None:
+    """The exit code of a script with these arguments."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["script.py", *arguments])
+        try:
+            cli.run(main)
+        except SystemExit as stop:
+            return stop.code
+    return 0
+
+
+def train(config: Config, run_dir: Path = Path("there")) -> None:
+    """Stands in for a script.
+
+    Args:
+        config: The recipe.
+        run_dir: A place.
+    """
+    print(config.epochs, run_dir)
+
+
+def test_options_are_the_fields_of_the_config(capsys):
+    assert call(train, "--epochs", "7", "--run-dir", "here", "--dropout", "0", "0.1", "0.2") == 0
+    assert capsys.readouterr().out == "7 here\n"
+    assert call(train, "--help") in (0, None)
+    shown = capsys.readouterr().out
+    for field in dataclasses.fields(Config):
+        assert "--" + field.name.replace("_", "-") in shown
+    assert "(default: 128)" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--epochs", "0"], "epochs is 0"),
+        (["--epochs", "many"], "--epochs"),
+        (["--noise-factor", "-1"], "noise_factor is -1.0"),
+        (["--dropout", "0.1", "0.1", "1"], "dropout.2 is 1.0"),
+        (["--plateau-patience", "0"], "plateau_patience is 0"),
+        (["--dataset", "mnist"], "'mnist'"),
+        (["--speed", "9"], "--speed"),
+        (["--epochs"], "--epochs"),
+    ],
+)
+def test_a_mistake_gets_one_line_and_exit_code_2(arguments, expected, capsys):
+    assert call(train, *arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert expected in captured.err
+
+
+def test_an_error_from_within_is_told_in_the_same_way(capsys):
+    def main() -> None:
+        """Fails."""
+        raise InputError("the moon is -3: take another")
+
+    assert call(main) == 2
+    assert capsys.readouterr().err == "error: the moon is -3: take another\n"
+
+
+def test_a_bug_is_not_hidden():
+    def main() -> None:
+        """Fails."""
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        call(main)
+
+
+def test_ctrl_c_has_the_conventional_exit_code_and_no_traceback(capsys):
+    def main() -> None:
+        """Is interrupted."""
+        raise KeyboardInterrupt
+
+    assert call(main) == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_synthetic_data_is_announced_before_and_after_even_when_interrupted(capsys):
+    def work() -> None:
+        with cli.synthetic_banner(Config(dataset="synthetic")):
+            cli.say("work")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    before, after = capsys.readouterr().err.split("work")
+    assert "SYNTHETIC" in before
+    assert "SYNTHETIC" in after
+    with cli.synthetic_banner(Config(dataset="fashion_mnist")):
+        pass
+    assert capsys.readouterr().err == ""

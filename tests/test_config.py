@@ -1,0 +1,66 @@
+import dataclasses
+import json
+
+import pytest
+
+from jaxae.config import Config
+from jaxae.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("dataset", "mnist"),
+        ("seed", -1),
+        ("prng_impl", "mersenne"),
+        ("epochs", 0),
+        ("epochs", 1.5),
+        ("epochs", True),
+        ("batch_size", 0),
+        ("noise_factor", -0.1),
+        ("noise_factor", float("nan")),
+        ("dropout", (0.2, 0.2, 1.0)),
+        ("dropout", (0.2, 0.2)),
+        ("latent_activation", "tanh"),
+        ("learning_rate", 0.0),
+        ("learning_rate", float("inf")),
+        ("learning_rate", "0.1"),
+        ("weight_decay", -1e-4),
+        ("clip_norm", 0.0),
+        ("plateau_factor", 1.0),
+        ("plateau_patience", 0),
+        ("min_scale", 0.0),
+        ("min_scale", 1.1),
+        ("early_stop_patience", 0),
+    ],
+)
+def test_impossible_value_is_refused_by_name_in_one_line(field, value):
+    with pytest.raises(InputError, match=field) as caught:
+        Config(**{field: value})
+    assert "\n" not in str(caught.value)
+
+
+def test_json_keeps_every_field():
+    config = Config(seed=7, noise_factor=0.1, dropout=(0.0, 0.1, 0.3), learning_rate=1 / 3, latent_activation="relu")
+    assert Config.from_json(config.to_json()) == config
+
+
+def test_json_of_a_synthetic_run_says_so():
+    assert json.loads(Config(dataset="synthetic").to_json())["data"] == "SYNTHETIC"
+    assert "SYNTHETIC" not in Config(dataset="fashion_mnist").to_json()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"epoch": 3}', '{"epochs": "3"}', "[" * 10**5, b"\xff\xfe\x00"])
+def test_json_that_is_no_config_is_refused(text):
+    with pytest.raises(InputError):
+        Config.from_json(text)
+
+
+def test_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Config().epochs = 1  # type: ignore[misc]
+
+
+def test_differences_name_field_and_both_values():
+    assert Config(epochs=5).differences(Config(epochs=6, seed=0)) == ["epochs: 5, not 6"]
+    assert Config().differences(Config()) == []

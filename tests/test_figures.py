@@ -1,0 +1,97 @@
+import io
+
+import numpy as np
+import pytest
+from matplotlib.collections import PathCollection
+
+from jaxae import figures
+from jaxae.data import CLASSES
+
+RNG = np.random.default_rng(0)
+EIGHT = RNG.random((8, 28, 28))
+DB = RNG.random(8) * 20
+
+
+def png(figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def texts(figure) -> str:
+    """All that a person can read in a figure."""
+    return "\n".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+
+
+def make(name: str, title: str = "SYNTHETIC"):
+    names = CLASSES[:8]
+    if name == "reconstructions":
+        return figures.reconstructions(
+            EIGHT, EIGHT / 2, EIGHT / 3, names=names, noisy_psnr=DB, denoised_psnr=DB + 1, title=title
+        )
+    if name == "error_maps":
+        return figures.error_maps(EIGHT[:6], EIGHT[:6] / 2, names=names[:6], title=title)
+    if name == "noise_robustness":
+        stack = np.stack([EIGHT[:4], EIGHT[4:]])
+        levels = (0.1, 0.25, 0.4, 0.6)
+        psnr = DB.reshape(2, 4)
+        return figures.noise_robustness(
+            EIGHT[:2], stack, stack, names=names[:2], levels=levels, noisy_psnr=psnr, denoised_psnr=psnr, title=title
+        )
+    labels = np.arange(1000) % 10
+    return figures.latent_space(LATENTS, labels, names=CLASSES, title=title)
+
+
+LATENTS = RNG.normal(size=(1000, 2))
+ALL = ["reconstructions", "error_maps", "noise_robustness", "latent_space"]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_same_arrays_same_pixels_and_the_title_is_there(name):
+    assert png(make(name)) == png(make(name))
+    assert "SYNTHETIC" in texts(make(name))
+
+
+def test_reconstructions_show_each_image_in_its_place():
+    axes = make("reconstructions").axes
+    assert len(axes) == 24
+    shown = [np.asarray(ax.images[0].get_array()) for ax in axes]
+    for row, images in enumerate([EIGHT, EIGHT / 2, EIGHT / 3]):
+        for column in range(8):
+            assert (shown[8 * row + column] == images[column]).all()
+    text = texts(make("reconstructions"))
+    for part in ("clean", "noisy", "denoised", "Sneaker", f"{DB[3]:.1f} dB", f"{DB[3] + 1:.1f} dB"):
+        assert part in text
+
+
+def test_error_maps_share_one_scale_that_starts_at_zero_and_brighter_is_worse():
+    figure = make("error_maps")
+    maps = [ax.images[0] for ax in figure.axes if ax.images and ax.images[0].get_cmap().name == "inferno"]
+    assert len(maps) == 6
+    assert {image.get_clim() for image in maps} == {(0, (EIGHT[:6] / 2).max())}
+    luminance = maps[0].get_cmap()(np.linspace(0, 1, 50))[:, :3] @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(luminance) > 0).all()
+    assert "pixels in [0, 1]" in texts(figure)
+
+
+def test_noise_robustness_has_a_column_a_level_and_names_it():
+    figure = make("noise_robustness")
+    assert len(figure.axes) == 24
+    for part in ("noise 0.1", "noise 0.25", "noise 0.4", "noise 0.6", "original", "T-shirt", "Trouser"):
+        assert part in texts(figure)
+
+
+def test_latent_space_draws_every_point_in_the_colour_of_its_class():
+    axes = make("latent_space").axes[0]
+    scatter = next(c for c in axes.collections if isinstance(c, PathCollection) and len(np.asarray(c.get_offsets())) == 1000)
+    points, colours = np.asarray(scatter.get_offsets()), np.asarray(scatter.get_facecolor())
+    drawn = {tuple(np.round(point, 9)): colour[:3] for point, colour in zip(points, colours, strict=True)}
+    for label, point in enumerate(LATENTS[:10]):
+        assert tuple(drawn[tuple(np.round(point, 9))]) == pytest.approx(figures.TEN_COLOURS[label])
+    assert axes.get_aspect() == 1
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(CLASSES)
+    assert len(set(figures.TEN_COLOURS)) == 10
+
+
+def test_one_of_each_class_takes_the_first_in_the_splits_order():
+    assert figures.one_of_each_class(np.array([9, 2, 9, 2, 0, 1])).tolist() == [0, 1, 4, 5]

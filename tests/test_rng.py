@@ -1,0 +1,30 @@
+import jax
+import numpy as np
+import pytest
+
+from jaxae.rng import Stream, derive, root_key
+
+
+@pytest.mark.parametrize("impl", ["threefry2x32", "threefry4x32", "philox2x32", "philox4x32", "rbg"])
+def test_streams_and_counters_give_keys_that_draw_different_numbers(impl):
+    root = root_key(3, impl=impl)
+    draws = {
+        (stream, counter): float(jax.random.uniform(derive(root, stream, counter)))
+        for stream in Stream
+        for counter in (0, 1, 2, 10_000)
+    }
+    assert len(set(draws.values())) == len(draws)
+
+
+def test_neighbouring_streams_are_uncorrelated():
+    root = root_key(0, impl="philox2x32")
+    noise = jax.random.normal(derive(root, Stream.NOISE, 5), (10_000,))
+    other = jax.random.normal(derive(root, Stream.NOISE, 6), (10_000,))
+    assert abs(np.corrcoef(noise, other)[0, 1]) < 4 / np.sqrt(10_000)  # four standard errors
+
+
+def test_the_same_under_jit_and_with_a_traced_counter():
+    root = root_key(9)
+    eager = jax.random.key_data(derive(root, Stream.DROPOUT, 17))
+    traced = jax.random.key_data(jax.jit(lambda counter: derive(root, Stream.DROPOUT, counter))(17))
+    assert (eager == traced).all()

@@ -1,0 +1,98 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from jaxae import rundir
+from jaxae.config import Config
+from jaxae.errors import InputError
+
+
+def test_a_synthetic_run_has_it_in_its_name(tmp_path):
+    synthetic = Config(dataset="synthetic")
+    assert rundir.run_directory(tmp_path / "quick", synthetic).name == "quick-SYNTHETIC"
+    assert rundir.run_directory(tmp_path / "quick-SYNTHETIC", synthetic).name == "quick-SYNTHETIC"
+    assert rundir.run_directory(tmp_path / "quick", Config(dataset="fashion_mnist")).name == "quick"
+
+
+def test_the_same_recipe_opens_again_and_another_is_refused_by_field(tmp_path):
+    rundir.open_run(tmp_path / "run", Config(epochs=5))
+    rundir.open_run(tmp_path / "run", Config(epochs=5))
+    assert rundir.read_config(tmp_path / "run") == Config(epochs=5)
+    with pytest.raises(InputError, match=r"epochs: 6, not 5; seed: 1, not 0|seed: 1, not 0; epochs: 6, not 5"):
+        rundir.open_run(tmp_path / "run", Config(epochs=6, seed=1))
+
+
+def test_overwrite_deletes_a_run_and_nothing_else(tmp_path):
+    run, other = tmp_path / "run", tmp_path / "thesis"
+    rundir.open_run(run, Config())
+    (run / "metrics.jsonl").write_text("old")
+    rundir.open_run(run, Config(seed=1), overwrite=True)
+    assert sorted(path.name for path in run.iterdir()) == ["config.json"]
+    other.mkdir()
+    (other / "chapter.tex").write_text("precious")
+    for overwrite in (True, False):
+        with pytest.raises(InputError, match="thesis"):
+            rundir.open_run(other, Config(), overwrite=overwrite)
+    assert (other / "chapter.tex").read_text() == "precious"
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"epochs": 0}', "\x00\x01"])
+def test_a_damaged_config_is_named(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(InputError, match=r"config\.json is damaged"):
+        rundir.read_config(tmp_path)
+
+
+def test_what_is_no_run_is_named(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        rundir.read_config(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="not a run directory"):
+        rundir.read_config(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="is a file"):
+        rundir.open_run(tmp_path / "file", Config())
+    (tmp_path / "x-SYNTHETIC").mkdir()
+    with pytest.raises(InputError, match=r"did you mean .*x-SYNTHETIC"):
+        rundir.read_config(tmp_path / "x")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_place_is_one_clear_line(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(InputError, match="can't be written"):
+        rundir.open_run(tmp_path / "run", Config())
+
+
+def test_a_place_below_a_file_is_one_clear_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="can't be written"):
+        rundir.open_run(tmp_path / "file" / "run", Config())
+
+
+def rows(run_dir: Path) -> list[int]:
+    return [json.loads(line)["epoch"] for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("tail", ["", '{"epoch": 5, "tr', "\x00\x00", '{"epoch": 4}\n', "7\n"])
+def test_metrics_are_brought_back_to_the_resumed_epoch(tmp_path, tail):
+    for epoch in range(1, 5):
+        rundir.append_metrics(tmp_path, {"epoch": epoch, "loss": 0.1})
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write(tail)
+    rundir.rewind_metrics(tmp_path, 4)
+    assert rows(tmp_path) == [1, 2, 3, 4]
+    rundir.rewind_metrics(tmp_path, 2)
+    assert rows(tmp_path) == [1, 2]
+
+
+def test_metrics_may_be_missing(tmp_path):
+    rundir.rewind_metrics(tmp_path, 0)
+    assert rows(tmp_path) == []
+
+
+def test_json_is_whole_or_not_there(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        rundir.write_json(tmp_path / "evaluation.json", {"psnr": float("inf")})
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,117 @@
+"""The whole procedure through the scripts, as a user runs it: on synthetic data, in processes of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.test_train import metrics
+
+ROOT = Path(__file__).parents[1]
+RECIPE = ["--dataset", "synthetic", "--epochs", "3", "--batch-size", "512"]
+FIGURES = ["reconstructions", "error_maps", "noise_robustness", "latent_space"]
+
+
+def start(script: str, *arguments: object) -> subprocess.Popen[str]:
+    command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), *map(str, arguments)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"COLUMNS": "80"}
+    )
+
+
+def call(script: str, *arguments: object) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr."""
+    process = start(script, *arguments)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """A finished run, evaluated; its directory got the word SYNTHETIC."""
+    wanted = tmp_path_factory.mktemp("scripts") / "run"
+    code, out, err = call("train", *RECIPE, "--run-dir", wanted)
+    assert code == 0, err
+    assert out == f"{wanted}-SYNTHETIC\n"
+    assert err.count("SYNTHETIC DATA") == 2
+    assert err.count("\nepoch ") == 3
+    return Path(out.strip())
+
+
+def test_everything_a_synthetic_run_writes_says_so(run):
+    code, out, err = call("evaluate", run)
+    assert code == 0, err
+    assert "SYNTHETIC" in out
+    for name in ("config.json", "metrics.jsonl", "environment.json", "evaluation.json"):
+        assert "SYNTHETIC" in (run / name).read_text(), name
+    rows = json.loads((run / "evaluation.json").read_text())["rows"]
+    assert rows["jaxae, noisy input"]["mse"] > 0
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_each_figure_is_drawn_and_the_same_pixels_again(run, name):
+    path = run / "figures" / f"{name}.png"
+    pixels = []
+    for _ in range(2):
+        code, _, err = call(f"plot_{name}", run)
+        assert code == 0, err
+        assert err == f"Wrote {path}\n"
+        pixels.append(path.read_bytes())
+    assert pixels[0] == pixels[1]
+    with Image.open(path) as image:
+        assert min(image.size) > 400
+        assert len(set(image.convert("L").resize((64, 64)).tobytes())) > 20
+
+
+def test_ctrl_c_resumes_to_the_same_bits(run, tmp_path):
+    with start("train", *RECIPE, "--run-dir", tmp_path / "run") as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("epoch   1/3"):
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stderr.read()
+        assert process.wait(timeout=60) == 130
+    assert "Traceback" not in rest
+    assert "same command" in rest
+    assert len(metrics(tmp_path / "run-SYNTHETIC")) < 3
+
+    code, _, err = call("train", *RECIPE, "--run-dir", tmp_path / "run")
+    assert code == 0, err
+    assert "Resuming after epoch" in err
+    assert metrics(tmp_path / "run-SYNTHETIC") == metrics(run)
+    assert digests(tmp_path / "run-SYNTHETIC") == digests(run)
+
+
+def digests(run_dir: Path) -> dict[str, str]:
+    """SHA-256 of the parameters and of the rest of the state, of each checkpoint."""
+    return {
+        f"{path.parent.name} {item}": json.loads(path.read_text())["custom_metadata"][item]["sha256"]
+        for path in run_dir.glob("states/*/_CHECKPOINT_METADATA")
+        for item in ("variables", "training")
+    }
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "expected"),
+    [
+        ("train", ["--dataset", "fashion_mnist", "--data-dir", "{tmp}"], "--manual-dir"),
+        ("train", ["--dataset", "synthetic", "--batch-size", "6000", "--run-dir", "{tmp}/x"], "5500 training images"),
+        ("evaluate", ["{tmp}"], "not a run directory"),
+        ("evaluate", ["{tmp}/nowhere"], "does not exist"),
+        ("plot_latent_space", ["{tmp}"], "not a run directory"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_exit_code_2(script, arguments, expected, tmp_path):
+    code, out, err = call(script, *(argument.format(tmp=tmp_path) for argument in arguments))
+    assert code == 2
+    assert out == ""
+    last = err.splitlines()[-1] if "SYNTHETIC" not in err else next(x for x in err.splitlines() if x.startswith("error"))
+    assert last.startswith("error: ")
+    assert expected in last
+    assert "Traceback" not in err
