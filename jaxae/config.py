@@ -30,7 +30,7 @@ class Config:
     """Seed of the root PRNG key, from which initialisation, order, noise and dropout are derived."""
     prng_impl: PrngImpl = "philox2x32"
     """JAX's PRNG implementation."""
-    epochs: PositiveInt = 120
+    epochs: PositiveInt = 130
     """Most epochs to train; the early stop may end the run sooner."""
     batch_size: PositiveInt = 128
     """Images per step; the rest of an epoch that fills no batch is left out of that epoch."""
@@ -42,7 +42,7 @@ class Config:
     """What follows the latent layer: nothing, or BatchNorm and ReLU as after every other layer."""
     learning_rate: Positive = 1e-3
     """AdamW's learning rate before the plateau reduces it."""
-    weight_decay: NonNegative = 1e-4
+    weight_decay: NonNegative = 0.03
     """AdamW's decoupled weight decay."""
     clip_norm: Positive = 1.0
     """Largest global norm of the gradient."""

@@ -1,6 +1,5 @@
 """Data sets as uint8 arrays: decoded once into a cache, cut into splits in the official order, ordered anew each epoch."""
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ import numpy as np
 from jaxae.config import DatasetName
 from jaxae.errors import DataUnavailableError, InputError
 from jaxae.fashion_mnist import FILES, fetch
+from jaxae.fingerprint import digest
 from jaxae.rng import Stream, derive, root_key
 from jaxae.synthetic import synthetic_arrays
 
@@ -72,15 +72,6 @@ def split(name: Literal["fashion_mnist", "synthetic"], arrays: Mapping[str, np.n
         validation=Split(images[cut:], labels[cut:]),
         test=Split(arrays["test_images"], arrays["test_labels"]),
     )
-
-
-def digest(arrays: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 over name, dtype, shape and bytes of each array, in the order of the names."""
-    sha = hashlib.sha256()
-    for name, array in sorted(arrays.items()):
-        sha.update(f"{name} {array.dtype} {array.shape}\n".encode())
-        sha.update(np.ascontiguousarray(array).data)
-    return sha.hexdigest()
 
 
 def epoch_order(key: jax.Array, size: int, *, batch_size: int) -> jax.Array:

@@ -1,4 +1,4 @@
-"""The two ways in which a run ends early through no fault of the code."""
+"""How a run ends early through no fault of the code."""
 
 
 class InputError(Exception):
@@ -7,3 +7,7 @@ class InputError(Exception):
 
 class DataUnavailableError(InputError):
     """Fashion-MNIST is neither on this machine nor within reach of the network."""
+
+
+class DamagedError(InputError):
+    """A checkpoint is not what was saved."""

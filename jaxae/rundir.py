@@ -29,7 +29,7 @@ def run_directory(run_dir: Path, config: Config) -> Path:
 
 def open_run(run_dir: Path, config: Config, *, overwrite: bool = False) -> None:
     """Makes the directory, or checks that it holds a run of this very recipe. Raises InputError where it does not."""
-    with _writing(run_dir):
+    with writing(run_dir):
         if run_dir.exists() and not run_dir.is_dir():
             raise InputError(f"{run_dir} is a file: name a directory with --run-dir")
         if run_dir.is_dir() and any(run_dir.iterdir()):
@@ -67,7 +67,7 @@ def _stored_config(run_dir: Path) -> Config:
 
 def write_text(path: Path, text: str) -> None:
     """Writes a small file whole or not at all. Raises InputError where it can't be written."""
-    with _writing(path):
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(path.name + ".tmp")
         temporary.write_text(text)
@@ -82,7 +82,7 @@ def write_json(path: Path, value: Any) -> None:
 def save_figure(run_dir: Path, name: str, figure: Figure) -> Path:
     """Writes RUN/figures/NAME.png, the same bytes for the same figure. Returns the path."""
     path = run_dir / "figures" / f"{name}.png"
-    with _writing(path):
+    with writing(path):
         path.parent.mkdir(exist_ok=True)
         figure.savefig(path, dpi=120, metadata={"Software": None})
     return path
@@ -109,12 +109,13 @@ def rewind_metrics(run_dir: Path, epoch: int) -> None:
 def append_metrics(run_dir: Path, row: dict[str, Any]) -> None:
     """Adds an epoch's row to metrics.jsonl."""
     path = run_dir / "metrics.jsonl"
-    with _writing(path), path.open("a") as file:
+    with writing(path), path.open("a") as file:
         file.write(json.dumps(row) + "\n")
 
 
 @contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
+    """Turns the system's refusal to write at path into an InputError."""
     try:
         yield
     except OSError as error:

@@ -58,11 +58,10 @@ def train_epoch(
     optimizer: optax.GradientTransformation,
     noise_factor: float,
 ) -> tuple[TrainState, jax.Array]:
-    """A scan of train_step over u8[N, 28, 28] in the epoch's order. Returns the state and the mean loss, f32[]."""
+    """A scan of train_step over u8[N, 28, 28] in the epoch's order. Returns the state and the steps' losses, f32[steps]."""
     step = functools.partial(train_step, model=model, optimizer=optimizer, noise_factor=noise_factor)
     order = epoch_order(derive(state.key, Stream.ORDER, state.epoch), len(images), batch_size=batch_size)
-    state, losses = jax.lax.scan(lambda state, batch: step(state, images[batch]), state, order)
-    return state, jnp.mean(losses)
+    return jax.lax.scan(lambda state, batch: step(state, images[batch]), state, order)
 
 
 def eval_step(variables, noisy: jax.Array, images: jax.Array, *, model: nn.Module) -> dict[str, jax.Array]:

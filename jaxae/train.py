@@ -36,7 +36,7 @@ def fit(config: Config, dataset: Dataset, run_dir: Path, *, overwrite: bool = Fa
     parts = build_parts(config)
     fresh = jax.jit(functools.partial(init_state, parts=parts))
     key = root_key(config.seed, impl=config.prng_impl)
-    state = checkpoint.load_latest(run_dir, jax.eval_shape(fresh, key)) or fresh(key)
+    state = checkpoint.load_latest(run_dir, jax.eval_shape(fresh, key), report=report) or fresh(key)
     first = saved = int(state.epoch)
     rundir.rewind_metrics(run_dir, first)
     rundir.write_json(run_dir / "environment.json", describe_environment(config.data_title, dataset.digest))
@@ -50,11 +50,6 @@ def fit(config: Config, dataset: Dataset, run_dir: Path, *, overwrite: bool = Fa
         while not finished(state, config):
             epoch_started = time.perf_counter()
             state, losses = run_epoch(state)
-            if not np.isfinite([losses["train_loss"], losses["validation_loss"]]).all():
-                raise InputError(
-                    f"The loss became {losses['train_loss']} in epoch {saved + 1}: epoch {saved} and the best are kept in "
-                    f"{run_dir}; try a lower --learning-rate than {config.learning_rate} in another --run-dir"
-                )
             now, epoch = time.perf_counter(), int(state.epoch)
             row = {
                 "data": config.data_title,
@@ -98,13 +93,13 @@ def bind_epoch(
 
     def run_epoch(state: TrainState) -> tuple[TrainState, dict[str, float | bool]]:
         learning_rate = config.learning_rate * float(state.plateau.scale)
-        state, train_loss = train(state, images)
+        state, step_losses = train(state, images)
         per_image = validate(model_variables(state), noisy, validation)
-        # The exact mean over the split: summed in float64, in one order.
-        means = {name: float(np.mean(_wait(values), dtype=np.float64)) for name, values in per_image.items()}
+        means = {name: _mean(values) for name, values in per_image.items()}
+        _check_finite(np.asarray(step_losses), means["loss"], int(state.epoch) + 1, config.learning_rate)
         state, best = end(state, jnp.float32(means["loss"]))
         return state, {
-            "train_loss": float(train_loss),
+            "train_loss": _mean(step_losses),
             **{f"validation_{name}": mean for name, mean in means.items()},
             "learning_rate": learning_rate,
             "best": bool(best),
@@ -128,6 +123,22 @@ def progress_line(row: dict[str, Any], epochs: int) -> str:
         f" {'*' if row['best'] else ' '}  lr {row['learning_rate']:.1e}  {row['images_per_s']:6,d} images/s"
         f"  at most {minutes}:{seconds:02d} left"
     )
+
+
+def _check_finite(step_losses: np.ndarray, validation_loss: float, epoch: int, learning_rate: float) -> None:
+    if np.isfinite(step_losses).all() and np.isfinite(validation_loss):
+        return
+    broken = np.flatnonzero(~np.isfinite(step_losses))
+    where = f"at step {broken[0] + 1} of epoch {epoch}" if len(broken) else f"in the validation of epoch {epoch}"
+    raise InputError(
+        f"The loss is no longer a finite number {where}. Epoch {epoch - 1} is the last good checkpoint, and the best stays "
+        f"the best; to go on, train in another --run-dir with a lower --learning-rate than {learning_rate:g}"
+    )
+
+
+def _mean(values: jax.Array) -> float:
+    """The exact mean: summed in float64, in one order."""
+    return float(np.mean(_wait(values), dtype=np.float64))
 
 
 def _wait(array: Any) -> np.ndarray:

@@ -1,5 +1,6 @@
 import functools
 import json
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -79,21 +80,48 @@ def test_another_dtype_is_refused_and_not_cast(state, tmp_path):
         checkpoint.load_latest(tmp_path, wanted)
 
 
-def test_a_flipped_bit_in_the_arrays_is_noticed(state, tmp_path):
-    checkpoint.save(tmp_path, state)
-    files = sorted((tmp_path / checkpoint.FOLDER).rglob("*"), key=lambda path: path.stat().st_size * path.is_file())
-    raw = bytearray(files[-1].read_bytes())
+def largest_file(folder: Path) -> Path:
+    return max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+
+
+def flip(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
     raw[len(raw) // 2] ^= 1
-    files[-1].write_bytes(raw)
-    with pytest.raises(InputError, match=r"damaged|can't be read"):
-        checkpoint.load_latest(tmp_path, like(Config()))
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize("damage", ["flip", "manifest", "delete"])
+def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_is_taken(state, tmp_path, damage):
+    for epoch in (1, 2, 3):
+        checkpoint.save(tmp_path, at(state, epoch))
+    newest = tmp_path / checkpoint.FOLDER / "3"
+    if damage == "delete":
+        largest_file(newest).unlink()
+    else:
+        flip(largest_file(newest / "variables") if damage == "flip" else newest / "_CHECKPOINT_METADATA")
+    lines: list[str] = []
+    loaded = checkpoint.load_latest(tmp_path, like(Config()), report=lines.append)
+    assert loaded is not None
+    assert equal(loaded, at(state, 2))
+    assert len(lines) == 1
+    assert "states/3" in lines[0]
+    assert (tmp_path / checkpoint.ASIDE / "3-0").is_dir()
+    assert checkpoint.load_latest(tmp_path, like(Config()), report=lines.append) is not None
+    assert len(lines) == 1
+
+
+def test_a_damaged_best_is_an_error_and_never_another_model(state, tmp_path):
+    checkpoint.save(tmp_path, state)
+    checkpoint.save(tmp_path, at(state, 2)._replace(best_epoch=jnp.int32(1)))
+    flip(largest_file(tmp_path / checkpoint.FOLDER / "1" / "variables"))
+    with pytest.raises(InputError, match="states/1"):
+        checkpoint.load_best(tmp_path, model_variables(like(Config())))
 
 
 def test_an_epoch_is_not_saved_twice(state, tmp_path):
-    checkpoint.save(tmp_path, at(state, 2))
-    for epoch in (1, 2):
-        with pytest.raises(InputError, match="already"):
-            checkpoint.save(tmp_path, at(state, epoch))
+    checkpoint.save(tmp_path, state)
+    with pytest.raises(InputError, match="can't take the checkpoint of epoch 1"):
+        checkpoint.save(tmp_path, state)
 
 
 def test_no_checkpoint_is_one_clear_line(tmp_path):
@@ -123,5 +151,5 @@ def test_variables_need_no_knowledge_of_the_optimiser(state, tmp_path):
 def test_a_person_can_read_what_a_checkpoint_holds(state, tmp_path):
     checkpoint.save(tmp_path, state)
     metadata = json.loads((tmp_path / checkpoint.FOLDER / "1" / "_CHECKPOINT_METADATA").read_text())
-    leaves = metadata["custom_metadata"]["variables"]["leaves"]
+    leaves = metadata["custom_metadata"]["manifest"]["leaves"]["variables"]
     assert leaves["params/encoder/Layer_0/Dense_0/kernel"] == "float32[784, 512]"

@@ -73,19 +73,6 @@ def test_damaged_cache_is_noticed_and_rebuilt(damage, small_source, tmp_path):
     assert len(small_source[1]) == 2
 
 
-def test_digest_depends_on_names_dtypes_shapes_and_bits():
-    base = {"a": np.zeros((2, 3), np.float32)}
-    others: list[dict[str, np.ndarray]] = [
-        {"b": base["a"]},
-        {"a": np.zeros((3, 2), np.float32)},
-        {"a": np.zeros((2, 3), np.int32)},
-        {"a": -base["a"]},
-        {},
-    ]
-    assert len({data.digest(arrays) for arrays in [base, *others]}) == 6
-    assert data.digest(base) == data.digest({"a": np.zeros((2, 6), np.float32)[:, ::2]})
-
-
 def test_unwritable_data_dir_is_one_clear_line(small_source, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="--data-dir"):

@@ -11,6 +11,7 @@ LAYERS = {
         "errors",
         "config",
         "rng",
+        "fingerprint",
         "fashion_mnist",
         "synthetic",
         "corruption",

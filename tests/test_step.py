@@ -36,9 +36,9 @@ def test_an_epoch_is_the_steps_one_after_another(bound, dataset):
     for batch in order:
         walked, loss = step(walked, images[batch])
         losses.append(float(loss))
-    scanned, mean_loss = epoch(state, images)
+    scanned, scanned_losses = epoch(state, images)
     assert int(scanned.step) == int(walked.step) == len(images) // BATCH
-    np.testing.assert_allclose(mean_loss, np.mean(losses), rtol=1e-4)
+    np.testing.assert_allclose(scanned_losses, losses, rtol=1e-3)  # rounding grows from step to step
 
 
 def test_same_bits_twice_and_other_bits_with_another_key(bound, dataset):
@@ -46,7 +46,8 @@ def test_same_bits_twice_and_other_bits_with_another_key(bound, dataset):
     images = jnp.asarray(dataset.train.images)
     first, second = epoch(state, images), epoch(state, images)
     other = epoch(state._replace(key=root_key(1, impl="philox2x32")), images)
-    assert float(first[1]) == float(second[1]) != float(other[1])
+    assert (first[1] == second[1]).all()
+    assert (first[1] != other[1]).all()
     same = jax.tree.map(lambda a, b: bool((a == b).all()), first[0].params, second[0].params)
     assert all(jax.tree.leaves(same))
 
@@ -63,8 +64,8 @@ def test_training_learns(bound, dataset):
     images = jnp.asarray(dataset.train.images)
     losses = []
     for number in range(12):
-        state, loss = epoch(state._replace(epoch=jnp.int32(number)), images)
-        losses.append(float(loss))
+        state, steps = epoch(state._replace(epoch=jnp.int32(number)), images)
+        losses.append(float(steps.mean()))
     assert losses[-1] < 0.6 * losses[0]
 
 
