@@ -3,6 +3,8 @@
 import contextlib
 import functools
 import io
+import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -51,20 +53,33 @@ def synthetic_banner(config: Config) -> Iterator[None]:
             say(banner)
 
 
+class Stop(KeyboardInterrupt):
+    """SIGINT or SIGTERM, as an exception that carries the signal's number."""
+
+
 def run(main: Callable[..., None]) -> None:
-    """Calls main with the arguments of the command line. Exit codes: 2 for a user's mistake, 130 after Ctrl-C."""
+    """Calls main with the arguments of the command line. Exit codes: 2 for a user's mistake, 130 and 143 when stopped."""
     warnings.simplefilter("ignore")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that can't show ± must not end a run
     try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _stop)
         _parse(main)()
     except InputError as error:
         say(f"error: {error}")
         sys.exit(2)
-    except KeyboardInterrupt:
-        say("Interrupted.")
-        sys.exit(130)
+    except Stop as stop:
+        say("Stopped.")
+        sys.stdout.flush()
+        os._exit(128 + stop.args[0])  # sys.exit would wait for the epoch that the device is computing
+
+
+def _stop(number: int, frame: object) -> None:
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_DFL)  # a second signal stops at once
+    raise Stop(number)
 
 
 def _parse(main: Callable[..., None]) -> Callable[[], None]:

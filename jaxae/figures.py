@@ -98,20 +98,24 @@ def noise_robustness(
 
 
 def latent_space(latents: np.ndarray, labels: np.ndarray, *, names: Sequence[str], title: str) -> Figure:
-    """Figure 4: all latents as points, a colour a class. latents: f32[N, 2]; labels: int[N] in 0 … 9."""
-    figure = Figure(figsize=(10, 8), layout="constrained")
-    axes = figure.subplots()
+    """Figure 4: all latents as points, a colour a class, and each class alone. latents: f32[N, 2]; labels: int[N] in 0 … 9."""
+    figure = Figure(figsize=(11.6, 8), layout="constrained")
+    grid = figure.add_gridspec(5, 7)
+    whole = figure.add_subplot(grid[:, :5])
     order = np.random.default_rng(0).permutation(len(latents))  # so that no class lies on top of the others
     colours = np.array(TEN_COLOURS)[labels[order]]
-    axes.scatter(latents[order, 0], latents[order, 1], s=5, c=colours, alpha=0.6, linewidths=0)
+    whole.scatter(latents[order, 0], latents[order, 1], s=4, c=colours, alpha=0.7, linewidths=0)
+    whole.set(aspect="equal", xlabel="latent dimension 1", ylabel="latent dimension 2")
     for label, name in enumerate(names):
-        axes.scatter([], [], s=40, color=TEN_COLOURS[label], label=name)
-        if (labels == label).any():
-            middle = np.median(latents[labels == label], axis=0)
-            box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": TEN_COLOURS[label], "alpha": 0.85}
-            axes.annotate(name, (middle[0], middle[1]), ha="center", va="center", fontsize=9, bbox=box)
-    axes.set(aspect="equal", xlabel="latent dimension 1", ylabel="latent dimension 2", title=title)
-    axes.legend(title="class", loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+        whole.scatter([], [], s=40, color=TEN_COLOURS[label], label=name)
+        alone = figure.add_subplot(grid[label // 2, 5 + label % 2])
+        mine = latents[labels == label]
+        alone.scatter(latents[:, 0], latents[:, 1], s=0.5, color="0.85", linewidths=0)
+        alone.scatter(mine[:, 0], mine[:, 1], s=1, color=TEN_COLOURS[label], linewidths=0)
+        alone.set(aspect="equal", xticks=[], yticks=[])
+        alone.set_title(name, fontsize=9)
+    figure.legend(*whole.get_legend_handles_labels(), loc="outside lower center", ncols=10, frameon=False, columnspacing=1.2)
+    figure.suptitle(title)
     return figure
 
 

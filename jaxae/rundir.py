@@ -4,6 +4,7 @@ config.json, environment.json, metrics.jsonl (a row an epoch), evaluation.json, 
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -27,28 +28,54 @@ def run_directory(run_dir: Path, config: Config) -> Path:
     return run_dir
 
 
-def open_run(run_dir: Path, config: Config, *, overwrite: bool = False) -> None:
-    """Makes the directory, or checks that it holds a run of this very recipe. Raises InputError where it does not."""
-    with writing(run_dir):
+@contextlib.contextmanager
+def open_run(run_dir: Path, config: Config, *, overwrite: bool = False) -> Iterator[None]:
+    """Makes the directory, or checks that it holds a run of this very recipe, and keeps other processes out of it.
+
+    Raises InputError where another process trains there, the recipe differs, or the directory holds something else.
+    """
+    with file_errors(run_dir):
         if run_dir.exists() and not run_dir.is_dir():
             raise InputError(f"{run_dir} is a file: name a directory with --run-dir")
-        if run_dir.is_dir() and any(run_dir.iterdir()):
-            if overwrite:
-                if not (run_dir / "config.json").is_file():
-                    raise InputError(f"{run_dir} is not empty and holds no run: --overwrite deletes runs alone")
-                shutil.rmtree(run_dir)
-            elif (old := _stored_config(run_dir)) != config:
-                raise InputError(
-                    f"{run_dir} holds a run with another config ({'; '.join(config.differences(old))}): "
-                    "name another --run-dir, or --overwrite it"
-                )
+        if overwrite and _is_used(run_dir) and not (run_dir / "config.json").is_file():
+            raise InputError(f"{run_dir} is not empty and holds no run: --overwrite deletes runs alone")
         run_dir.mkdir(parents=True, exist_ok=True)
-    write_text(run_dir / "config.json", config.to_json())
+    with _locked(run_dir):
+        if overwrite:
+            with file_errors(run_dir):
+                for path in run_dir.iterdir():
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+        elif _is_used(run_dir) and (old := _stored_config(run_dir)) != config:
+            raise InputError(
+                f"{run_dir} holds a run with another config ({'; '.join(config.differences(old))}): "
+                "name another --run-dir, or --overwrite it"
+            )
+        write_text(run_dir / "config.json", config.to_json())
+        yield
+
+
+def _is_used(run_dir: Path) -> bool:
+    return run_dir.is_dir() and any(run_dir.iterdir())
+
+
+@contextlib.contextmanager
+def _locked(run_dir: Path) -> Iterator[None]:
+    """Holds the directory's own lock, which the system releases however the process ends."""
+    descriptor = os.open(run_dir, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise InputError(f"Another process is training in {run_dir}: wait for it, or name another --run-dir") from None
+    finally:
+        os.close(descriptor)
 
 
 def read_config(run_dir: Path) -> Config:
     """The recipe of a run. Raises InputError where the directory holds none."""
-    if not run_dir.is_dir():
+    with file_errors(run_dir):
+        exists = run_dir.is_dir()
+    if not exists:
         synthetic = run_dir.with_name(run_dir.name + SYNTHETIC_SUFFIX)
         hint = f"did you mean {synthetic}?" if synthetic.is_dir() else "train one with scripts/train.py --run-dir"
         raise InputError(f"{run_dir} does not exist: {hint}")
@@ -67,7 +94,7 @@ def _stored_config(run_dir: Path) -> Config:
 
 def write_text(path: Path, text: str) -> None:
     """Writes a small file whole or not at all. Raises InputError where it can't be written."""
-    with writing(path):
+    with file_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(path.name + ".tmp")
         temporary.write_text(text)
@@ -82,7 +109,7 @@ def write_json(path: Path, value: Any) -> None:
 def save_figure(run_dir: Path, name: str, figure: Figure) -> Path:
     """Writes RUN/figures/NAME.png, the same bytes for the same figure. Returns the path."""
     path = run_dir / "figures" / f"{name}.png"
-    with writing(path):
+    with file_errors(path):
         path.parent.mkdir(exist_ok=True)
         figure.savefig(path, dpi=120, metadata={"Software": None})
     return path
@@ -109,15 +136,15 @@ def rewind_metrics(run_dir: Path, epoch: int) -> None:
 def append_metrics(run_dir: Path, row: dict[str, Any]) -> None:
     """Adds an epoch's row to metrics.jsonl."""
     path = run_dir / "metrics.jsonl"
-    with writing(path), path.open("a") as file:
+    with file_errors(path), path.open("a") as file:
         file.write(json.dumps(row) + "\n")
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turns the system's refusal to write at path into an InputError."""
+def file_errors(path: Path) -> Iterator[None]:
+    """Turns the system's refusal of a path into an InputError."""
     try:
         yield
     except OSError as error:
-        advice = "make room or get permission, or name another --run-dir"
-        raise InputError(f"{path} can't be written ({error.strerror or error}): {advice}") from error
+        advice = "make room or get permission, or name another directory"
+        raise InputError(f"{path} can't be used ({error.strerror or error}): {advice}") from error

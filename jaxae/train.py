@@ -32,40 +32,40 @@ def fit(config: Config, dataset: Dataset, run_dir: Path, *, overwrite: bool = Fa
     size = len(dataset.train.images)
     if config.batch_size > size:
         raise InputError(f"batch_size is {config.batch_size}, but there are {size} training images: take fewer")
-    rundir.open_run(run_dir, config, overwrite=overwrite)
-    parts = build_parts(config)
-    fresh = jax.jit(functools.partial(init_state, parts=parts))
-    key = root_key(config.seed, impl=config.prng_impl)
-    state = checkpoint.load_latest(run_dir, jax.eval_shape(fresh, key), report=report) or fresh(key)
-    first = saved = int(state.epoch)
-    rundir.rewind_metrics(run_dir, first)
-    rundir.write_json(run_dir / "environment.json", describe_environment(config.data_title, dataset.digest))
-    if finished(state, config):
-        report(f"{run_dir} is finished: epoch {first}, best epoch {state.best_epoch}. --overwrite trains it again.")
-        return state
-    report(f"Resuming after epoch {first} in {run_dir}" if first else f"Training in {run_dir}")
-    run_epoch = bind_epoch(config, parts, dataset)
-    started = time.perf_counter()
-    try:
-        while not finished(state, config):
-            epoch_started = time.perf_counter()
-            state, losses = run_epoch(state)
-            now, epoch = time.perf_counter(), int(state.epoch)
-            row = {
-                "data": config.data_title,
-                "epoch": epoch,
-                "step": int(state.step),
-                **losses,
-                "images_per_s": round(size // config.batch_size * config.batch_size / (now - epoch_started)),
-                "seconds_left": round((now - started) / (epoch - first) * (config.epochs - epoch)),
-            }
-            rundir.append_metrics(run_dir, row)  # before the checkpoint: a row too many is cut when the run resumes
-            checkpoint.save(run_dir, state)
-            saved = epoch
-            report(progress_line(row, config.epochs))
-    except KeyboardInterrupt:
-        report(f"Interrupted: epoch {saved} is saved in {run_dir}. Start the same command again to go on from there.")
-        raise
+    with rundir.open_run(run_dir, config, overwrite=overwrite):
+        parts = build_parts(config)
+        fresh = jax.jit(functools.partial(init_state, parts=parts))
+        key = root_key(config.seed, impl=config.prng_impl)
+        state = checkpoint.load_latest(run_dir, jax.eval_shape(fresh, key), report=report) or fresh(key)
+        first = saved = int(state.epoch)
+        rundir.rewind_metrics(run_dir, first)
+        rundir.write_json(run_dir / "environment.json", describe_environment(config.data_title, dataset.digest))
+        if finished(state, config):
+            report(f"{run_dir} is finished: epoch {first}, best epoch {state.best_epoch}. --overwrite trains it again.")
+            return state
+        report(f"Resuming after epoch {first} in {run_dir}" if first else f"Training in {run_dir}")
+        run_epoch = bind_epoch(config, parts, dataset)
+        started = time.perf_counter()
+        try:
+            while not finished(state, config):
+                epoch_started = time.perf_counter()
+                state, losses = run_epoch(state)
+                now, epoch = time.perf_counter(), int(state.epoch)
+                row = {
+                    "data": config.data_title,
+                    "epoch": epoch,
+                    "step": int(state.step),
+                    **losses,
+                    "images_per_s": round(size // config.batch_size * config.batch_size / (now - epoch_started)),
+                    "seconds_left": round((now - started) / (epoch - first) * (config.epochs - epoch)),
+                }
+                rundir.append_metrics(run_dir, row)  # before the checkpoint: a row too many is cut when the run resumes
+                checkpoint.save(run_dir, state)
+                saved = epoch
+                report(progress_line(row, config.epochs))
+        except KeyboardInterrupt:
+            report(f"Interrupted: epoch {saved} is saved in {run_dir}. Start the same command again to go on from there.")
+            raise
     report(f"Finished after epoch {saved}; best epoch {state.best_epoch}, validation loss {state.best_loss:.5f}.")
     return state
 

@@ -19,7 +19,7 @@ def main(run: tyro.conf.Positional[Path], destination: tyro.conf.Positional[Path
         destination: Directory to write; it must not exist.
     """
     loaded = load_run(run)
-    with rundir.writing(destination):
+    with rundir.file_errors(destination):
         destination.mkdir(parents=True)
         for name in FILES:
             if (run / name).is_file():

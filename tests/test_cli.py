@@ -1,4 +1,7 @@
 import dataclasses
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ def call(main, *arguments: str) -> int | str | None:
     """The exit code of a script with these arguments."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["script.py", *arguments])
+        patch.setattr("signal.signal", lambda number, handler: None)
         try:
             cli.run(main)
         except SystemExit as stop:
@@ -79,13 +83,35 @@ def test_a_bug_is_not_hidden():
         call(main)
 
 
-def test_ctrl_c_has_the_conventional_exit_code_and_no_traceback(capsys):
-    def main() -> None:
-        """Is interrupted."""
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_has_the_conventional_exit_code_and_no_traceback(number, code):
+    script = f"""
+import os, time
+from jaxae import cli
+def main() -> None:
+    os.kill(os.getpid(), {int(number)})
+    time.sleep(60)
+cli.run(main)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=50)
+    assert done.returncode == code
+    assert done.stderr == "Stopped.\n"
 
-    assert call(main) == 130
-    assert "Traceback" not in capsys.readouterr().err
+
+def test_a_second_signal_stops_at_once():
+    script = f"""
+import os, time
+from jaxae import cli
+def main() -> None:
+    try:
+        os.kill(os.getpid(), {int(signal.SIGTERM)})
+        time.sleep(60)
+    finally:
+        os.kill(os.getpid(), {int(signal.SIGTERM)})
+        time.sleep(60)
+cli.run(main)
+"""
+    assert subprocess.run([sys.executable, "-c", script], timeout=50).returncode == -signal.SIGTERM
 
 
 def test_synthetic_data_is_announced_before_and_after_even_when_interrupted(capsys):

@@ -82,14 +82,16 @@ def test_noise_robustness_has_a_column_a_level_and_names_it():
 
 
 def test_latent_space_draws_every_point_in_the_colour_of_its_class():
-    axes = make("latent_space").axes[0]
+    figure = make("latent_space")
+    axes = figure.axes[0]
     scatter = next(c for c in axes.collections if isinstance(c, PathCollection) and len(np.asarray(c.get_offsets())) == 1000)
     points, colours = np.asarray(scatter.get_offsets()), np.asarray(scatter.get_facecolor())
     drawn = {tuple(np.round(point, 9)): colour[:3] for point, colour in zip(points, colours, strict=True)}
     for label, point in enumerate(LATENTS[:10]):
         assert tuple(drawn[tuple(np.round(point, 9))]) == pytest.approx(figures.TEN_COLOURS[label])
-    assert axes.get_aspect() == 1
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(CLASSES)
+    assert {ax.get_aspect() for ax in figure.axes} == {1}
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(CLASSES)
+    assert [ax.get_title() for ax in figure.axes[1:]] == list(CLASSES)
     assert len(set(figures.TEN_COLOURS)) == 10
 
 

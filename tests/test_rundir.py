@@ -1,5 +1,9 @@
+import contextlib
 import json
 import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,26 +20,53 @@ def test_a_synthetic_run_has_it_in_its_name(tmp_path):
     assert rundir.run_directory(tmp_path / "quick", Config(dataset="fashion_mnist")).name == "quick"
 
 
+def opened(run_dir: Path, config: Config, **options: bool) -> None:
+    """Opens a run and leaves it again."""
+    with rundir.open_run(run_dir, config, **options):
+        pass
+
+
 def test_the_same_recipe_opens_again_and_another_is_refused_by_field(tmp_path):
-    rundir.open_run(tmp_path / "run", Config(epochs=5))
-    rundir.open_run(tmp_path / "run", Config(epochs=5))
+    opened(tmp_path / "run", Config(epochs=5))
+    opened(tmp_path / "run", Config(epochs=5))
     assert rundir.read_config(tmp_path / "run") == Config(epochs=5)
-    with pytest.raises(InputError, match=r"epochs: 6, not 5; seed: 1, not 0|seed: 1, not 0; epochs: 6, not 5"):
-        rundir.open_run(tmp_path / "run", Config(epochs=6, seed=1))
+    with pytest.raises(InputError, match=r"seed: 1, not 0; epochs: 6, not 5"):
+        opened(tmp_path / "run", Config(epochs=6, seed=1))
 
 
 def test_overwrite_deletes_a_run_and_nothing_else(tmp_path):
     run, other = tmp_path / "run", tmp_path / "thesis"
-    rundir.open_run(run, Config())
+    opened(run, Config())
     (run / "metrics.jsonl").write_text("old")
-    rundir.open_run(run, Config(seed=1), overwrite=True)
+    opened(run, Config(seed=1), overwrite=True)
     assert sorted(path.name for path in run.iterdir()) == ["config.json"]
     other.mkdir()
     (other / "chapter.tex").write_text("precious")
     for overwrite in (True, False):
         with pytest.raises(InputError, match="thesis"):
-            rundir.open_run(other, Config(), overwrite=overwrite)
+            opened(other, Config(), overwrite=overwrite)
     assert (other / "chapter.tex").read_text() == "precious"
+    assert len(list(other.iterdir())) == 1
+
+
+def test_two_processes_do_not_train_in_one_directory(tmp_path):
+    script = f"""
+from pathlib import Path
+from jaxae import rundir
+from jaxae.config import Config
+with rundir.open_run(Path({str(tmp_path / "run")!r}), Config()):
+    print("in", flush=True)
+    input()
+"""
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "in\n"
+        for overwrite in (False, True):
+            with pytest.raises(InputError, match="Another process is training"):
+                opened(tmp_path / "run", Config(), overwrite=overwrite)
+        other.kill()
+    opened(tmp_path / "run", Config())  # the lock died with its process
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '{"epochs": 0}', "\x00\x01"])
@@ -52,23 +83,45 @@ def test_what_is_no_run_is_named(tmp_path):
         rundir.read_config(tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file"):
-        rundir.open_run(tmp_path / "file", Config())
+        opened(tmp_path / "file", Config())
     (tmp_path / "x-SYNTHETIC").mkdir()
     with pytest.raises(InputError, match=r"did you mean .*x-SYNTHETIC"):
         rundir.read_config(tmp_path / "x")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_place_is_one_clear_line(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(InputError, match="can't be written"):
-        rundir.open_run(tmp_path / "run", Config())
+def test_a_read_only_place_is_one_clear_line():
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        opened(place / "run", Config())
+        for path in (place / "run", place):
+            path.chmod(0o555)
+        with nobody():
+            for run_dir in (place / "run", place / "new"):
+                with pytest.raises(InputError, match="can't be used"):
+                    opened(run_dir, Config())
+        place.chmod(0o000)
+        with nobody(), pytest.raises(InputError, match="can't be used"):
+            rundir.read_config(place / "run")
+        place.chmod(0o755)
+
+
+@contextlib.contextmanager
+def nobody():
+    """Root may write everywhere, so root steps down to see what others see."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
 
 
 def test_a_place_below_a_file_is_one_clear_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="can't be written"):
-        rundir.open_run(tmp_path / "file" / "run", Config())
+    with pytest.raises(InputError, match="can't be used"):
+        opened(tmp_path / "file" / "run", Config())
 
 
 def rows(run_dir: Path) -> list[int]:
