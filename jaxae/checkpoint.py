@@ -79,6 +79,8 @@ def release(source: Path, destination: Path, like: Any) -> None:
     folder = destination.absolute() / FOLDER
     folder.mkdir(parents=True)
     _write(folder / str(epoch), {"variables": variables}, best_epoch=epoch)
+    for mark in folder.rglob("commit_success.txt"):
+        mark.write_text("")  # Orbax wants it to be there; what it writes into it is a path of this machine
 
 
 def _items(state: TrainState) -> dict[str, Any]:

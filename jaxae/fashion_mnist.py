@@ -33,6 +33,8 @@ def fetch(download_dir: Path, manual_dir: Path | None, report: Callable[[str], N
     url_infos = tfds.builder_cls("fashion_mnist").url_infos
     urls = {info.filename: url for url, info in url_infos.items()}
     found = manual_dir is not None and all((manual_dir / name).is_file() for name in FILES.values())
+    if not found:
+        report("Looking for Fashion-MNIST's server, for 20 s at the most")
     if not found and not _reachable(urls[FILES["test_labels"]]):
         where = f"{manual_dir} holds none or not all of its files" if manual_dir else "no folder with its files is named"
         raise DataUnavailableError(f"Fashion-MNIST can't be had: {where}, and its server is out of reach. {THREE_WAYS}.")

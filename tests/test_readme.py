@@ -1,0 +1,70 @@
+"""The README's claims: its Python runs, its table is the released run's, its files and options exist."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+from jaxae.config import Config
+from jaxae.evaluate import encode, load_run
+from jaxae.fingerprint import tree_digest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+RELEASED = ROOT / "checkpoints" / "released"
+
+
+def test_the_python_example_runs(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    names: dict = {}
+    exec(code, names)
+    assert names["denoised"].shape == (5, 28, 28)
+    assert names["latents"].shape == (5, 2)
+
+
+def test_the_table_is_the_released_runs_evaluation():
+    rows = json.loads((RELEASED / "evaluation.json").read_text())["rows"]
+    for name, row in rows.items():
+        cells = [
+            f"{row['mse']:.5f}",
+            f"{row['mae']:.5f}",
+            f"{row['psnr_of_mean_mse_db']:.2f} dB",
+            f"{row['mean_of_image_psnr_db']:.2f} dB",
+            f"{row['ssim_mean']:.3f} ± {row['ssim_std']:.3f}",
+        ]
+        assert f"| {name} | {' | '.join(cells)} |" in README
+
+
+def test_the_released_run_was_trained_with_the_defaults():
+    assert load_run(RELEASED).config == Config(dataset="fashion_mnist")
+
+
+def test_files_and_options_that_the_readme_names_exist():
+    for path in re.findall(r"\]\(([a-zA-Z][^)#:]*)\)", README) + re.findall(r"scripts/\w+\.py", README):
+        assert (ROOT / path).exists(), path
+    script = (ROOT / "scripts" / "train.py").read_text()
+    known = set(vars(Config())) | {"help"} | set(re.findall(r"^    (\w+): ", script, re.MULTILINE))
+    for option in re.findall(r"(?<![\w-])--([a-z][a-z-]+)", README):
+        assert option.replace("-", "_") in known, option
+
+
+def test_the_golden_checkpoint_loads_for_ever():
+    """The released run as every later version must read it: these bits, and the latents that NumPy finds from them."""
+    run = load_run(RELEASED)
+    assert tree_digest(run.variables) == "f4cc98b398428d228d7eefe78178ee210d5d055e766c202df8459fd81686ff8f"
+    images = np.random.default_rng(0).random((20, 28, 28)).astype(np.float32)
+    np.testing.assert_allclose(encode(run, images), numpy_latents(run.variables, images), atol=1e-4)
+
+
+def numpy_latents(variables, images: np.ndarray) -> np.ndarray:
+    """Dense → BatchNorm with running statistics → ReLU eight times, then Dense; in float64."""
+    x = images.reshape(len(images), 784).astype(np.float64)
+    params, stats = variables["params"]["encoder"], variables["batch_stats"]["encoder"]
+    for i in range(8):
+        norm, running = params[f"Layer_{i}"]["BatchNorm_0"], stats[f"Layer_{i}"]["BatchNorm_0"]
+        x = x @ np.asarray(params[f"Layer_{i}"]["Dense_0"]["kernel"], np.float64)
+        x = (x - running["mean"]) / np.sqrt(np.asarray(running["var"]) + 1e-5) * norm["scale"] + norm["bias"]
+        x = np.maximum(x, 0)
+    return x @ np.asarray(params["Dense_0"]["kernel"]) + np.asarray(params["Dense_0"]["bias"])
