@@ -1,8 +1,7 @@
 """The only importer of Orbax: saves whole TrainStates, keeps the best and the two latest, and checks what it loads.
 
 states/EPOCH/ has two items: `variables` (parameters and batch statistics, all that evaluation needs) and `training` (the
-rest of the TrainState). A manifest in Orbax's custom metadata holds the leaves' dtypes and shapes and a SHA-256 over them:
-Orbax itself casts a wrong dtype in silence and does not notice a flipped bit.
+rest of the TrainState), and a manifest.
 """
 
 import logging
@@ -15,17 +14,15 @@ import jax
 from orbax.checkpoint import v1 as ocp
 
 from jaxae.errors import DamagedError, InputError
-from jaxae.fingerprint import describe_leaves, json_digest, tree_digest
+from jaxae.manifest import check_files, check_fit, check_items, read_manifest, write_manifest
 from jaxae.state import TrainState, model_variables
 
 FOLDER = "states"
 ASIDE = "damaged"
-DELETED = ".deleted"
 
 Report = Callable[[str], None]
 
-for noisy in ("absl", "asyncio"):  # Orbax narrates every save, and complains at length of what is told in one line here
-    logging.getLogger(noisy).setLevel(logging.CRITICAL)
+logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax narrates every save
 
 
 def save(run_dir: Path, state: TrainState) -> None:
@@ -34,8 +31,8 @@ def save(run_dir: Path, state: TrainState) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / str(epoch), _items(state), best_epoch=int(state.best_epoch))
-        for old in set(_epochs(run_dir)[:-2]) - {int(state.best_epoch)}:
-            doomed = (folder / str(old)).rename(folder / f"{old}{DELETED}")  # a kill leaves no half-deleted checkpoint
+        for old in set(epochs(run_dir)[:-2]) - {int(state.best_epoch)}:
+            doomed = (folder / str(old)).rename(folder / f"{old}.deleted")  # a kill leaves no half-deleted checkpoint
             shutil.rmtree(doomed)
     except (OSError, ValueError) as error:
         raise InputError(
@@ -50,27 +47,35 @@ def load_latest(run_dir: Path, like: TrainState, *, report: Report = lambda line
     """
     for leftover in (run_dir / FOLDER).glob("*[!0-9]*"):  # temporary and half-deleted ones that a kill has left
         shutil.rmtree(leftover, ignore_errors=True)
-    for epoch in reversed(_epochs(run_dir)):
+    for epoch in reversed(epochs(run_dir)):
         try:
-            items = _read(run_dir, epoch, _items(like))
-            return like._replace(**items["training"], **items["variables"])
+            return read(run_dir, epoch, like)
         except DamagedError as error:
             report(f"{error}. It is set aside in {_set_aside(run_dir, epoch)}")
     return None
 
 
-def load_best(run_dir: Path, like: Any, *, report: Report = lambda line: None) -> tuple[Any, int]:
+def epochs(run_dir: Path) -> list[int]:
+    """The epochs of which there are checkpoints, ascending."""
+    return sorted(int(path.name) for path in (run_dir / FOLDER).glob("*") if path.name.isdecimal())
+
+
+def read(run_dir: Path, epoch: int, like: TrainState) -> TrainState:
+    """The state of one epoch. Raises DamagedError where it is not what was saved, InputError where it does not fit."""
+    items = _read(run_dir, epoch, _items(like))
+    return like._replace(**items["training"], **items["variables"])
+
+
+def load_best(run_dir: Path, like: Any) -> tuple[Any, int]:
     """The variables of lowest validation loss and their epoch. like: variables, as arrays or shapes. Raises InputError."""
-    best = None
-    for epoch in reversed(_epochs(run_dir)):
-        try:
-            best = _manifest(run_dir, epoch)["best_epoch"]
-            break
-        except DamagedError as error:
-            report(f"{error}. Going by an earlier one")
-    if best is None:
-        raise InputError(f"{run_dir} has no checkpoint that can be read: train it with scripts/train.py --run-dir")
-    return _read(run_dir, best, {"variables": like})["variables"], best
+    saved = epochs(run_dir)
+    if not saved:
+        raise InputError(f"{run_dir} has no checkpoint: train it with scripts/train.py --run-dir")
+    try:
+        best = read_manifest(run_dir / FOLDER / str(saved[-1]))["best_epoch"]
+        return _read(run_dir, best, {"variables": like})["variables"], best
+    except DamagedError as error:
+        raise DamagedError(f"{error}: train.py sets a damaged checkpoint aside and goes on from the one before") from error
 
 
 def release(source: Path, destination: Path, like: Any) -> None:
@@ -79,17 +84,11 @@ def release(source: Path, destination: Path, like: Any) -> None:
     folder = destination.absolute() / FOLDER
     folder.mkdir(parents=True)
     _write(folder / str(epoch), {"variables": variables}, best_epoch=epoch)
-    for mark in folder.rglob("commit_success.txt"):
-        mark.write_text("")  # Orbax wants it to be there; what it writes into it is a path of this machine
 
 
 def _items(state: TrainState) -> dict[str, Any]:
     rest = {name: value for name, value in state._asdict().items() if name not in ("params", "batch_stats")}
     return {"variables": model_variables(state), "training": rest}
-
-
-def _epochs(run_dir: Path) -> list[int]:
-    return sorted(int(path.name) for path in (run_dir / FOLDER).glob("*") if path.name.isdecimal())
 
 
 def _set_aside(run_dir: Path, epoch: int) -> Path:
@@ -100,50 +99,24 @@ def _set_aside(run_dir: Path, epoch: int) -> Path:
 
 
 def _write(path: Path, items: dict[str, Any], *, best_epoch: int) -> None:
-    content = {
-        "best_epoch": best_epoch,
-        "sha256": {name: tree_digest(item) for name, item in items.items()},
-        "leaves": {name: describe_leaves(item) for name, item in items.items()},
-    }
-    ocp.save_checkpointables(path, items, custom_metadata={"manifest": content, "sha256": json_digest(content)})
-
-
-def _manifest(run_dir: Path, epoch: int) -> dict[str, Any]:
-    path = run_dir / FOLDER / str(epoch)
-    try:
-        metadata: Any = ocp.checkpointables_metadata(path.absolute()).custom_metadata
-        manifest, sha256 = metadata["manifest"], metadata["sha256"]
-    except Exception as error:  # whatever damage makes Orbax and its parsers raise
-        raise DamagedError(f"The checkpoint {path} can't be read ({_brief(error)})") from error
-    if json_digest(manifest) != sha256:
-        raise DamagedError(f"The checkpoint {path} is damaged: its manifest is not the one that was saved")
-    return manifest
+    temporary = path.with_name(f"{path.name}.tmp")
+    ocp.save_checkpointables(temporary, items)
+    for mark in temporary.rglob("commit_success.txt"):
+        mark.write_text("")  # Orbax wants it to be there; what it writes into it is a path of this machine
+    write_manifest(temporary, items, best_epoch=best_epoch)
+    temporary.rename(path)
 
 
 def _read(run_dir: Path, epoch: int, like: dict[str, Any]) -> dict[str, Any]:
     path = run_dir / FOLDER / str(epoch)
-    manifest = _manifest(run_dir, epoch)
-    for name, item in like.items():
-        if name not in manifest["leaves"]:
-            raise InputError(f"The checkpoint {path} has no {name} state: it was released to evaluate, and can't be resumed")
-        _compare_leaves(path, manifest["leaves"][name], describe_leaves(item))
+    manifest = read_manifest(path)
+    check_fit(path, manifest, like)
+    check_files(path, manifest, like)
     device = jax.sharding.SingleDeviceSharding(jax.devices()[0])  # the device that saved it may not be here
     target = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), like)
-    try:
-        items = ocp.load_checkpointables(path.absolute(), target)
-    except Exception as error:  # as above
-        raise DamagedError(f"The checkpoint {path} can't be read ({_brief(error)})") from error
-    for name, item in items.items():
-        if tree_digest(item) != manifest["sha256"][name]:
-            raise DamagedError(f"The checkpoint {path} is damaged: the SHA-256 of its {name} is not the one that was saved")
+    items = ocp.load_checkpointables(path.absolute(), target)
+    check_items(path, manifest, items)
     return items
-
-
-def _compare_leaves(path: Path, stored: dict[str, str], wanted: dict[str, str]) -> None:
-    for leaf in sorted(stored.keys() | wanted.keys()):
-        have, want = stored.get(leaf, "nothing"), wanted.get(leaf, "nothing")
-        if have != want:
-            raise InputError(f"The checkpoint {path} does not fit: {leaf} is {have} there, and the config makes it {want}")
 
 
 def _brief(error: Exception) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -21,6 +22,11 @@ def digest(arrays: Mapping[str, np.ndarray]) -> str:
 def tree_digest(tree: Any) -> str:
     """digest of a pytree's leaves under their paths; typed keys count by their data."""
     return digest({name: np.asarray(_data(leaf)) for name, leaf in _named(tree).items()})
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def json_digest(value: Any) -> str:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxae import checkpoint
+from jaxae import checkpoint, manifest
 from jaxae.config import Config
 from jaxae.errors import InputError
 from jaxae.rng import root_key
@@ -98,13 +98,13 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_is_taken(state, tm
     if damage == "delete":
         largest_file(newest).unlink()
     else:
-        flip(largest_file(newest / "variables") if damage == "flip" else newest / "_CHECKPOINT_METADATA")
+        flip(largest_file(newest / "variables") if damage == "flip" else newest / manifest.NAME)
     lines: list[str] = []
     loaded = checkpoint.load_latest(tmp_path, like(Config()), report=lines.append)
     assert loaded is not None
     assert equal(loaded, at(state, 2))
     assert len(lines) == 1
-    assert "states/3" in lines[0]
+    assert str(newest) in lines[0]
     assert (tmp_path / checkpoint.ASIDE / "3-0").is_dir()
     assert checkpoint.load_latest(tmp_path, like(Config()), report=lines.append) is not None
     assert len(lines) == 1
@@ -150,6 +150,11 @@ def test_variables_need_no_knowledge_of_the_optimiser(state, tmp_path):
 
 def test_a_person_can_read_what_a_checkpoint_holds(state, tmp_path):
     checkpoint.save(tmp_path, state)
-    metadata = json.loads((tmp_path / checkpoint.FOLDER / "1" / "_CHECKPOINT_METADATA").read_text())
-    leaves = metadata["custom_metadata"]["manifest"]["leaves"]["variables"]
-    assert leaves["params/encoder/Layer_0/Dense_0/kernel"] == "float32[784, 512]"
+    content = json.loads((tmp_path / checkpoint.FOLDER / "1" / manifest.NAME).read_text())["content"]
+    assert content["leaves"]["variables"]["params/encoder/Layer_0/Dense_0/kernel"] == "float32[784, 512]"
+
+
+def test_a_checkpoint_names_no_path_of_the_machine(state, tmp_path):
+    checkpoint.save(tmp_path, state)
+    for path in tmp_path.rglob("*"):
+        assert path.is_dir() or str(tmp_path).encode() not in path.read_bytes(), path

@@ -21,7 +21,7 @@ LAYERS = {
         "optim",
         "environment",
     ],
-    1: ["data", "state", "rundir"],
+    1: ["data", "state", "rundir", "manifest"],
     2: ["step", "checkpoint", "figures"],
     3: ["train", "evaluate"],
     4: ["cli"],

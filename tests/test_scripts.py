@@ -91,8 +91,7 @@ def test_ctrl_c_resumes_to_the_same_bits(run, tmp_path):
 def digests(run_dir: Path) -> dict[str, dict[str, str]]:
     """SHA-256 of the parameters and of the rest of the state, of each checkpoint."""
     return {
-        path.parent.name: json.loads(path.read_text())["custom_metadata"]["manifest"]["sha256"]
-        for path in run_dir.glob("states/*/_CHECKPOINT_METADATA")
+        path.parent.name: json.loads(path.read_text())["content"]["sha256"] for path in run_dir.glob("states/*/manifest.json")
     }
 
 

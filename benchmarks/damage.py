@@ -1,0 +1,126 @@
+"""Damages every class of file of a checkpoint and of the data cache in turn, and counts what comes of it."""
+
+import collections
+import functools
+import random
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from jaxae import checkpoint, cli, data
+from jaxae.config import Config
+from jaxae.errors import InputError
+from jaxae.fingerprint import tree_digest
+from jaxae.rng import root_key
+from jaxae.state import build_parts, init_state, model_variables
+from jaxae.synthetic import synthetic_arrays
+from jaxae.train import fit
+
+DAMAGES = ("flip", "truncate", "delete")
+OUTCOMES = ("exact", "fell back", "named error", "WRONG")
+
+
+def main(trials: int = 240, seed: int = 0) -> None:
+    """Flips one bit of a file, cuts it in half or deletes it, and loads. A wrong state must never come of it.
+
+    Args:
+        trials: Number of damages, dealt to the classes of files and the kinds of damage in turn.
+        seed: Seed of the choice of files and bits.
+    """
+    draw = random.Random(seed)
+    counts: dict[tuple[str, str], collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    with tempfile.TemporaryDirectory() as name:
+        good, broken = Path(name) / "good", Path(name) / "broken"
+        loads = prepare(good)
+        targets = dict(file_classes(good))
+        cases = [(group, damage) for group in sorted(targets) for damage in DAMAGES]
+        for trial in range(trials):
+            group, damage = cases[trial % len(cases)]
+            victim = draw.choice(targets[group])
+            for what, load in loads.items():
+                if what.startswith("cache") == (group == "data cache"):
+                    shutil.rmtree(broken, ignore_errors=True)
+                    shutil.copytree(good, broken)
+                    spoil(broken / victim, damage, draw)
+                    counts[group, what][load(broken)] += 1
+    print(f"{'class of file':34} {'loading':10}" + "".join(f"{outcome:>13}" for outcome in OUTCOMES))
+    for (group, what), counter in sorted(counts.items()):
+        print(f"{group:34} {what:10}" + "".join(f"{counter[outcome]:13d}" for outcome in OUTCOMES))
+    wrong = sum(counter["WRONG"] for counter in counts.values())
+    print(f"{trials} damages, {sum(counter.total() for counter in counts.values())} loads, {wrong} wrong states")
+    if wrong:
+        sys.exit(1)
+
+
+def prepare(place: Path) -> dict[str, Callable[[Path], str]]:
+    """Makes a run of three epochs and a data cache; returns the loaders, each of which says what came of a load."""
+    config = Config(dataset="synthetic", epochs=3, batch_size=64)
+    arrays = synthetic_arrays(jax.random.key(0), train=600, test=60)
+    fit(config, data.split("synthetic", arrays), place / "run", report=lambda line: None)
+    data.fetch = lambda *arguments: arrays  # stands in for TFDS, which has tests of its own
+    cached = data.load("fashion_mnist", data_dir=place / "data").digest
+
+    parts = build_parts(config)
+    like = jax.eval_shape(functools.partial(init_state, parts=parts), root_key(0, impl=config.prng_impl))
+    path = place / "run"
+    whole = {epoch: checkpoint.read(path, epoch, like) for epoch in checkpoint.epochs(path)}
+    digests = {epoch: tree_digest(state) for epoch, state in whole.items()}
+    _, best_epoch = checkpoint.load_best(path, model_variables(like))
+    best = tree_digest(model_variables(whole[best_epoch]))
+
+    def latest(place: Path) -> str:
+        told: list[str] = []
+        try:
+            state = checkpoint.load_latest(place / "run", like, report=told.append)
+        except InputError as error:
+            return "named error" if "states/" in str(error) else "WRONG"
+        if state is not None and tree_digest(state) == digests[3] and not told:
+            return "exact"
+        return "fell back" if state is not None and told and tree_digest(state) in digests.values() else "WRONG"
+
+    def best_of(place: Path) -> str:
+        try:
+            variables, _ = checkpoint.load_best(place / "run", model_variables(like))
+        except InputError as error:
+            return "named error" if "states/" in str(error) else "WRONG"
+        return "exact" if tree_digest(variables) == best else "WRONG"
+
+    def cache(place: Path) -> str:
+        told: list[str] = []
+        same = data.load("fashion_mnist", data_dir=place / "data", report=told.append).digest == cached
+        return "WRONG" if not same else "fell back" if told else "exact"
+
+    return {"latest": latest, "best": best_of, "cache": cache}
+
+
+def file_classes(place: Path) -> Iterator[tuple[str, list[Path]]]:
+    """The files of the newest checkpoint and of the cache by class: their names, without what Orbax draws at random."""
+    groups: dict[str, list[Path]] = collections.defaultdict(list)
+    newest = place / "run" / checkpoint.FOLDER / "3"
+    for path in sorted(newest.rglob("*")):
+        if path.is_file():
+            parts = list(path.relative_to(newest).parts)
+            groups["/".join([*parts[:-1], "*"] if parts[-2:-1] == ["d"] else parts)].append(path.relative_to(place))
+    groups["data cache"] = [path.relative_to(place) for path in (place / "data").rglob("*.npz")]
+    yield from groups.items()
+
+
+def spoil(path: Path, damage: str, draw: random.Random) -> None:
+    """Flips a random bit, cuts the file in half, or deletes it. An empty file can only be deleted."""
+    raw = np.frombuffer(path.read_bytes(), np.uint8).copy()
+    if damage == "delete" or not len(raw):
+        path.unlink()
+    elif damage == "truncate":
+        path.write_bytes(raw[: len(raw) // 2].tobytes())
+    else:
+        raw[draw.randrange(len(raw))] ^= np.uint8(1 << draw.randrange(8))
+        path.write_bytes(raw.tobytes())
+
+
+if __name__ == "__main__":
+    cli.run(main)

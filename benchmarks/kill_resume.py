@@ -1,0 +1,106 @@
+"""Kills real training processes with SIGKILL at seeded random instants, resumes them, and compares what is left at the end."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from jaxae import cli
+from jaxae.errors import InputError
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+CLOCK = ("images_per_s", "seconds_left")
+RECIPE = ("--dataset", "synthetic", "--batch-size", "512")
+
+
+def main(kills: int = 50, seed: int = 0, epochs: int = 12) -> None:
+    """Kills a training process again and again; every run must end with the bits of one that nothing interrupted.
+
+    Args:
+        kills: Number of SIGKILLs in all; a run that ends before it is killed is compared, and the next one starts.
+        seed: Seed of the instants.
+        epochs: Length of a run, on synthetic data with batches of 512.
+    """
+    draw = random.Random(seed)
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        recipe = (*RECIPE, "--epochs", str(epochs))
+        expected = outcome(train(place / "whole", recipe))
+        control = outcome(train(place / "control", (*recipe, "--seed", "1")))
+        if control == expected:
+            raise InputError("The negative control, another seed, ended with the same bits: this test can't fail")
+        done = saving = runs = equal = 0
+        while done < kills:
+            runs += 1
+            run = place / f"killed-{runs}"
+            while done < kills and kill_once(run, recipe, draw):
+                done += 1
+                saving += any(True for _ in (run_dir(run) / "states").glob("*[!0-9]*"))
+            same = outcome(train(run, recipe)) == expected
+            equal += same
+            cli.say(f"{done:3d} kills, run {runs}: {'the same bits' if same else 'DIFFERENT'}")
+            shutil.rmtree(run_dir(run))
+    print(f"{equal} of {runs} runs ended with the same bits after {done} kills, {saving} of them inside a save or a deletion")
+    if equal < runs:
+        sys.exit(1)
+
+
+def run_dir(run: Path) -> Path:
+    """Where the script puts a synthetic run."""
+    return run.with_name(run.name + "-SYNTHETIC")
+
+
+def start(run: Path, recipe: tuple[str, ...]) -> subprocess.Popen[str]:
+    """The training command, as a user types it."""
+    command = [sys.executable, str(SCRIPTS / "train.py"), *recipe, "--run-dir", str(run)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def kill_once(run: Path, recipe: tuple[str, ...], draw: random.Random) -> bool:
+    """Starts or resumes a run and kills it: once in five during the start, else within its epochs. False where it ended."""
+    with start(run, recipe) as process:
+        assert process.stderr is not None
+        if draw.random() < 0.2:
+            time.sleep(draw.uniform(0, 6))
+        else:
+            for line in process.stderr:
+                if line.startswith("epoch"):
+                    break
+            time.sleep(draw.uniform(0, 1.5))
+        alive = process.poll() is None
+        process.kill()
+    return alive
+
+
+def train(run: Path, recipe: tuple[str, ...]) -> Path:
+    """Trains, or goes on, to the end, and evaluates."""
+    with start(run, recipe) as process:
+        _, err = process.communicate()
+    if process.returncode:
+        raise InputError(f"train.py ended with {process.returncode}: {err.splitlines()[-1]}")
+    evaluate = [sys.executable, str(SCRIPTS / "evaluate.py"), str(run_dir(run))]
+    subprocess.run(evaluate, check=True, capture_output=True)
+    return run_dir(run)
+
+
+def outcome(run: Path) -> dict[str, object]:
+    """All that must be equal: each checkpoint's digests, the metrics but for the clock, the evaluation, the files' names."""
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    manifests = {path.parent.name: json.loads(path.read_text())["content"] for path in run.glob("states/*/manifest.json")}
+    return {
+        "files": sorted(os.listdir(run)),
+        "states": sorted(os.listdir(run / "states")),
+        "bits": {epoch: manifest["sha256"] for epoch, manifest in manifests.items()},
+        "best": {epoch: manifest["best_epoch"] for epoch, manifest in manifests.items()},
+        "metrics": [{name: value for name, value in row.items() if name not in CLOCK} for row in rows],
+        "evaluation": (run / "evaluation.json").read_text(),
+    }
+
+
+if __name__ == "__main__":
+    cli.run(main)
