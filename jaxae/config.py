@@ -90,5 +90,5 @@ class Config:
 
 
 def _one_line(location: tuple[int | str, ...], message: str, value: object) -> str:
-    name = ".".join(map(str, location)) or "the recipe"
+    name = repr(".".join(map(str, location)) or "the recipe")[1:-1]  # a hostile name may hold line breaks
     return f"{name} is {value!r:.60}: {message[0].lower()}{message[1:]}"

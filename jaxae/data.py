@@ -75,7 +75,12 @@ def split(name: Literal["fashion_mnist", "synthetic"], arrays: Mapping[str, np.n
 
 
 def epoch_order(key: jax.Array, size: int, *, batch_size: int) -> jax.Array:
-    """A random order of 0 … size - 1 cut into batches, i32[size // batch_size, batch_size]; the rest is left out."""
+    """A random order of 0 … size - 1 cut into batches, i32[size // batch_size, batch_size]; the rest is left out.
+
+    Raises InputError for a batch size below 1.
+    """
+    if batch_size < 1:
+        raise InputError(f"batch_size is {batch_size}: give 1 or more")
     steps = size // batch_size
     return jax.random.permutation(key, size)[: steps * batch_size].reshape(steps, batch_size)
 

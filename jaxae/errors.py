@@ -1,5 +1,8 @@
 """How a run ends early through no fault of the code."""
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 
 class InputError(Exception):
     """What a user gave cannot be used. The message is one line: what was wrong, the value, what to do."""
@@ -11,3 +14,10 @@ class DataUnavailableError(InputError):
 
 class DamagedError(InputError):
     """A checkpoint is not what was saved."""
+
+
+def check_pair(output: ArrayLike, target: ArrayLike) -> None:
+    """Raises InputError unless both are [B, height, width] of one shape: broadcasting would give a number without a meaning."""
+    shapes = [list(np.shape(images)) for images in (output, target)]
+    if shapes[0] != shapes[1] or len(shapes[0]) != 3:
+        raise InputError(f"images have the shapes {shapes[0]} and {shapes[1]}: give two of one shape [B, height, width]")

@@ -116,10 +116,10 @@ def table(evaluation: dict[str, Any]) -> str:
 
 def image_psnr(output: np.ndarray, target: np.ndarray) -> np.ndarray:
     """PSNR of each image in dB. f32[..., 28, 28] in [0, 1] twice → f64[...]."""
-    return psnr(mse(output, target))
+    return psnr(np.square(output - target).mean(axis=(-2, -1)))
 
 
 def _in_batches(function: Any, variables: dict[str, Any], images: np.ndarray) -> np.ndarray:
     if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
         raise InputError(f"images have the shape {list(images.shape)}: give [N, 28, 28]")
-    return np.concatenate([function(variables, images[i : i + BATCH]) for i in range(0, len(images), BATCH)])
+    return np.concatenate([function(variables, images[i : i + BATCH]) for i in range(0, len(images) or 1, BATCH)])

@@ -1,18 +1,25 @@
-"""Quality of a reconstruction, per image: f32[B, 28, 28] in [0, 1] twice → [B]. The caller averages."""
+"""Quality of a reconstruction, per image: f32[B, 28, 28] in [0, 1] twice → [B]. The caller averages.
+
+Raises InputError for two shapes that differ.
+"""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxae.errors import InputError, check_pair
+
 
 def mse(output: ArrayLike, target: ArrayLike) -> jax.Array:
     """Mean squared error over an image's pixels."""
+    check_pair(output, target)
     return jnp.mean(jnp.square(jnp.subtract(output, target)), axis=(-2, -1))
 
 
 def mae(output: ArrayLike, target: ArrayLike) -> jax.Array:
     """Mean absolute error over an image's pixels."""
+    check_pair(output, target)
     return jnp.mean(jnp.abs(jnp.subtract(output, target)), axis=(-2, -1))
 
 
@@ -30,6 +37,11 @@ def ssim(output: np.ndarray, target: np.ndarray) -> np.ndarray:
     """
     from skimage.metrics import structural_similarity  # here, not above: training need not wait for SciPy
 
+    check_pair(output, target)
+    if min(output.shape[1:]) < 11:
+        raise InputError(f"images have the shape {list(output.shape)}: SSIM's window wants a height and width of 11 or more")
+    if len(output) == 0:
+        return np.zeros(0)
     tall = [np.asarray(images, np.float64).reshape(-1, images.shape[-1]) for images in (output, target)]
     result = structural_similarity(
         *tall, data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True

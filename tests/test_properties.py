@@ -1,0 +1,144 @@
+"""Any input gets a result or a named error: never a crash in XLA, never a file that is believed or executed unread."""
+
+import tempfile
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from jaxae import data, manifest, rundir
+from jaxae.config import Config
+from jaxae.corruption import add_gaussian_noise
+from jaxae.errors import DamagedError, InputError
+from jaxae.evaluate import Run, encode, reconstruct
+from jaxae.metrics import mae, mse, psnr, ssim
+from jaxae.model import Autoencoder
+from jaxae.objective import reconstruction_loss
+from jaxae.rng import root_key
+from jaxae.state import init_variables
+from jaxae.step import to_unit
+
+NAMED = (InputError, TypeError, ValueError)
+DTYPES = st.sampled_from([np.float32, np.float16, np.uint8, np.int32, np.bool_])
+SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=30)
+ARRAYS = hnp.arrays(DTYPES, st.one_of(SHAPES, st.tuples(st.integers(0, 3), st.just(28), st.just(28))))
+quickly = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+def attempt(function, *arguments, **options) -> np.ndarray | None:
+    """The result as NumPy sees it, computed to the end, or None for a named error."""
+    try:
+        return np.asarray(function(*arguments, **options))
+    except NAMED:
+        return None
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, on NaN and on means of nothing: that is what was asked
+@given(output=ARRAYS, target=ARRAYS)
+@quickly
+def test_losses_and_metrics(output, target):
+    for function in (reconstruction_loss, mse, mae, ssim):
+        result = attempt(function, output, target)
+        if result is not None and output.shape == target.shape and output.ndim == 3:
+            assert result.shape == output.shape[:1]
+    attempt(psnr, output)
+
+
+@given(images=ARRAYS, std=st.floats(width=32), seed=st.integers(0, 2**32 - 1))
+@quickly
+def test_noise_keeps_the_shape(images, std, seed):
+    result = attempt(add_gaussian_noise, root_key(seed), images, std=std)
+    assert result is None or result.shape == images.shape
+
+
+@pytest.mark.parametrize("key", [0, None, "key", np.zeros(3), np.zeros((2, 2), np.uint32)])
+def test_what_is_no_key_is_refused_by_name(key):
+    assert attempt(add_gaussian_noise, key, np.zeros((1, 28, 28), np.float32), std=0.1) is None
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    model = Autoencoder()
+    variables = jax.jit(lambda key: init_variables(key, model=model))(root_key(0))
+    return Run(Config(), model, variables, 0)
+
+
+@given(images=ARRAYS)
+@settings(quickly, max_examples=15)
+def test_reconstruct_and_encode(run, images):
+    fits = images.ndim == 3 and images.shape[1:] == (28, 28)
+    for function, shape in ((reconstruct, images.shape), (encode, (*images.shape[:1], 2))):
+        result = attempt(function, run, images)
+        assert (result is not None) == fits
+        assert result is None or result.shape == shape
+
+
+def test_not_a_number_in_one_image_stays_in_that_image(run):
+    images = np.random.default_rng(0).random((3, 28, 28)).astype(np.float32)
+    spoilt = images.copy()
+    spoilt[1, 5, 5] = np.nan
+    np.testing.assert_array_equal(reconstruct(run, spoilt)[[0, 2]], reconstruct(run, images)[[0, 2]])
+    assert np.isnan(encode(run, spoilt)[1]).all()
+
+
+@given(size=st.integers(0, 300), batch_size=st.integers(-5, 400))
+@quickly
+def test_epoch_order(size, batch_size):
+    order = attempt(data.epoch_order, root_key(0), size, batch_size=batch_size)
+    assert (order is None) == (batch_size < 1)
+    assert order is None or sorted(set(order.ravel().tolist())) == sorted(order.ravel().tolist())
+
+
+@given(images=ARRAYS)
+@quickly
+def test_bytes_to_unit(images):
+    result = attempt(to_unit, images)
+    assert result is not None
+    assert result.shape == images.shape
+
+
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.lists(st.floats(), max_size=4))
+
+
+@given(values=st.dictionaries(st.one_of(st.sampled_from(sorted(vars(Config()))), st.text(max_size=5)), VALUES, max_size=4))
+@settings(quickly, max_examples=200)
+def test_a_config_is_valid_or_refused_in_one_line(values):
+    message, config = "", Config()
+    try:
+        config = Config(**values)
+    except InputError as error:
+        message = str(error)
+    assert "\n" not in message
+    assert Config.from_json(config.to_json()) == config
+
+
+@given(content=st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode)))
+@settings(quickly, max_examples=100)
+def test_files_with_random_bytes_are_refused(content):
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        for file in ("config.json", "metrics.jsonl", manifest.NAME):
+            (place / file).write_bytes(content)
+        with pytest.raises(InputError):
+            rundir.read_config(place)
+        assert rundir.read_metrics(place) == []
+        with pytest.raises(DamagedError):
+            manifest.read_manifest(place)
+
+
+@given(content=st.binary(max_size=300))
+@settings(quickly, max_examples=30)
+def test_a_cache_with_random_bytes_is_rebuilt(content):
+    arrays = {name: np.zeros((12, 28, 28) if "images" in name else 12, np.uint8) for name in data.FILES}
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "fetch", lambda *_: arrays)
+        path = Path(name) / "jaxae" / "fashion_mnist.npz"
+        path.parent.mkdir()
+        path.write_bytes(content)
+        told: list[str] = []
+        assert data.load("fashion_mnist", data_dir=Path(name), report=told.append).digest == data.digest(arrays)
+        assert "damaged" in told[0]

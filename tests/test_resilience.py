@@ -1,0 +1,145 @@
+"""What a machine may do to a run: kill it, stop it, fill its disk, damage its files, change under it."""
+
+import functools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import pytest
+
+from jaxae import checkpoint
+from jaxae.config import Config
+from jaxae.errors import InputError
+from jaxae.fingerprint import tree_digest
+from jaxae.rng import root_key
+from jaxae.state import TrainState, build_parts, init_state
+from jaxae.train import fit
+from tests.test_scripts import start
+from tests.test_train import metrics
+
+ROOT = Path(__file__).parents[1]
+CONFIG = Config(dataset="synthetic", epochs=4, batch_size=64)
+
+
+def shapes() -> TrainState:
+    return jax.eval_shape(functools.partial(init_state, parts=build_parts(CONFIG)), root_key(0, impl=CONFIG.prng_impl))
+
+
+def test_every_epoch_is_a_valid_place_to_resume_from(dataset, tmp_path):
+    whole = tmp_path / "whole"
+
+    def copy(line: str) -> None:
+        if line.startswith("epoch"):
+            shutil.copytree(whole, tmp_path / line.split("/")[0].split()[1])
+
+    expected = tree_digest(fit(CONFIG, dataset, whole, report=copy))
+    for epoch in ("1", "2", "3"):
+        lines: list[str] = []
+        assert tree_digest(fit(CONFIG, dataset, tmp_path / epoch, report=lines.append)) == expected
+        assert lines[0].startswith(f"Resuming after epoch {epoch}")
+        assert metrics(tmp_path / epoch) == metrics(whole)
+
+
+def benchmark(name: str, *arguments: str) -> str:
+    command = [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_killed_runs_end_with_the_same_bits():
+    assert "1 of 1 runs ended with the same bits after 2 kills" in benchmark("kill_resume", "--kills", "2", "--epochs", "4")
+
+
+def test_no_damage_gives_a_wrong_state():
+    assert ", 0 wrong states" in benchmark("damage", "--trials", "57")
+
+
+def test_a_signal_in_the_middle_of_an_epoch_stops_within_five_seconds(tmp_path):
+    """Batches of two make an epoch of many seconds, which XLA computes in one call."""
+    with start("train", "--dataset", "synthetic", "--batch-size", "2", "--run-dir", tmp_path / "run") as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("Training"):
+                break
+        time.sleep(8)
+        sent = time.perf_counter()
+        process.send_signal(signal.SIGTERM)
+        rest = process.stderr.read()
+        assert process.wait(timeout=60) == 143
+    assert time.perf_counter() - sent < 5
+    assert "epoch 0 is saved" in rest
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """34 MB: room for two checkpoints of 13 MB, not for a third."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=34m", "tmpfs", str(place)], capture_output=True).returncode:
+        pytest.skip("no permission to mount a small disk here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_is_one_clear_line_and_older_checkpoints_are_whole(small_disk, dataset):
+    run_dir = small_disk / "run"
+    with pytest.raises(InputError, match=r"epoch 3 \(.*older ones are intact") as caught:
+        fit(CONFIG, dataset, run_dir, report=lambda line: None)
+    assert "\n" not in str(caught.value)
+    state = checkpoint.load_latest(run_dir, shapes())
+    assert state is not None
+    assert int(state.epoch) == 2
+
+
+def test_leftovers_of_a_kill_are_swept_and_never_loaded(dataset, tmp_path):
+    fit(CONFIG, dataset, tmp_path / "run", report=lambda line: None)
+    states = tmp_path / "run" / checkpoint.FOLDER
+    for name in ("5.tmp", "5.tmp.orbax-checkpoint-tmp", "2.deleted"):
+        shutil.copytree(states / "4", states / name)
+    (states / "9").mkdir()  # half deleted by hand
+    told: list[str] = []
+    state = checkpoint.load_latest(tmp_path / "run", shapes(), report=told.append)
+    assert state is not None
+    assert int(state.epoch) == 4
+    assert len(told) == 1
+    assert all(path.name.isdecimal() for path in states.iterdir())
+
+
+@pytest.mark.parametrize(("saving", "loading"), [(8, 1), (1, 8)])
+def test_a_checkpoint_loads_on_another_number_of_devices(saving, loading, tmp_path):
+    """Eight fake devices: each leaf is replicated over them before it is saved."""
+    script = f"""
+import functools, sys
+from pathlib import Path
+import jax
+from jaxae import checkpoint
+from jaxae.config import Config
+from jaxae.fingerprint import tree_digest
+from jaxae.rng import root_key
+from jaxae.state import build_parts, init_state
+make = functools.partial(init_state, parts=build_parts(Config()))
+key = root_key(0, impl="philox2x32")
+if sys.argv[1] == "save":
+    mesh = jax.make_mesh((jax.device_count(),), ("all",), axis_types=(jax.sharding.AxisType.Auto,))
+    state = jax.device_put(jax.jit(make)(key), jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec()))
+    checkpoint.save(Path({str(tmp_path)!r}), state)
+else:
+    state = checkpoint.load_latest(Path({str(tmp_path)!r}), jax.eval_shape(make, key))
+print(jax.device_count(), tree_digest(state))
+"""
+    found = []
+    for action, devices in (("save", saving), ("load", loading)):
+        environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+        command = [sys.executable, "-c", script, action]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        count, digest = done.stdout.split()
+        assert int(count) == devices
+        found.append(digest)
+    assert found[0] == found[1]
