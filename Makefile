@@ -25,8 +25,8 @@ train: $(BIN)/.installed
 
 test: $(BIN)/.installed-tests
 	@echo '== testing'
-	@$(BIN)/python -m pytest
-	@echo '== done: all tests passed; nothing was written outside temporary directories'
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@echo '== done: all tests passed; they wrote to temporary directories alone'
 
 lint: $(BIN)/.installed-tests
 	$(BIN)/ruff check .

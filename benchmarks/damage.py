@@ -2,6 +2,7 @@
 
 import collections
 import functools
+import os
 import random
 import shutil
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+import jaxae.quiet  # noqa: F401 - before the slow imports
 from jaxae import checkpoint, cli, data
 from jaxae.config import Config
 from jaxae.errors import InputError
@@ -45,7 +47,7 @@ def main(trials: int = 240, seed: int = 0) -> None:
             for what, load in loads.items():
                 if what.startswith("cache") == (group == "data cache"):
                     shutil.rmtree(broken, ignore_errors=True)
-                    shutil.copytree(good, broken)
+                    shutil.copytree(good, broken, copy_function=os.link)
                     spoil(broken / victim, damage, draw)
                     counts[group, what][load(broken)] += 1
     print(f"{'class of file':34} {'loading':10}" + "".join(f"{outcome:>13}" for outcome in OUTCOMES))
@@ -71,6 +73,10 @@ def prepare(place: Path) -> dict[str, Callable[[Path], str]]:
     whole = {epoch: checkpoint.read(path, epoch, like) for epoch in checkpoint.epochs(path)}
     digests = {epoch: tree_digest(state) for epoch, state in whole.items()}
     _, best_epoch = checkpoint.load_best(path, model_variables(like))
+    if best_epoch != 3:
+        raise InputError(
+            f"The newest of three epochs should be the best, and it is {best_epoch}: the best would not be damaged"
+        )
     best = tree_digest(model_variables(whole[best_epoch]))
 
     def latest(place: Path) -> str:
@@ -81,7 +87,9 @@ def prepare(place: Path) -> dict[str, Callable[[Path], str]]:
             return "named error" if "states/" in str(error) else "WRONG"
         if state is not None and tree_digest(state) == digests[3] and not told:
             return "exact"
-        return "fell back" if state is not None and told and tree_digest(state) in digests.values() else "WRONG"
+        set_aside = (place / "run" / checkpoint.ASIDE / "3-0").is_dir()
+        good = state is not None and tree_digest(state) in digests.values()
+        return "fell back" if good and told and set_aside else "WRONG"
 
     def best_of(place: Path) -> str:
         try:
@@ -113,9 +121,10 @@ def file_classes(place: Path) -> Iterator[tuple[str, list[Path]]]:
 def spoil(path: Path, damage: str, draw: random.Random) -> None:
     """Flips a random bit, cuts the file in half, or deletes it. An empty file can only be deleted."""
     raw = np.frombuffer(path.read_bytes(), np.uint8).copy()
+    path.unlink()  # it is a link to the good one
     if damage == "delete" or not len(raw):
-        path.unlink()
-    elif damage == "truncate":
+        return
+    if damage == "truncate":
         path.write_bytes(raw[: len(raw) // 2].tobytes())
     else:
         raw[draw.randrange(len(raw))] ^= np.uint8(1 << draw.randrange(8))

@@ -1,5 +1,6 @@
 """Kills real training processes with SIGKILL at seeded random instants, resumes them, and compares what is left at the end."""
 
+import functools
 import json
 import os
 import random
@@ -10,8 +11,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from jaxae import cli
+import jax
+
+import jaxae.quiet  # noqa: F401 - before the slow imports
+from jaxae import checkpoint, cli, rundir
 from jaxae.errors import InputError
+from jaxae.fingerprint import tree_digest
+from jaxae.rng import root_key
+from jaxae.state import build_parts, init_state
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 CLOCK = ("images_per_s", "seconds_left")
@@ -92,11 +99,15 @@ def outcome(run: Path) -> dict[str, object]:
     """All that must be equal: each checkpoint's digests, the metrics but for the clock, the evaluation, the files' names."""
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     manifests = {path.parent.name: json.loads(path.read_text())["content"] for path in run.glob("states/*/manifest.json")}
+    config = rundir.read_config(run)
+    key = root_key(0, impl=config.prng_impl)
+    shapes = jax.eval_shape(functools.partial(init_state, parts=build_parts(config)), key)
     return {
         "files": sorted(os.listdir(run)),
         "states": sorted(os.listdir(run / "states")),
-        "bits": {epoch: manifest["sha256"] for epoch, manifest in manifests.items()},
+        "manifests": {epoch: manifest["sha256"] for epoch, manifest in manifests.items()},
         "best": {epoch: manifest["best_epoch"] for epoch, manifest in manifests.items()},
+        "state": tree_digest(checkpoint.load_latest(run, shapes)),
         "metrics": [{name: value for name, value in row.items() if name not in CLOCK} for row in rows],
         "evaluation": (run / "evaluation.json").read_text(),
     }

@@ -6,21 +6,18 @@ rest of the TrainState), and a manifest.
 
 import logging
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
 from orbax.checkpoint import v1 as ocp
 
-from jaxae.errors import DamagedError, InputError
+from jaxae.errors import DamagedError, InputError, Report, silent
 from jaxae.manifest import check_files, check_fit, check_items, read_manifest, write_manifest
 from jaxae.state import TrainState, model_variables
 
 FOLDER = "states"
 ASIDE = "damaged"
-
-Report = Callable[[str], None]
 
 logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax narrates every save
 
@@ -40,7 +37,7 @@ def save(run_dir: Path, state: TrainState) -> None:
         ) from error
 
 
-def load_latest(run_dir: Path, like: TrainState, *, report: Report = lambda line: None) -> TrainState | None:
+def load_latest(run_dir: Path, like: TrainState, *, report: Report = silent) -> TrainState | None:
     """The latest state that is whole, or None where there is none. like: a TrainState of arrays or shapes.
 
     A damaged checkpoint is set aside in RUN/damaged, and reported. Raises InputError where a checkpoint does not fit.
@@ -71,11 +68,14 @@ def load_best(run_dir: Path, like: Any) -> tuple[Any, int]:
     saved = epochs(run_dir)
     if not saved:
         raise InputError(f"{run_dir} has no checkpoint: train it with scripts/train.py --run-dir")
+    best = saved[-1]
     try:
-        best = read_manifest(run_dir / FOLDER / str(saved[-1]))["best_epoch"]
+        best = read_manifest(run_dir / FOLDER / str(best))["best_epoch"]
         return _read(run_dir, best, {"variables": like})["variables"], best
     except DamagedError as error:
-        raise DamagedError(f"{error}: train.py sets a damaged checkpoint aside and goes on from the one before") from error
+        newest = "train.py sets it aside and goes on from the one before"
+        advice = newest if best == saved[-1] else "it was the best one; train again with --overwrite"
+        raise DamagedError(f"{error}: {advice}") from error
 
 
 def release(source: Path, destination: Path, like: Any) -> None:

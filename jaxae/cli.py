@@ -70,6 +70,9 @@ def run(main: Callable[..., None]) -> None:
     except InputError as error:
         say(f"error: {error}")
         sys.exit(2)
+    except OSError as error:  # what no closer place has explained
+        say(f"error: {error.filename or 'the system'}: {error.strerror or error}")
+        sys.exit(2)
     except Stop as stop:
         say("Stopped.")
         sys.stdout.flush()

@@ -2,15 +2,15 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import jax
 import numpy as np
 
-from jaxae.config import DatasetName
-from jaxae.errors import DataUnavailableError, InputError
+from jaxae.config import Config, DatasetName
+from jaxae.errors import DataUnavailableError, InputError, Report, silent
 from jaxae.fashion_mnist import FILES, fetch
 from jaxae.fingerprint import digest
 from jaxae.rng import Stream, derive, root_key
@@ -41,7 +41,7 @@ def load(
     *,
     data_dir: Path | None = None,
     manual_dir: Path | None = None,
-    report: Callable[[str], None] = lambda line: None,
+    report: Report = silent,
 ) -> Dataset:
     """The data set by its name in the config. Raises DataUnavailableError, or InputError for a damaged file.
 
@@ -50,10 +50,10 @@ def load(
     """
     if name == "synthetic":
         return split(name, synthetic_arrays(derive(root_key(0), Stream.SYNTHETIC)))  # one data set for all runs
-    cache = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser() / "jaxae"
-    manual_dir = manual_dir or (Path(os.environ["JAXAE_MANUAL_DIR"]) if "JAXAE_MANUAL_DIR" in os.environ else None)
+    place = os.path.expanduser(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
+    manual = os.path.expanduser(manual_dir or os.environ.get("JAXAE_MANUAL_DIR") or "")
     try:
-        return split("fashion_mnist", _cached(cache / "fashion_mnist.npz", manual_dir, report))
+        return split("fashion_mnist", _cached(Path(place), Path(manual) if manual else None, report))
     except DataUnavailableError as error:
         if name != "auto":
             raise
@@ -74,6 +74,12 @@ def split(name: Literal["fashion_mnist", "synthetic"], arrays: Mapping[str, np.n
     )
 
 
+def check_data(config: Config, dataset: Dataset) -> None:
+    """Raises InputError where a recipe names other data: what is written would carry the wrong name."""
+    if config.dataset != dataset.name:
+        raise InputError(f"The config's dataset is {config.dataset}, and the data are {dataset.name}: give the one named")
+
+
 def epoch_order(key: jax.Array, size: int, *, batch_size: int) -> jax.Array:
     """A random order of 0 … size - 1 cut into batches, i32[size // batch_size, batch_size]; the rest is left out.
 
@@ -85,8 +91,9 @@ def epoch_order(key: jax.Array, size: int, *, batch_size: int) -> jax.Array:
     return jax.random.permutation(key, size)[: steps * batch_size].reshape(steps, batch_size)
 
 
-def _cached(path: Path, manual_dir: Path | None, report: Callable[[str], None]) -> dict[str, np.ndarray]:
-    if path.exists():
+def _cached(data_dir: Path, manual_dir: Path | None, report: Report) -> dict[str, np.ndarray]:
+    path = data_dir / "jaxae" / "fashion_mnist.npz"
+    if os.path.exists(path):
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in FILES}
@@ -97,14 +104,10 @@ def _cached(path: Path, manual_dir: Path | None, report: Callable[[str], None]) 
         report(f"The cache {path} is damaged: building it again.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        arrays = fetch(path.parent.parent / "downloads", manual_dir, report)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as temporary:
-            try:
-                np.savez(temporary, allow_pickle=False, digest=np.array(digest(arrays)), **arrays)
-            except BaseException:
-                os.unlink(temporary.name)
-                raise
-        os.replace(temporary.name, path)
+        arrays = fetch(data_dir / "downloads", manual_dir, report)
+        with tempfile.TemporaryDirectory(dir=path.parent) as unfinished:
+            np.savez(Path(unfinished) / path.name, allow_pickle=False, digest=np.array(digest(arrays)), **arrays)
+            os.replace(Path(unfinished) / path.name, path)
     except OSError as error:
-        raise InputError(f"{path.parent} can't be written ({error.strerror}): name another folder with --data-dir") from error
+        raise InputError(f"{data_dir} can't be written ({error.strerror}): name another folder with --data-dir") from error
     return arrays

@@ -3,8 +3,11 @@
 import importlib.metadata
 import os
 import platform
+from typing import Any
 
 import jax
+
+from jaxae.errors import InputError
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy", "scikit-image", "matplotlib")
 
@@ -14,7 +17,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in PACKAGES}}
 
 
-def describe_environment(data: str, data_digest: str) -> dict[str, object]:
+def describe_environment(data: str, data_digest: str) -> dict[str, Any]:
     """The contents of environment.json."""
     return {
         "data": data,
@@ -25,3 +28,15 @@ def describe_environment(data: str, data_digest: str) -> dict[str, object]:
         "devices": [device.device_kind for device in jax.devices()],
         "matmul_precision": str(getattr(jax.config, "jax_default_matmul_precision", None) or "default"),
     }
+
+
+def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What has changed since a run began, a line each. Raises InputError where it is the data: that would be another run."""
+    old, new = before.get("data_sha256", now["data_sha256"]), now["data_sha256"]
+    if old != new:
+        raise InputError(f"The data are not those that the run began with (SHA-256 {new}, not {old}): name another --run-dir")
+    return [
+        f"{name}: {now[name]}, not {before[name]} as when the run began; the last bits may differ"
+        for name in now
+        if name in before and before[name] != now[name]
+    ]

@@ -1,7 +1,16 @@
-"""How a run ends early through no fault of the code."""
+"""How a run ends early through no fault of the code, and how it speaks meanwhile."""
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+Report = Callable[[str], None]
+"""Takes a line for the person who runs it."""
+
+
+def silent(line: str) -> None:
+    """A Report that says nothing."""
 
 
 class InputError(Exception):

@@ -11,7 +11,7 @@ import numpy as np
 from jaxae import checkpoint, rundir
 from jaxae.config import Config
 from jaxae.corruption import add_gaussian_noise
-from jaxae.data import Dataset
+from jaxae.data import Dataset, check_data
 from jaxae.environment import versions
 from jaxae.errors import InputError
 from jaxae.metrics import mae, mse, psnr, ssim
@@ -61,6 +61,7 @@ def corrupt(images: np.ndarray, *, std: float) -> np.ndarray:
 
 def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> dict[str, Any]:
     """The contents of evaluation.json: the metrics of the test split for the model and for two rows that do not learn."""
+    check_data(run.config, dataset)
     clean = to_unit(dataset.test.images)
     noisy = corrupt(clean, std=noise_factor)
     mean_image = to_unit(dataset.train.images).mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -84,6 +85,8 @@ def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> dict[
 def summarise(output: np.ndarray, target: np.ndarray) -> dict[str, float | None]:
     """Means over all images of two f32[N, 28, 28] in [0, 1]; null stands for an infinite PSNR."""
     squared = np.asarray(mse(output, target), np.float64)
+    if not np.isfinite(squared).all():
+        raise InputError(f"The output for image {np.flatnonzero(~np.isfinite(squared))[0]} is not finite: the model is broken")
     similarity = ssim(output, target)
     values = {
         "mse": squared.mean(),

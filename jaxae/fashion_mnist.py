@@ -2,14 +2,14 @@
 
 import contextlib
 import gzip
+import http.client
 import threading
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from jaxae.errors import DataUnavailableError, InputError
+from jaxae.errors import DataUnavailableError, InputError, Report
 
 FILES = {
     "train_images": "train-images-idx3-ubyte.gz",
@@ -23,7 +23,7 @@ THREE_WAYS = (
 )
 
 
-def fetch(download_dir: Path, manual_dir: Path | None, report: Callable[[str], None]) -> dict[str, np.ndarray]:
+def fetch(download_dir: Path, manual_dir: Path | None, report: Report) -> dict[str, np.ndarray]:
     """The official arrays, checksums verified: {train,test}_images u8[N, 28, 28], {train,test}_labels u8[N].
 
     Raises DataUnavailableError where they are neither in manual_dir nor within reach, InputError for a damaged file.
@@ -46,9 +46,14 @@ def fetch(download_dir: Path, manual_dir: Path | None, report: Callable[[str], N
     )
     try:
         paths = manager.download({name: urls[file] for name, file in FILES.items()})
-    except (tfds.download.DownloadError, tfds.download.download_manager.NonMatchingChecksumError) as error:
+    except tfds.download.download_manager.NonMatchingChecksumError as error:
         what = str(error).splitlines()[0].rstrip(":")
         raise InputError(f"Fashion-MNIST is damaged: {what}. Delete that file and get it again") from error
+    except (tfds.download.DownloadError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's fault; the network's errors have no number
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise DataUnavailableError(f"Fashion-MNIST can't be downloaded ({reason}). {THREE_WAYS}.") from error
     return {name: _read_idx(Path(path)) for name, path in paths.items()}
 
 
@@ -57,7 +62,7 @@ def _reachable(url: str, *, seconds: float = 20.0) -> bool:
     arrived = threading.Event()
 
     def fetch() -> None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=seconds) as response:
+        with contextlib.suppress(OSError, http.client.HTTPException), urllib.request.urlopen(url, timeout=seconds) as response:
             response.read()
             arrived.set()
 

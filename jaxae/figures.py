@@ -1,7 +1,7 @@
 """Arrays → matplotlib Figures. No I/O, no JAX, no global state: the same arrays give the same pixels.
 
 Images are f32[…, 28, 28] in [0, 1]. Colours hold for colour-blind readers: inferno is perceptually uniform, and the ten
-classes take Petroff's ten accessible colours, with their names written into the map as well.
+classes take Petroff's ten accessible colours, and stand in a panel of their own as well.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-TEN_COLOURS = matplotlib.color_sequences["petroff10"]
+TEN_COLOURS = list(matplotlib.color_sequences["petroff10"])
+TEN_COLOURS[8] = (0.1, 0.1, 0.1)  # its second grey is too near the first, and to the backdrop of the small panels
 
 
 def one_of_each_class(labels: np.ndarray) -> np.ndarray:

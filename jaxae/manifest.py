@@ -30,7 +30,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads((folder / NAME).read_bytes())
         if json_digest(manifest["content"]) == manifest["sha256"]:
             return manifest["content"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, RecursionError):
         pass
     raise DamagedError(f"The checkpoint file {folder / NAME} is missing or damaged")
 

@@ -18,13 +18,14 @@ from jaxae.config import Config
 from jaxae.errors import InputError
 
 SYNTHETIC_SUFFIX = "-SYNTHETIC"
+WRITTEN = {"config.json", "environment.json", "metrics.jsonl", "evaluation.json", "figures", "states", "damaged"}
 
 
 def run_directory(run_dir: Path, config: Config) -> Path:
     """The directory of a run, absolute; one on synthetic data has SYNTHETIC in its name."""
-    run_dir = run_dir.expanduser().absolute()
+    run_dir = Path(os.path.expanduser(run_dir)).absolute()
     if config.dataset == "synthetic" and SYNTHETIC_SUFFIX not in run_dir.name:
-        return run_dir.with_name(run_dir.name + SYNTHETIC_SUFFIX)
+        return run_dir.parent / (run_dir.name + SYNTHETIC_SUFFIX)
     return run_dir
 
 
@@ -37,15 +38,18 @@ def open_run(run_dir: Path, config: Config, *, overwrite: bool = False) -> Itera
     with file_errors(run_dir):
         if run_dir.exists() and not run_dir.is_dir():
             raise InputError(f"{run_dir} is a file: name a directory with --run-dir")
-        if overwrite and _is_used(run_dir) and not (run_dir / "config.json").is_file():
-            raise InputError(f"{run_dir} is not empty and holds no run: --overwrite deletes runs alone")
+        if overwrite and (strange := sorted(_entries(run_dir) - WRITTEN)):
+            raise InputError(f"{run_dir} holds {strange[0]}, which no run writes: --overwrite deletes runs alone")
         run_dir.mkdir(parents=True, exist_ok=True)
     with _locked(run_dir):
         if overwrite:
             with file_errors(run_dir):
-                for path in run_dir.iterdir():
+                for name in sorted(
+                    _entries(run_dir), key=lambda name: name == "config.json"
+                ):  # it goes last: a kill leaves a run
+                    path = run_dir / name
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
-        elif _is_used(run_dir) and (old := _stored_config(run_dir)) != config:
+        elif _entries(run_dir) and (old := _stored_config(run_dir)) != config:
             raise InputError(
                 f"{run_dir} holds a run with another config ({'; '.join(config.differences(old))}): "
                 "name another --run-dir, or --overwrite it"
@@ -54,19 +58,24 @@ def open_run(run_dir: Path, config: Config, *, overwrite: bool = False) -> Itera
         yield
 
 
-def _is_used(run_dir: Path) -> bool:
-    return run_dir.is_dir() and any(run_dir.iterdir())
+def _entries(run_dir: Path) -> set[str]:
+    """What is in the directory, but for the unfinished files that a kill may leave."""
+    return {path.name for path in run_dir.iterdir() if path.suffix != ".tmp"} if run_dir.is_dir() else set()
 
 
 @contextlib.contextmanager
 def _locked(run_dir: Path) -> Iterator[None]:
     """Holds the directory's own lock, which the system releases however the process ends."""
-    descriptor = os.open(run_dir, os.O_RDONLY)
+    with file_errors(run_dir):
+        descriptor = os.open(run_dir, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with file_errors(run_dir):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                advice = "wait for it, or name another --run-dir"
+                raise InputError(f"Another process is training in {run_dir}: {advice}") from None
         yield
-    except BlockingIOError:
-        raise InputError(f"Another process is training in {run_dir}: wait for it, or name another --run-dir") from None
     finally:
         os.close(descriptor)
 
@@ -106,6 +115,15 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object, or an empty one where the file is missing or damaged."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def save_figure(run_dir: Path, name: str, figure: Figure) -> Path:
     """Writes RUN/figures/NAME.png, the same bytes for the same figure. Returns the path."""
     path = run_dir / "figures" / f"{name}.png"
@@ -113,31 +131,6 @@ def save_figure(run_dir: Path, name: str, figure: Figure) -> Path:
         path.parent.mkdir(exist_ok=True)
         figure.savefig(path, dpi=120, metadata={"Software": None})
     return path
-
-
-def read_metrics(run_dir: Path, *, up_to_epoch: int | None = None) -> list[dict[str, Any]]:
-    """The rows of metrics.jsonl, epochs ascending; a line that a kill cut short ends them."""
-    rows: list[dict[str, Any]] = []
-    with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError):
-        for line in (run_dir / "metrics.jsonl").read_text().splitlines():
-            row = json.loads(line)
-            if row["epoch"] != len(rows) + 1 or (up_to_epoch is not None and row["epoch"] > up_to_epoch):
-                break
-            rows.append(row)
-    return rows
-
-
-def rewind_metrics(run_dir: Path, epoch: int) -> None:
-    """Cuts metrics.jsonl back to the epoch that training resumes from."""
-    rows = read_metrics(run_dir, up_to_epoch=epoch)
-    write_text(run_dir / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-
-
-def append_metrics(run_dir: Path, row: dict[str, Any]) -> None:
-    """Adds an epoch's row to metrics.jsonl."""
-    path = run_dir / "metrics.jsonl"
-    with file_errors(path), path.open("a") as file:
-        file.write(json.dumps(row) + "\n")
 
 
 @contextlib.contextmanager

@@ -10,17 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxae import checkpoint, rundir
+from jaxae import checkpoint, history, rundir
 from jaxae.config import Config
 from jaxae.corruption import add_gaussian_noise
-from jaxae.data import Dataset
-from jaxae.environment import describe_environment
-from jaxae.errors import InputError
+from jaxae.data import Dataset, check_data
+from jaxae.environment import changes, describe_environment
+from jaxae.errors import InputError, Report
 from jaxae.rng import Stream, derive, root_key
 from jaxae.state import Parts, TrainState, build_parts, init_state, model_variables
 from jaxae.step import end_epoch, eval_step, to_unit, train_epoch
-
-Report = Callable[[str], None]
 
 
 def fit(config: Config, dataset: Dataset, run_dir: Path, *, overwrite: bool = False, report: Report = print) -> TrainState:
@@ -29,21 +27,25 @@ def fit(config: Config, dataset: Dataset, run_dir: Path, *, overwrite: bool = Fa
     config.dataset must name the dataset. Every epoch is on disk before its line is reported, so an interruption at any
     moment loses the running epoch at most.
     """
+    check_data(config, dataset)
     size = len(dataset.train.images)
     if config.batch_size > size:
         raise InputError(f"batch_size is {config.batch_size}, but there are {size} training images: take fewer")
     with rundir.open_run(run_dir, config, overwrite=overwrite):
+        environment = describe_environment(config.data_title, dataset.digest)
+        changed = changes(rundir.read_json(run_dir / "environment.json"), environment)
         parts = build_parts(config)
         fresh = jax.jit(functools.partial(init_state, parts=parts))
         key = root_key(config.seed, impl=config.prng_impl)
         state = checkpoint.load_latest(run_dir, jax.eval_shape(fresh, key), report=report) or fresh(key)
         first = saved = int(state.epoch)
-        rundir.rewind_metrics(run_dir, first)
-        rundir.write_json(run_dir / "environment.json", describe_environment(config.data_title, dataset.digest))
         if finished(state, config):
             report(f"{run_dir} is finished: epoch {first}, best epoch {state.best_epoch}. --overwrite trains it again.")
             return state
         report(f"Resuming after epoch {first} in {run_dir}" if first else f"Training in {run_dir}")
+        for line in changed + history.rewind(run_dir, first):
+            report(line)
+        rundir.write_json(run_dir / "environment.json", environment)
         run_epoch = bind_epoch(config, parts, dataset)
         started = time.perf_counter()
         try:
@@ -59,10 +61,10 @@ def fit(config: Config, dataset: Dataset, run_dir: Path, *, overwrite: bool = Fa
                     "images_per_s": round(size // config.batch_size * config.batch_size / (now - epoch_started)),
                     "seconds_left": round((now - started) / (epoch - first) * (config.epochs - epoch)),
                 }
-                rundir.append_metrics(run_dir, row)  # before the checkpoint: a row too many is cut when the run resumes
+                history.append(run_dir, row)  # before the checkpoint: a row too many is cut when the run resumes
                 checkpoint.save(run_dir, state)
                 saved = epoch
-                report(progress_line(row, config.epochs))
+                report(history.progress_line(row, config.epochs))
         except KeyboardInterrupt:
             report(f"Interrupted: epoch {saved} is saved in {run_dir}. Start the same command again to go on from there.")
             raise
@@ -113,16 +115,6 @@ def finished(state: TrainState, config: Config) -> bool:
     at_floor = float(state.plateau.scale) <= float(np.float32(config.min_scale))
     stale = int(state.epoch) - int(state.best_epoch) >= config.early_stop_patience
     return int(state.epoch) >= config.epochs or (at_floor and stale)
-
-
-def progress_line(row: dict[str, Any], epochs: int) -> str:
-    """A row of metrics.jsonl for the screen; * marks a new best."""
-    minutes, seconds = divmod(row["seconds_left"], 60)
-    return (
-        f"epoch {row['epoch']:3d}/{epochs}  train {row['train_loss']:.5f}  validation {row['validation_loss']:.5f}"
-        f" {'*' if row['best'] else ' '}  lr {row['learning_rate']:.1e}  {row['images_per_s']:6,d} images/s"
-        f"  at most {minutes}:{seconds:02d} left"
-    )
 
 
 def _check_finite(step_losses: np.ndarray, validation_loss: float, epoch: int, learning_rate: float) -> None:

@@ -1,5 +1,6 @@
 """Metrics of a run's best checkpoint on the test images → RUN/evaluation.json and a table."""
 
+import jaxae.quiet  # noqa: F401 - before the slow imports
 from jaxae import cli, rundir
 from jaxae.evaluate import evaluate, load_run, table
 
@@ -13,8 +14,8 @@ def main(source: cli.Source, noise_factor: float = 0.25) -> None:
     """
     run = load_run(source.run)
     evaluation = evaluate(run, source.dataset(run.config), noise_factor=noise_factor)
-    rundir.write_json(source.run / "evaluation.json", evaluation)
     print(table(evaluation))
+    rundir.write_json(source.run / "evaluation.json", evaluation)
     cli.say(f"Wrote {source.run / 'evaluation.json'}")
 
 

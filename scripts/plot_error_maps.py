@@ -1,5 +1,6 @@
 """Figure 2: six test samples and the heat maps of their pixels' errors → RUN/figures/error_maps.png."""
 
+import jaxae.quiet  # noqa: F401 - before the slow imports
 from jaxae import cli, figures, rundir
 from jaxae.data import CLASSES
 from jaxae.evaluate import corrupt, load_run, reconstruct

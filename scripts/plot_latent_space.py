@@ -1,5 +1,6 @@
 """Figure 4: all test images as points of the latent plane → RUN/figures/latent_space.png."""
 
+import jaxae.quiet  # noqa: F401 - before the slow imports
 from jaxae import cli, figures, rundir
 from jaxae.data import CLASSES
 from jaxae.evaluate import encode, load_run

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import jaxae.quiet  # noqa: F401 - before the slow imports
 from jaxae import cli, figures, rundir
 from jaxae.data import CLASSES
 from jaxae.evaluate import corrupt, image_psnr, load_run, reconstruct

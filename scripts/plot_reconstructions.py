@@ -1,5 +1,6 @@
 """Figure 1: eight test samples as clean, noisy and denoised rows → RUN/figures/reconstructions.png."""
 
+import jaxae.quiet  # noqa: F401 - before the slow imports
 from jaxae import cli, figures, rundir
 from jaxae.data import CLASSES
 from jaxae.evaluate import corrupt, image_psnr, load_run, reconstruct

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import tyro
 
+import jaxae.quiet  # noqa: F401 - before the slow imports
 from jaxae import checkpoint, cli, rundir
 from jaxae.evaluate import load_run
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import jaxae.quiet  # noqa: F401 - before the slow imports
 from jaxae import cli
 from jaxae.config import Config
 from jaxae.data import load
@@ -17,23 +18,21 @@ def main(
     data_dir: Path | None = None,
     manual_dir: Path | None = None,
 ) -> None:
-    """Trains a denoising autoencoder with a 2-D latent space, or resumes what the run directory already holds.
-
-    Progress goes to stderr; stdout gets one line, the run directory, for the other scripts to read.
+    """Trains, or resumes what the run directory holds. Progress goes to stderr; stdout gets the run directory's path.
 
     Args:
         config: The recipe.
-        run_dir: Where the run is kept: recipe, metrics, checkpoints.
+        run_dir: Where the run is kept.
         overwrite: Delete the run in the run directory and start afresh.
         data_dir: Folder of the decoded data; by default $TFDS_DATA_DIR or ~/tensorflow_datasets.
         manual_dir: Folder with the four official .gz files; by default $JAXAE_MANUAL_DIR.
     """
     dataset = load(config.dataset, data_dir=data_dir, manual_dir=manual_dir, report=cli.say)
     config = replace(config, dataset=dataset.name)  # what auto has found is part of the recipe
-    run_dir = run_directory(run_dir, config)
+    directory = run_directory(run_dir, config)
     with cli.synthetic_banner(config):
-        fit(config, dataset, run_dir, overwrite=overwrite, report=cli.say)
-    print(run_dir)
+        fit(config, dataset, directory, overwrite=overwrite, report=cli.say)
+    print(directory)
 
 
 if __name__ == "__main__":

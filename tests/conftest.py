@@ -1,7 +1,16 @@
 """Shared small things: a data set that needs no network, and the place of the real one."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
+
+# The same few programs are compiled in many tests and processes: a cache that lives as long as this session halves its time.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="jaxae-tests-")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
+    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 import jax
 import pytest

@@ -4,6 +4,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 
@@ -97,6 +98,18 @@ def test_a_server_that_never_answers_counts_as_none():
         started = time.perf_counter()
         assert not fashion_mnist._reachable(f"http://127.0.0.1:{server.getsockname()[1]}/", seconds=0.5)
         assert time.perf_counter() - started < 5
+
+
+def test_a_server_that_talks_nonsense_counts_as_none():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"hello\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        assert not fashion_mnist._reachable(f"http://127.0.0.1:{server.getsockname()[1]}/", seconds=5)
 
 
 def test_idx_of_any_rank(tmp_path):

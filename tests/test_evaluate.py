@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -73,6 +74,12 @@ def test_summary_of_one_image_off_by_a_tenth():
     assert row["mse"] == pytest.approx(0.01, rel=1e-4)
     assert row["mae"] == pytest.approx(0.1, rel=1e-4)
     assert row["psnr_of_mean_mse_db"] == pytest.approx(20, rel=1e-4)
+
+
+def test_a_model_that_gives_no_numbers_is_refused_and_not_averaged(run, dataset):
+    broken = run[1]._replace(variables=jax.tree.map(lambda leaf: leaf * np.nan, run[1].variables))
+    with pytest.raises(InputError, match="not finite"):
+        evaluate(broken, dataset)
 
 
 def test_shapes_for_any_number_of_images(run, dataset):

@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = {
     0: [
         "errors",
+        "quiet",
         "config",
         "rng",
         "fingerprint",
@@ -22,7 +23,7 @@ LAYERS = {
         "environment",
     ],
     1: ["data", "state", "rundir", "manifest"],
-    2: ["step", "checkpoint", "figures"],
+    2: ["step", "checkpoint", "history", "figures"],
     3: ["train", "evaluate"],
     4: ["cli"],
 }

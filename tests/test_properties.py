@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from jaxae import data, manifest, rundir
+from jaxae import data, history, manifest, rundir
 from jaxae.config import Config
 from jaxae.corruption import add_gaussian_noise
 from jaxae.errors import DamagedError, InputError
@@ -23,7 +23,7 @@ from jaxae.state import init_variables
 from jaxae.step import to_unit
 
 NAMED = (InputError, TypeError, ValueError)
-DTYPES = st.sampled_from([np.float32, np.float16, np.uint8, np.int32, np.bool_])
+DTYPES = st.sampled_from([np.float32, np.float16, np.uint8, np.int32])
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=30)
 ARRAYS = hnp.arrays(DTYPES, st.one_of(SHAPES, st.tuples(st.integers(0, 3), st.just(28), st.just(28))))
 quickly = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -41,11 +41,16 @@ def attempt(function, *arguments, **options) -> np.ndarray | None:
 @given(output=ARRAYS, target=ARRAYS)
 @quickly
 def test_losses_and_metrics(output, target):
-    for function in (reconstruction_loss, mse, mae, ssim):
+    fits = output.shape == target.shape and output.ndim == 3  # anything else would be broadcast to a number without meaning
+    for function in (reconstruction_loss, mse, mae):
         result = attempt(function, output, target)
-        if result is not None and output.shape == target.shape and output.ndim == 3:
-            assert result.shape == output.shape[:1]
-    attempt(psnr, output)
+        assert (result is not None) == fits
+        assert result is None or result.shape == output.shape[:1]
+    similarity = attempt(ssim, output, target)
+    assert (similarity is not None) == (fits and min(output.shape[1:]) >= 11)
+    values = attempt(psnr, output)
+    assert values is not None
+    assert values.shape == output.shape
 
 
 @given(images=ARRAYS, std=st.floats(width=32), seed=st.integers(0, 2**32 - 1))
@@ -86,7 +91,7 @@ def test_not_a_number_in_one_image_stays_in_that_image(run):
 
 
 @given(size=st.integers(0, 300), batch_size=st.integers(-5, 400))
-@quickly
+@settings(quickly, max_examples=10)
 def test_epoch_order(size, batch_size):
     order = attempt(data.epoch_order, root_key(0), size, batch_size=batch_size)
     assert (order is None) == (batch_size < 1)
@@ -125,7 +130,7 @@ def test_files_with_random_bytes_are_refused(content):
             (place / file).write_bytes(content)
         with pytest.raises(InputError):
             rundir.read_config(place)
-        assert rundir.read_metrics(place) == []
+        assert history.read(place) == []
         with pytest.raises(DamagedError):
             manifest.read_manifest(place)
 

@@ -24,6 +24,10 @@ def test_the_python_example_runs(monkeypatch):
     assert names["latents"].shape == (5, 2)
 
 
+def test_nothing_is_left_to_fill_in():
+    assert "@@" not in README
+
+
 def test_the_table_is_the_released_runs_evaluation():
     rows = json.loads((RELEASED / "evaluation.json").read_text())["rows"]
     for name, row in rows.items():

@@ -111,9 +111,13 @@ def test_leftovers_of_a_kill_are_swept_and_never_loaded(dataset, tmp_path):
     assert all(path.name.isdecimal() for path in states.iterdir())
 
 
-@pytest.mark.parametrize(("saving", "loading"), [(8, 1), (1, 8)])
-def test_a_checkpoint_loads_on_another_number_of_devices(saving, loading, tmp_path):
-    """Eight fake devices: each leaf is replicated over them before it is saved."""
+@pytest.mark.parametrize(
+    ("saving", "loading"), [("cpu 8", "cpu 1"), ("cpu 1", "cpu 8"), ("cuda 1", "cpu 1"), ("cpu 1", "cuda 1")]
+)
+def test_a_checkpoint_loads_on_other_devices(saving, loading, tmp_path):
+    """Fake CPU devices, each leaf replicated over them before it is saved; and the GPU, where there is one."""
+    if "cuda 1" in (saving, loading) and not shutil.which("nvidia-smi"):
+        pytest.skip("no NVIDIA GPU here")
     script = f"""
 import functools, sys
 from pathlib import Path
@@ -135,11 +139,13 @@ print(jax.device_count(), tree_digest(state))
 """
     found = []
     for action, devices in (("save", saving), ("load", loading)):
-        environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+        platform, number = devices.split()
+        flags = f"--xla_force_host_platform_device_count={number}"
+        environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": platform}
         command = [sys.executable, "-c", script, action]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
         count, digest = done.stdout.split()
-        assert int(count) == devices
+        assert count == number
         found.append(digest)
     assert found[0] == found[1]

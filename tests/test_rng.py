@@ -16,11 +16,12 @@ def test_streams_and_counters_give_keys_that_draw_different_numbers(impl):
     assert len(set(draws.values())) == len(draws)
 
 
-def test_neighbouring_streams_are_uncorrelated():
+def test_neighbouring_streams_and_counters_are_uncorrelated():
     root = root_key(0, impl="philox2x32")
     noise = jax.random.normal(derive(root, Stream.NOISE, 5), (10_000,))
-    other = jax.random.normal(derive(root, Stream.NOISE, 6), (10_000,))
-    assert abs(np.corrcoef(noise, other)[0, 1]) < 4 / np.sqrt(10_000)  # four standard errors
+    for neighbour in (derive(root, Stream.NOISE, 6), derive(root, Stream.DROPOUT, 5)):
+        other = jax.random.normal(neighbour, (10_000,))
+        assert abs(np.corrcoef(noise, other)[0, 1]) < 4 / np.sqrt(10_000)  # four standard errors
 
 
 def test_the_same_under_jit_and_with_a_traced_counter():

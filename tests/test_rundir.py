@@ -1,5 +1,4 @@
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -41,12 +40,27 @@ def test_overwrite_deletes_a_run_and_nothing_else(tmp_path):
     opened(run, Config(seed=1), overwrite=True)
     assert sorted(path.name for path in run.iterdir()) == ["config.json"]
     other.mkdir()
-    (other / "chapter.tex").write_text("precious")
+    (other / "config.json").write_text('{"model_type": "bert"}')  # many programs write a file of that name
+    (other / "weights.bin").write_text("precious")
     for overwrite in (True, False):
         with pytest.raises(InputError, match="thesis"):
             opened(other, Config(), overwrite=overwrite)
-    assert (other / "chapter.tex").read_text() == "precious"
-    assert len(list(other.iterdir())) == 1
+    assert (other / "weights.bin").read_text() == "precious"
+    assert len(list(other.iterdir())) == 2
+
+
+def test_a_kill_while_a_run_is_made_or_deleted_leaves_what_the_same_command_accepts(tmp_path):
+    made, deleted = tmp_path / "made", tmp_path / "deleted"
+    made.mkdir()
+    (made / "config.json.tmp").write_text("{")
+    opened(made, Config())
+    opened(deleted, Config())
+    (deleted / "metrics.jsonl").write_text("")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jaxae.rundir.write_text", lambda *_: None)  # killed between the deletion and the new config
+        opened(deleted, Config(), overwrite=True)
+    assert list(deleted.iterdir()) == []
+    opened(deleted, Config())
 
 
 def test_two_processes_do_not_train_in_one_directory(tmp_path):
@@ -122,27 +136,6 @@ def test_a_place_below_a_file_is_one_clear_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="can't be used"):
         opened(tmp_path / "file" / "run", Config())
-
-
-def rows(run_dir: Path) -> list[int]:
-    return [json.loads(line)["epoch"] for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
-
-
-@pytest.mark.parametrize("tail", ["", '{"epoch": 5, "tr', "\x00\x00", '{"epoch": 4}\n', "7\n"])
-def test_metrics_are_brought_back_to_the_resumed_epoch(tmp_path, tail):
-    for epoch in range(1, 5):
-        rundir.append_metrics(tmp_path, {"epoch": epoch, "loss": 0.1})
-    with (tmp_path / "metrics.jsonl").open("a") as file:
-        file.write(tail)
-    rundir.rewind_metrics(tmp_path, 4)
-    assert rows(tmp_path) == [1, 2, 3, 4]
-    rundir.rewind_metrics(tmp_path, 2)
-    assert rows(tmp_path) == [1, 2]
-
-
-def test_metrics_may_be_missing(tmp_path):
-    rundir.rewind_metrics(tmp_path, 0)
-    assert rows(tmp_path) == []
 
 
 def test_json_is_whole_or_not_there(tmp_path):

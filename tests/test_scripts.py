@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,21 +14,23 @@ from PIL import Image
 from tests.test_train import metrics
 
 ROOT = Path(__file__).parents[1]
+OFFLINE = {"http_proxy": "http://127.0.0.1:9", "no_proxy": ""}  # a test must not download, wherever it runs
 RECIPE = ["--dataset", "synthetic", "--epochs", "3", "--batch-size", "512"]
 FIGURES = ["reconstructions", "error_maps", "noise_robustness", "latent_space"]
 
 
 def start(script: str, *arguments: object) -> subprocess.Popen[str]:
     command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), *map(str, arguments)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"COLUMNS": "80"}
-    )
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | OFFLINE)
 
 
 def call(script: str, *arguments: object) -> tuple[int, str, str]:
     """Exit code, stdout, stderr."""
-    process = start(script, *arguments)
-    out, err = process.communicate(timeout=120)
+    with start(script, *arguments) as process:
+        try:
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
     return process.returncode, out, err
 
 
@@ -98,7 +101,7 @@ def digests(run_dir: Path) -> dict[str, dict[str, str]]:
 @pytest.mark.parametrize(
     ("script", "arguments", "expected"),
     [
-        ("train", ["--dataset", "fashion_mnist", "--data-dir", "{tmp}"], "--manual-dir"),
+        ("train", ["--dataset", "fashion_mnist", "--data-dir", "{tmp}", "--run-dir", "{tmp}/x"], "--manual-dir"),
         ("train", ["--dataset", "synthetic", "--batch-size", "6000", "--run-dir", "{tmp}/x"], "5500 training images"),
         ("evaluate", ["{tmp}"], "not a run directory"),
         ("evaluate", ["{tmp}/nowhere"], "does not exist"),
@@ -125,3 +128,13 @@ def test_a_release_is_small_and_evaluates_to_the_same_numbers(run, tmp_path):
     code, _, err = call("release", run, tmp_path / "released")
     assert code == 2
     assert "File exists" in err
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.6, 1.2])
+def test_ctrl_c_during_the_start_shows_no_traceback(seconds, tmp_path):
+    with start("train", *RECIPE, "--run-dir", tmp_path / "run") as process:
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode in (-signal.SIGINT, 130)
+    assert "Traceback" not in err

@@ -9,8 +9,9 @@ import pytest
 from jaxae import checkpoint, train
 from jaxae.config import Config
 from jaxae.errors import InputError
+from jaxae.fingerprint import tree_digest
 from jaxae.state import TrainState
-from jaxae.train import finished, fit, progress_line
+from jaxae.train import finished, fit
 
 CONFIG = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=3e-3)
 CLOCK = ("images_per_s", "seconds_left")
@@ -20,11 +21,6 @@ def metrics(run_dir: Path) -> list[dict]:
     """The rows of metrics.jsonl without what the clock decides."""
     rows = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
     return [{name: value for name, value in row.items() if name not in CLOCK} for row in rows]
-
-
-def same_bits(a: TrainState, b: TrainState) -> bool:
-    plain = [jax.tree.leaves(state._replace(key=jax.random.key_data(state.key))) for state in (a, b)]
-    return all((np.asarray(x) == np.asarray(y)).all() for x, y in zip(*plain, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +72,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(whole, epoch, moment, datase
     lines: list[str] = []
     state = fit(CONFIG, dataset, tmp_path / "run", report=lines.append)
     assert lines[0].startswith("Resuming after epoch 1")
-    assert same_bits(state, whole[1])
+    assert tree_digest(state) == tree_digest(whole[1])
     assert metrics(tmp_path / "run") == metrics(whole[0])
 
 
@@ -85,10 +81,33 @@ def test_a_finished_run_says_so_and_is_left_alone(whole, dataset):
     before = (run_dir / "metrics.jsonl").read_bytes()
     lines: list[str] = []
     again = fit(CONFIG, dataset, run_dir, report=lines.append)
-    assert same_bits(again, state)
+    assert tree_digest(again) == tree_digest(state)
     assert len(lines) == 1
     assert "is finished" in lines[0]
     assert (run_dir / "metrics.jsonl").read_bytes() == before
+
+
+def test_other_versions_are_reported_and_other_data_refused_on_resuming(dataset, tmp_path):
+    def interrupt(line: str) -> None:
+        if line.startswith("epoch   1"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(CONFIG, dataset, tmp_path, report=interrupt)
+    path = tmp_path / "environment.json"
+    environment = json.loads(path.read_text())
+    with pytest.raises(InputError, match="data are not those"):
+        fit(CONFIG, dataset._replace(digest="0"), tmp_path)
+    path.write_text(json.dumps(environment | {"cpu_cores": 96}))
+    lines: list[str] = []
+    fit(CONFIG, dataset, tmp_path, report=lines.append)
+    assert any("cpu_cores" in line and "96" in line for line in lines)
+
+
+def test_data_under_another_name_are_refused(dataset, tmp_path):
+    with pytest.raises(InputError, match="dataset is fashion_mnist, and the data are synthetic"):
+        fit(Config(dataset="fashion_mnist"), dataset, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_another_recipe_is_refused_before_anything_is_touched(whole, dataset):
@@ -131,19 +150,3 @@ def test_the_end_comes_with_the_epochs_or_at_the_floor_without_a_new_best(whole,
         plateau=state.plateau._replace(scale=jnp.float32(scale)),
     )
     assert finished(state, config) == expected
-
-
-def test_progress_line_names_everything():
-    row = {
-        "epoch": 7,
-        "train_loss": 0.125,
-        "validation_loss": 0.11,
-        "best": True,
-        "learning_rate": 0.0015,
-        "images_per_s": 21345,
-        "seconds_left": 125,
-    }
-    line = progress_line(row, 100)
-    for part in ("7/100", "0.12500", "0.11000 *", "1.5e-03", "21,345 images/s", "2:05 left"):
-        assert part in line
-    assert "*" not in progress_line({**row, "best": False}, 100)
