@@ -44,9 +44,7 @@ def open_run(run_dir: Path, config: Config, *, overwrite: bool = False) -> Itera
     with _locked(run_dir):
         if overwrite:
             with file_errors(run_dir):
-                for name in sorted(
-                    _entries(run_dir), key=lambda name: name == "config.json"
-                ):  # it goes last: a kill leaves a run
+                for name in sorted(_entries(run_dir), key="config.json".__eq__):  # it goes last: a kill leaves a run
                     path = run_dir / name
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
         elif _entries(run_dir) and (old := _stored_config(run_dir)) != config:
