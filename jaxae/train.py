@@ -3,6 +3,7 @@
 import functools
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,20 +36,23 @@ def fit(config: Config, dataset: Dataset, run_dir: Path, *, overwrite: bool = Fa
         environment = describe_environment(config.data_title, dataset.digest)
         changed = changes(rundir.read_json(run_dir / "environment.json"), environment)
         parts = build_parts(config)
-        fresh = jax.jit(functools.partial(init_state, parts=parts))
-        key = root_key(config.seed, impl=config.prng_impl)
-        state = checkpoint.load_latest(run_dir, jax.eval_shape(fresh, key), report=report) or fresh(key)
-        first = saved = int(state.epoch)
-        if finished(state, config):
-            report(f"{run_dir} is finished: epoch {first}, best epoch {state.best_epoch}. --overwrite trains it again.")
-            return state
+        fresh = jax.jit(functools.partial(init_state, root_key(config.seed, impl=config.prng_impl), parts=parts))
+        like = jax.eval_shape(fresh)
+        saved_state = checkpoint.load_latest(run_dir, like, report=report)
+        first = saved = int(saved_state.epoch) if saved_state else 0
+        if saved_state and finished(saved_state, config):
+            report(f"{run_dir} is finished: epoch {first}, best epoch {saved_state.best_epoch}. --overwrite trains it again.")
+            return saved_state
         report(f"Resuming after epoch {first} in {run_dir}" if first else f"Training in {run_dir}")
         for line in changed + history.rewind(run_dir, first):
             report(line)
         rundir.write_json(run_dir / "environment.json", environment)
-        run_epoch = bind_epoch(config, parts, dataset)
-        started = time.perf_counter()
         try:
+            starting = ThreadPoolExecutor(1).submit(lambda: saved_state or fresh())  # while the epoch compiles: a second won
+            run_epoch = bind_epoch(config, parts, dataset, like)
+            state = starting.result()
+            report(f"Compiled for {jax.devices()[0].device_kind}: {size // config.batch_size} steps an epoch")
+            started = time.perf_counter()
             while not finished(state, config):
                 epoch_started = time.perf_counter()
                 state, losses = run_epoch(state)
@@ -73,30 +77,34 @@ def fit(config: Config, dataset: Dataset, run_dir: Path, *, overwrite: bool = Fa
 
 
 def bind_epoch(
-    config: Config, parts: Parts, dataset: Dataset
+    config: Config, parts: Parts, dataset: Dataset, like: TrainState
 ) -> Callable[[TrainState], tuple[TrainState, dict[str, float | bool]]]:
-    """The jitted steps bound to the data: state → the state an epoch later and its losses. The old state is donated."""
+    """The steps bound to the data: state → the next epoch's state and its losses. like: the state, as arrays or shapes.
+
+    The old state is donated. The epoch is compiled here, not at the first call, so that fit can say when the wait is over.
+    """
     images, validation = jnp.asarray(dataset.train.images), jnp.asarray(dataset.validation.images)
-    noise_key = derive(root_key(config.seed, impl=config.prng_impl), Stream.VALIDATION)
-    corrupt = jax.jit(lambda clean: add_gaussian_noise(noise_key, to_unit(clean), std=config.noise_factor))
-    noisy = corrupt(validation)  # drawn once: the same noise in every epoch
-    train = jax.jit(
-        functools.partial(
-            train_epoch,
-            batch_size=config.batch_size,
-            model=parts.model,
-            optimizer=parts.optimizer,
-            noise_factor=config.noise_factor,
-        ),
-        donate_argnums=0,
+    epoch = functools.partial(
+        train_epoch,
+        batch_size=config.batch_size,
+        model=parts.model,
+        optimizer=parts.optimizer,
+        noise_factor=config.noise_factor,
     )
-    validate = jax.jit(functools.partial(eval_step, model=parts.model))
+    train = jax.jit(epoch, donate_argnums=0).lower(like, images).compile()
+    noise_key = derive(root_key(config.seed, impl=config.prng_impl), Stream.VALIDATION)  # the same noise in every epoch
+
+    @jax.jit
+    def validate(variables, images):
+        noisy = add_gaussian_noise(noise_key, to_unit(images), std=config.noise_factor)
+        return eval_step(variables, noisy, images, model=parts.model)
+
     end = jax.jit(functools.partial(end_epoch, plateau=parts.plateau))
 
     def run_epoch(state: TrainState) -> tuple[TrainState, dict[str, float | bool]]:
         learning_rate = config.learning_rate * float(state.plateau.scale)
         state, step_losses = train(state, images)
-        per_image = validate(model_variables(state), noisy, validation)
+        per_image = validate(model_variables(state), validation)
         means = {name: _mean(values) for name, values in per_image.items()}
         _check_finite(np.asarray(step_losses), means["loss"], int(state.epoch) + 1, config.learning_rate)
         state, best = end(state, jnp.float32(means["loss"]))

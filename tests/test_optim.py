@@ -1,7 +1,9 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
-from jaxae.optim import make_optimizer, make_plateau
+from jaxae.optim import make_optimizer, make_plateau, pack_small
 
 
 def scales(losses, **options) -> list[float]:
@@ -45,5 +47,27 @@ def test_clipping_is_by_the_norm_of_all_leaves():
     optimizer = make_optimizer(learning_rate=0.1, weight_decay=0.0, clip_norm=5.0)
     params = {"a": jnp.zeros(1), "b": jnp.zeros(1)}
     _, state = optimizer.update({"a": jnp.array([30.0]), "b": jnp.array([40.0])}, optimizer.init(params), params)
-    first_moments = [float(leaf[0]) for leaf in (state[1][0].mu["a"], state[1][0].mu["b"])]
+    first_moments = np.concatenate(jax.tree.leaves(state[1][0].mu))
     np.testing.assert_allclose(first_moments, [0.1 * 3, 0.1 * 4], rtol=1e-6)
+
+
+def test_packing_changes_no_bit_of_an_elementwise_update():
+    """Leaves below and above the size, a scalar and an odd order of shapes; three steps, so that the state is used."""
+    rng = np.random.default_rng(0)
+    shapes = {"b": (3, 2), "a": (20, 10), "d": (), "c": {"x": (7,), "y": (2, 100)}}
+
+    def draw():
+        return jax.tree.map(
+            lambda s: jnp.asarray(rng.normal(size=s), jnp.float32), shapes, is_leaf=lambda x: isinstance(x, tuple)
+        )
+
+    plain = optax.adamw(1e-2, weight_decay=0.1)
+    packed = pack_small(plain, size=100)
+    params = draw()
+    states = plain.init(params), packed.init(params)
+    assert len(jax.tree.leaves(states[1][0].mu)) == 3  # two large leaves, one vector
+    for gradient in (draw(), draw(), draw()):
+        expected, first = plain.update(gradient, states[0], params)
+        updates, second = packed.update(gradient, states[1], params)
+        states = first, second
+        jax.tree.map(np.testing.assert_array_equal, updates, expected)
