@@ -2,8 +2,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
-from jaxae.optim import make_optimizer, make_plateau, pack_small
+from jaxae.optim import clip_by_global_norm, make_optimizer, make_plateau, pack_small
 
 
 def scales(losses, **options) -> list[float]:
@@ -49,6 +50,15 @@ def test_clipping_is_by_the_norm_of_all_leaves():
     _, state = optimizer.update({"a": jnp.array([30.0]), "b": jnp.array([40.0])}, optimizer.init(params), params)
     first_moments = np.concatenate(jax.tree.leaves(state[1][0].mu))
     np.testing.assert_allclose(first_moments, [0.1 * 3, 0.1 * 4], rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-3, 1.0, 1e4])
+def test_clipping_agrees_with_optax(size):
+    gradients = {"a": size * jnp.arange(6.0).reshape(2, 3), "b": jnp.array(-size)}
+    ours, theirs = (
+        clip.update(gradients, clip.init({})) for clip in (clip_by_global_norm(1.0), optax.clip_by_global_norm(1.0))
+    )
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-6), ours[0], theirs[0])
 
 
 def test_packing_changes_no_bit_of_an_elementwise_update():

@@ -1,6 +1,6 @@
 """PyTorch as the oracle: the same weights must give the same outputs, losses, gradients and learning rates."""
 
-import itertools
+import copy
 
 import jax
 import jax.numpy as jnp
@@ -9,35 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxae.model import WIDTHS, Autoencoder
+from jaxae.config import Config
+from jaxae.model import Autoencoder
 from jaxae.objective import reconstruction_loss
 from jaxae.optim import make_optimizer, make_plateau
 from jaxae.rng import root_key
 from jaxae.state import init_variables
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -e '.[torch]' brings it")
-
-
-def torch_half(layers, params, stats, last: str):
-    """Linear → BatchNorm1d → ReLU for each pair of widths, with weights copied from a Flax half; `last` as named."""
-    modules: list = []
-    for i, (inputs, outputs) in enumerate(layers):
-        plain = i == len(layers) - 1 and last != "relu"
-        dense = params["Dense_0"] if plain else params[f"Layer_{i}"]["Dense_0"]
-        linear = torch.nn.Linear(inputs, outputs, bias=plain, dtype=torch.float64)
-        linear.weight.data = torch.tensor(np.array(dense["kernel"]).T.copy())
-        modules.append(linear)
-        if plain:
-            linear.bias.data = torch.tensor(np.array(dense["bias"]))
-            modules += [torch.nn.Sigmoid()] if last == "sigmoid" else []
-            continue
-        norm = torch.nn.BatchNorm1d(outputs, dtype=torch.float64)
-        norm.weight.data = torch.tensor(np.array(params[f"Layer_{i}"]["BatchNorm_0"]["scale"]))
-        norm.bias.data = torch.tensor(np.array(params[f"Layer_{i}"]["BatchNorm_0"]["bias"]))
-        norm.running_mean = torch.tensor(np.array(stats[f"Layer_{i}"]["BatchNorm_0"]["mean"]))
-        norm.running_var = torch.tensor(np.array(stats[f"Layer_{i}"]["BatchNorm_0"]["var"]))
-        modules += [norm, torch.nn.ReLU()]
-    return torch.nn.Sequential(*modules)
+import torch_peer  # noqa: E402 - it imports torch
 
 
 @pytest.fixture(params=["linear", "relu"])
@@ -51,18 +31,9 @@ def twins(request):
         variables = init_variables(root_key(0), model=model)
         rng = np.random.default_rng(1)
         variables = jax.tree.map(lambda x: jnp.asarray(x + rng.uniform(0, 0.1, x.shape), jnp.float64), variables)
-        widths = [784, *WIDTHS, 2]
-        down = list(itertools.pairwise(widths))
-        up = [(b, a) for a, b in reversed(down)]
-        twin = torch.nn.Sequential(
-            torch_half(down, variables["params"]["encoder"], variables["batch_stats"]["encoder"], request.param),
-            torch_half(up, variables["params"]["decoder"], variables["batch_stats"]["decoder"], "sigmoid"),
-        )
+        twin = torch_peer.build(dropout=(), latent_activation=request.param).double()
+        torch_peer.load_variables(twin, variables)
         yield model, variables, twin, rng.random((128, 28, 28))
-
-
-def torch_loss(output, target):
-    return torch.nn.functional.mse_loss(output, target) + torch.nn.functional.l1_loss(output, target)
 
 
 def close(ours, theirs) -> None:
@@ -87,8 +58,10 @@ def test_training_outputs_loss_gradients_and_statistics(twins):
 
     (loss, (output, stats)), gradients = jax.value_and_grad(loss_of, has_aux=True)(variables["params"])
     running = [norm.running_var.numpy().copy() for norm in twin.modules() if isinstance(norm, torch.nn.BatchNorm1d)]
-    expected_output = twin.train()(torch.tensor(images.reshape(128, 784)))
-    expected = torch_loss(expected_output, torch.tensor(target.reshape(128, 784)))
+    flat, flat_target = torch.tensor(images.reshape(128, 784)), torch.tensor(target.reshape(128, 784))
+    with torch.no_grad():
+        expected_output = copy.deepcopy(twin).train()(flat)
+    expected = torch_peer.loss(twin.train(), flat, flat_target)
     expected.backward()
 
     close(output.reshape(128, 784), expected_output)
@@ -146,3 +119,20 @@ def test_plateau_follows_reduce_lr_on_plateau_epoch_for_epoch(exponents, patienc
         state = update(state, jnp.float32(1.05**exponent))
         theirs.step(1.05**exponent)
         np.testing.assert_allclose(state.scale, sgd.param_groups[0]["lr"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["plain", "tuned"])
+def test_the_races_peer_does_jaxaes_work(kind):
+    """The peers of benchmarks/ see every image once an epoch, with fresh noise and dropout, and take clipped AdamW steps."""
+    images = np.random.default_rng(0).integers(0, 256, (40, 28, 28), np.uint8)
+    peer = torch_peer.Peer(kind, Config(dataset="synthetic", batch_size=8), images)
+    seen = torch.cat(list(peer.batches())).numpy()
+    np.testing.assert_array_equal(np.sort(seen.sum(axis=1)), np.sort(images.reshape(40, 784).sum(axis=1, dtype=np.int64)))
+    batch = torch.from_numpy(images[:8].reshape(8, 784)).float() / 255
+    peer.model.train()
+    assert peer.corrupted_loss(batch) != peer.corrupted_loss(batch)
+    first = next(peer.model.parameters())
+    before = first.detach().clone()
+    assert np.isfinite(peer.epoch())
+    assert not torch.equal(before, first)
+    assert torch.nn.utils.get_total_norm([p.grad for p in peer.model.parameters() if p.grad is not None]) < 1.001

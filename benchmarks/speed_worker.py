@@ -1,0 +1,138 @@
+"""A racer of train_speed.py: works when it reads a line, and answers with a line of JSON."""
+
+import functools
+import itertools
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxae.config import Config
+from jaxae.data import load
+from jaxae.model import LATENT, SIDE, WIDTHS
+from jaxae.rng import root_key
+from jaxae.state import build_parts, init_state
+from jaxae.step import train_epoch
+
+REPEATS = 50
+
+
+def jaxae(config: Config, images: np.ndarray) -> Iterator[float | None]:
+    """Milliseconds a step over an epoch, each time; first nothing, when it is ready. The program is the one that fit runs."""
+    run, state, data = compile_epoch(config, images)
+    yield None
+    while True:
+        began = time.perf_counter()
+        state, losses = run(state, data)
+        losses.block_until_ready()
+        yield (time.perf_counter() - began) / len(losses) * 1000
+
+
+def compile_epoch(config: Config, images: np.ndarray, **model_options: Any) -> tuple[Callable, Any, jax.Array]:
+    """train_epoch compiled as train.fit does it, a first state, and the images on the device."""
+    parts = build_parts(config)
+    parts = parts._replace(model=parts.model.clone(**model_options))
+    data = jnp.asarray(images)
+    state = jax.jit(functools.partial(init_state, root_key(config.seed, impl=config.prng_impl), parts=parts))()
+    epoch = functools.partial(
+        train_epoch,
+        batch_size=config.batch_size,
+        model=parts.model,
+        optimizer=parts.optimizer,
+        noise_factor=config.noise_factor,
+    )
+    return jax.jit(epoch, donate_argnums=0).lower(state, data).compile(), state, data
+
+
+def pytorch(config: Config, images: np.ndarray, kind: str) -> Iterator[float | None]:
+    """The same for a PyTorch peer, which is ready after its first step."""
+    import torch
+    from torch_peer import Peer
+
+    torch.set_flush_denormal(kind != "plain")  # as XLA does; without it, AdamW slows down as its moments decay
+    peer = Peer(kind, config, images, device="cuda" if torch.cuda.is_available() else "cpu")
+    peer.model.train()
+    peer.step(next(iter(peer.batches()))).item()
+    yield None
+    while True:
+        began = time.perf_counter()
+        peer.epoch()
+        yield (time.perf_counter() - began) / (len(images) // config.batch_size) * 1000
+
+
+def matrix_products(batch: int) -> list[tuple[tuple[int, int], tuple[int, int], str]]:
+    """A step's products as shapes and an einsum: forward, input gradient (but for the first layer), weight gradient."""
+    down = list(itertools.pairwise([SIDE * SIDE, *WIDTHS, LATENT]))
+    layers = down + [(b, a) for a, b in reversed(down)]
+    forward = [((batch, a), (a, b), "mk,kn->mn") for a, b in layers]
+    inputs = [((batch, b), (a, b), "mk,nk->mn") for a, b in layers[1:]]
+    return forward + inputs + [((batch, a), (batch, b), "km,kn->mn") for a, b in layers]
+
+
+def ceiling_jaxae(batch: int) -> Iterator[list[float]]:
+    """Milliseconds of each product alone, repeated inside one program with its operands in the cache."""
+
+    def repeat(einsum, a, b):
+        def body(operands, _):
+            operands = jax.lax.optimization_barrier(operands)  # else XLA would compute the product once
+            return operands, jax.lax.optimization_barrier(jnp.einsum(einsum, *operands))[0, 0]
+
+        return jax.lax.scan(body, (a, b), None, length=REPEATS)[1]
+
+    rng = np.random.default_rng(0)
+    runs = []
+    for a, b, einsum in matrix_products(batch):
+        operands = [jnp.asarray(rng.standard_normal(shape, np.float32)) for shape in (a, b)]
+        compiled = jax.jit(functools.partial(repeat, einsum)).lower(*operands).compile()
+        compiled(*operands).block_until_ready()
+        runs.append((compiled, operands))
+    while True:
+        yield [milliseconds(compiled, *operands) for compiled, operands in runs]
+
+
+def ceiling_pytorch(batch: int) -> Iterator[list[float]]:
+    """The same products in PyTorch."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    works = []
+    for a, b, einsum in matrix_products(batch):
+        x, y = (torch.randn(shape, device=device) for shape in (a, b))
+        works.append((x.T if einsum.startswith("km") else x, y.T if einsum.endswith("nk->mn") else y))
+
+    def repeat(x, y):
+        for _ in range(REPEATS):
+            product = x @ y
+        product[0, 0].item()
+
+    while True:
+        yield [milliseconds(repeat, x, y) for x, y in works]
+
+
+def milliseconds(work: Callable[..., Any], *operands: Any) -> float:
+    """Milliseconds of one of REPEATS repetitions."""
+    began = time.perf_counter()
+    jax.block_until_ready(work(*operands))
+    return (time.perf_counter() - began) / REPEATS * 1000
+
+
+def answers(name: str) -> Iterator[Any]:
+    """What this worker has to say, piece by piece."""
+    config = Config()
+    if name == "ceiling-jaxae":
+        return ceiling_jaxae(config.batch_size)
+    if name == "ceiling-pytorch":
+        return ceiling_pytorch(config.batch_size)
+    images = load("auto").train.images
+    return jaxae(config, images) if name == "jaxae" else pytorch(config, images, name)
+
+
+if __name__ == "__main__":
+    source = answers(sys.argv[1])
+    for _ in sys.stdin:
+        print(json.dumps(next(source)), flush=True)

@@ -1,0 +1,64 @@
+"""Seconds from the start of the process until the validation loss is as low as asked, for jaxae and for PyTorch in turn."""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import tyro
+
+import jaxae.quiet  # noqa: F401 - before the slow imports
+from jaxae import cli
+
+HERE = Path(__file__).parent
+LINE = re.compile(r"epoch +(\d+)/.* validation ([\d.]+)")
+
+
+def main(seeds: int = 3, target: float = 0.1080, json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None) -> None:
+    """Trains with the default recipe until the target; the tuned PyTorch peer has the same recipe and its own initialisation.
+
+    Args:
+        seeds: Number of seeds, from 0.
+        target: Validation MSE + L1 at noise 0.25.
+        json_file: File to write the figures to.
+    """
+    commands = {"jaxae": HERE.parent / "scripts/train.py", "PyTorch, tuned": HERE / "torch_peer.py"}
+    reached: dict[str, list[tuple[float, int]]] = {name: [] for name in commands}
+    for seed in range(seeds):
+        for name, script in commands.items():
+            with tempfile.TemporaryDirectory() as place:
+                own = ["--run-dir", f"{place}/run"] if name == "jaxae" else []
+                reached[name].append(race([sys.executable, str(script), "--seed", str(seed), *own], target))
+            cli.say(f"seed {seed}, {name}: {reached[name][-1][0]:.0f} s, {reached[name][-1][1]} epochs")
+    print(f"| seconds until the validation loss is {target:g} or less | median | each seed | epochs |\n|---|---|---|---|")
+    for name, results in reached.items():
+        seconds, epochs = zip(*results, strict=True)
+        each = ", ".join(f"{value:.0f}" for value in seconds)
+        print(f"| {name} | {median(seconds):.0f} | {each} | {', '.join(map(str, epochs))} |")
+    if json_file:
+        json_file.write_text(json.dumps({"target": target, "seconds_and_epochs": reached}, indent=2) + "\n")
+
+
+def race(command: list[str], target: float) -> tuple[float, int]:
+    """Seconds and epochs to the first epoch whose validation loss is at the target; infinite seconds if it ends before."""
+    began = time.perf_counter()
+    epochs = 0
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if found := LINE.search(line):
+                epochs = int(found[1])
+                if float(found[2]) <= target:
+                    seconds = time.perf_counter() - began
+                    process.kill()
+                    return seconds, epochs
+    return float("inf"), epochs
+
+
+if __name__ == "__main__":
+    cli.run(main)
