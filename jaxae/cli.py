@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib.metadata
 import io
 import os
 import signal
@@ -11,11 +12,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import jax
 import tyro
 
 from jaxae.config import Config
 from jaxae.data import Dataset, load
+from jaxae.environment import cpu
 from jaxae.errors import InputError
+from jaxae.fingerprint import json_digest
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,9 @@ def run(main: Callable[..., None]) -> None:
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _stop)
-        _parse(main)()
+        command = _parse(main)
+        _use_compilation_cache(os.environ.get("JAXAE_COMPILATION_CACHE"))
+        command()
     except InputError as error:
         say(f"error: {error}")
         sys.exit(2)
@@ -77,6 +83,17 @@ def run(main: Callable[..., None]) -> None:
         say("Stopped.")
         sys.stdout.flush()
         os._exit(128 + stop.args[0])  # sys.exit would wait for the epoch that the device is computing
+
+
+def _use_compilation_cache(directory: str | None) -> None:
+    """Keeps compiled programs for later starts. The folder is one jaxlib's and one processor's: code for another may crash."""
+    if not directory:
+        return
+    key = {"jaxlib": importlib.metadata.version("jaxlib"), **cpu()}
+    folder = Path(directory).expanduser().absolute() / f"jaxlib-{key['jaxlib']}-{json_digest(key)[:16]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 def _stop(number: int, frame: object) -> None:

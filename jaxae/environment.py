@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -17,6 +18,17 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in PACKAGES}}
 
 
+def cpu() -> dict[str, str]:
+    """The processor's model and its instruction sets, as far as the system tells."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return {"model": platform.processor() or platform.machine(), "flags": ""}
+    fields = dict(line.split(":", 1) for line in text.split("\n\n")[0].splitlines() if ":" in line)
+    stripped = {name.strip(): value.strip() for name, value in fields.items()}
+    return {"model": stripped.get("model name", platform.machine()), "flags": stripped.get("flags", "")}
+
+
 def describe_environment(data: str, data_digest: str) -> dict[str, Any]:
     """The contents of environment.json."""
     return {
@@ -24,6 +36,7 @@ def describe_environment(data: str, data_digest: str) -> dict[str, Any]:
         "data_sha256": data_digest,
         "versions": versions(),
         "platform": f"{platform.system()} {platform.machine()}",
+        "cpu": cpu()["model"],
         "cpu_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "devices": [device.device_kind for device in jax.devices()],
         "matmul_precision": str(getattr(jax.config, "jax_default_matmul_precision", None) or "default"),

@@ -1,4 +1,5 @@
 import dataclasses
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,17 @@ import pytest
 from jaxae import cli
 from jaxae.config import Config
 from jaxae.errors import InputError
+
+PROGRAM = """
+import jax
+from jaxae import cli
+
+def main() -> None:
+    a = jax.random.normal(jax.random.key(0), (300, 300))
+    print(jax.jit(lambda a: jax.lax.fori_loop(0, 9, lambda i, x: jax.nn.tanh(x @ a + jax.numpy.sin(x)), a))(a).sum())
+
+cli.run(main)
+"""
 
 
 def call(main, *arguments: str) -> int | str | None:
@@ -128,3 +140,42 @@ def test_synthetic_data_is_announced_before_and_after_even_when_interrupted(caps
     with cli.synthetic_banner(Config(dataset="fashion_mnist")):
         pass
     assert capsys.readouterr().err == ""
+
+
+def test_the_compilation_cache_is_off_unless_asked_for_and_keyed_by_jaxlib_and_processor(tmp_path, monkeypatch, capsys):
+    settings: list[tuple[str, str]] = []
+    monkeypatch.setattr("jax.config.update", lambda name, value: settings.append((name, value)))
+    monkeypatch.delenv("JAXAE_COMPILATION_CACHE", raising=False)
+    assert call(train) == 0
+    assert settings == []
+
+    def folder() -> str:
+        settings.clear()
+        assert call(train) == 0
+        assert dict(settings)["jax_compilation_cache_dir"].startswith(str(tmp_path / "programs" / "jaxlib-"))
+        return dict(settings)["jax_compilation_cache_dir"]
+
+    monkeypatch.setenv("JAXAE_COMPILATION_CACHE", str(tmp_path / "programs"))
+    here = folder()
+    assert here == folder()
+    monkeypatch.setattr("jaxae.cli.cpu", lambda: {"model": "another", "flags": "fpu"})
+    assert folder() != here
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("JAXAE_COMPILATION_CACHE", str(tmp_path / "file"))
+    assert call(train) == 2
+    assert str(tmp_path / "file") in capsys.readouterr().err
+
+
+def test_the_compilation_cache_starts_the_same_run(tmp_path):
+    """A program from the cache, and a damaged entry, which JAX passes over, give the bits of a run without it."""
+    command = [sys.executable, "-c", PROGRAM]
+    environment = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
+    bits = [subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout]
+    environment["JAXAE_COMPILATION_CACHE"] = str(tmp_path)
+    for damage in (False, False, True):
+        entries = list(tmp_path.glob("*/*-cache"))
+        assert bool(entries) == (len(bits) > 1)
+        for entry in entries if damage else []:
+            entry.write_bytes(entry.read_bytes()[:-20])
+        bits.append(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    assert len(set(bits)) == 1
