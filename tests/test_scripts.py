@@ -56,6 +56,19 @@ def test_everything_a_synthetic_run_writes_says_so(run):
     assert rows["jaxae, noisy input"]["mse"] > 0
 
 
+def test_the_latent_scorecard_of_synthetic_data_has_no_published_rows(run):
+    code, out, err = call("score_latent", run)
+    assert code == 0, err
+    assert "SYNTHETIC" in out
+    assert "autoencoder" not in out
+    scores = json.loads((run / "latent_scorecard.json").read_text())
+    assert scores["data"] == "SYNTHETIC"
+    ours, pca = scores["rows"].values()
+    assert set(ours) == set(pca)
+    assert 0.5 < pca["l_trust"] < 1
+    assert ours["knn_5"] > 0.2
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_each_figure_is_drawn_and_the_same_pixels_again(run, name):
     path = run / "figures" / f"{name}.png"

@@ -1,0 +1,136 @@
+"""How much of the data's geometry a low-dimensional embedding keeps. Arrays in, numbers out; nothing here knows the model.
+
+X: float[N, ...], the data; Z: float[N, d], their embedding, row for row. Ranks count from the nearest, 1; a point itself is 0.
+Trustworthiness, continuity: Venna & Kaski 2006. MRRE: Lee & Verleysen 2009. KL_σ: Chazal et al. 2011. As in Moor et al. 2020.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxae.errors import InputError
+
+NEIGHBOURS = np.arange(10, 201, 10)
+SIGMAS = (0.01, 0.1, 1.0)
+ROWS = 250
+
+
+class Sums(NamedTuple):
+    """What some rows of the two distance matrices add to the measures."""
+
+    far_in_x: np.ndarray
+    """Σ max(rank in X - k, 0) over the k nearest in Z: f64[k], for k = 5, and NEIGHBOURS."""
+    far_in_z: np.ndarray
+    rank_error_x: np.ndarray
+    """Σ |rank in X - rank in Z| / rank in Z over the k nearest in Z: f64[k] for NEIGHBOURS."""
+    rank_error_z: np.ndarray
+    density_x: np.ndarray
+    """Σ exp(-d² / σ) over all points: f64[σ, rows]."""
+    density_z: np.ndarray
+
+
+def scorecard(X: np.ndarray, Z: np.ndarray, labels: np.ndarray | None = None) -> dict[str, float]:
+    """Trustworthiness (k = 5), means of trustworthiness, continuity and MRRE over k = 10, 20 … 200, KL_σ, and the silhouette.
+
+    labels: int[N] for the silhouette, which is left out without them. Raises InputError. Time and memory: O(N²), O(N).
+    """
+    x, z = _check(X, "X"), _check(Z, "Z")
+    n = len(x)
+    if len(z) != n or (labels is not None and len(labels) != n):
+        counts = f"X has {n} points, Z {len(z)}" + ("" if labels is None else f", labels {len(labels)}")
+        raise InputError(f"{counts}: give a row of Z, and a label, for each")
+    if n <= 2 * NEIGHBOURS[-1]:
+        raise InputError(f"There are {n} points: measures over {NEIGHBOURS[-1]} neighbours want more than twice as many")
+    with ThreadPoolExecutor() as pool:
+        largest = [np.sqrt(max(pool.map(lambda rows, a=a: _squared_distances(a, rows).max(), _blocks(n)))) for a in (x, z)]
+        if not min(largest) > 0:
+            raise InputError("All points of X, or of Z, are the same")
+        parts = list(pool.map(lambda rows: _sums(x / largest[0], z / largest[1], rows), _blocks(n)))
+    total = Sums(*(np.concatenate(part, 1) if i > 3 else np.sum(part, 0) for i, part in enumerate(zip(*parts, strict=True))))
+    k = np.array([5, *NEIGHBOURS])
+    trust, continuity = (1 - 2 / (n * k * (2 * n - 3 * k - 1)) * far for far in (total.far_in_x, total.far_in_z))
+    worst = n * np.cumsum(np.abs(2 * np.arange(1, k[-1] + 1) - n - 1) / np.arange(1, k[-1] + 1))[NEIGHBOURS - 1]
+    divergence = [_divergence(p, q) for p, q in zip(total.density_x, total.density_z, strict=True)]
+    scores = {
+        "trust_k5": trust[0],
+        "l_trust": trust[1:].mean(),
+        "l_cont": continuity[1:].mean(),
+        "l_mrre": ((total.rank_error_x + total.rank_error_z) / (2 * worst)).mean(),
+        **{f"kl_{sigma:g}": value for sigma, value in zip(SIGMAS, divergence, strict=True)},
+    }
+    if labels is not None:
+        scores["silhouette"] = silhouette(z, labels).mean()
+    return {name: float(value) for name, value in scores.items()}
+
+
+def silhouette(Z: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(b - a) / max(a, b) of a point's mean distance to its own class, a, and to the nearest other, b: f64[N] (Rousseeuw)."""
+    z = _check(Z, "Z")
+    _, own, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if len(counts) < 2:
+        raise InputError(f"labels name {len(counts)} class: the silhouette wants two or more")
+    members = np.eye(len(counts))[own]
+    sums = np.concatenate([np.sqrt(_squared_distances(z, rows)) @ members for rows in _blocks(len(z))])
+    mine = np.arange(len(z)), own
+    a = sums[mine] / np.maximum(counts[own] - 1, 1)
+    others = sums / counts
+    others[mine] = np.inf
+    b = others.min(axis=1)
+    return np.where(counts[own] > 1, (b - a) / np.maximum(np.maximum(a, b), np.finfo(float).tiny), 0.0)
+
+
+def knn_predict(train: np.ndarray, labels: np.ndarray, queries: np.ndarray, *, k: int) -> np.ndarray:
+    """The commonest label of the k nearest of `train`, the smallest of several. f[N, d], int[N], f[M, d] → int[M]."""
+    from scipy.spatial import KDTree  # here, not above: SciPy is slow to import
+
+    _, nearest = KDTree(train).query(queries, k=[*range(1, k + 1)], workers=-1)
+    votes = np.eye(labels.max() + 1, dtype=np.int32)[labels[nearest]].sum(axis=1)
+    return votes.argmax(axis=1)
+
+
+def _check(points: np.ndarray, name: str) -> np.ndarray:
+    array = np.asarray(points, np.float64).reshape(len(points), -1)
+    if not np.isfinite(array).all():
+        raise InputError(f"{name} has a value that is not finite, in row {np.flatnonzero(~np.isfinite(array).all(axis=1))[0]}")
+    return array
+
+
+def _blocks(n: int) -> Iterator[slice]:
+    return (slice(start, min(start + ROWS, n)) for start in range(0, n, ROWS))
+
+
+def _squared_distances(points: np.ndarray, rows: slice) -> np.ndarray:
+    norms = np.einsum("ij,ij->i", points, points)
+    squared = norms[rows, None] + norms - 2 * points[rows] @ points.T
+    squared[np.arange(squared.shape[0]), np.arange(rows.start, rows.stop)] = 0  # exactly: it is what ranks a point itself first
+    return np.maximum(squared, 0, out=squared)
+
+
+def _sums(x: np.ndarray, z: np.ndarray, rows: slice) -> Sums:
+    in_x, in_z = _squared_distances(x, rows), _squared_distances(z, rows)
+    densities = [np.array([np.exp(-d / sigma).sum(axis=1) for sigma in SIGMAS]) for d in (in_x, in_z)]
+    for d in (in_x, in_z):
+        d[np.arange(d.shape[0]), np.arange(rows.start, rows.stop)] = -1  # a duplicate must not come before the point itself
+    (near_x, rank_x), (near_z, rank_z) = _neighbours(in_x), _neighbours(in_z)
+    x_of_z, z_of_x = np.take_along_axis(rank_x, near_z, 1), np.take_along_axis(rank_z, near_x, 1)
+    k = [5, *NEIGHBOURS]
+    order = np.arange(1, NEIGHBOURS[-1] + 1)
+    return Sums(
+        *(np.array([np.maximum(far[:, :j] - j, 0).sum(dtype=np.float64) for j in k]) for far in (x_of_z, z_of_x)),
+        *(np.cumsum((np.abs(far - order) / order).sum(axis=0))[NEIGHBOURS - 1] for far in (x_of_z, z_of_x)),
+        *densities,
+    )
+
+
+def _neighbours(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    order = np.argsort(distances, axis=1, kind="stable")
+    ranks = np.empty(distances.shape, np.int32)
+    np.put_along_axis(ranks, order, np.arange(distances.shape[1], dtype=np.int32)[None], 1)
+    return order[:, 1 : NEIGHBOURS[-1] + 1], ranks
+
+
+def _divergence(density_x: np.ndarray, density_z: np.ndarray) -> float:
+    p, q = density_x / density_x.sum(), density_z / density_z.sum()
+    return np.sum(p * np.log(p / q))
