@@ -7,7 +7,8 @@ from statistics import median
 
 import numpy as np
 from matplotlib.figure import Figure
-from speed_worker import compile_epoch
+from speed_worker import prepare
+from train_speed import machine
 
 import jaxae.quiet  # noqa: F401 - before the slow imports
 from jaxae import cli
@@ -33,7 +34,7 @@ def main(config: Config, rounds: int = 3) -> None:
     sizes |= {("width", factor): (config, widths) for factor, widths in wide.items()}
     seconds = {}
     for name, (recipe, widths) in sizes.items():
-        run, state, data = compile_epoch(recipe, images, widths=widths)
+        run, state, data = prepare(recipe, images, widths=widths)
         laps = []
         for _ in range(rounds):
             began = time.perf_counter()
@@ -63,28 +64,28 @@ def flop_per_image(widths: tuple[int, ...]) -> float:
 
 
 def draw(seconds: dict[tuple[str, float], float], flop: dict[float, float]) -> Figure:
-    """Two panels, logarithmic both ways, with the lines of what would be proportional."""
-    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    """Time against batch size, and against width with the line of what would be proportional to the FLOP."""
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure.suptitle(f"How the time of an epoch grows: {machine()}")
     left, right = figure.subplots(1, 2)
     batches, factors = ([size for kind, size in seconds if kind == each] for each in ("batch size", "width"))
-    epochs = [seconds["batch size", batch] for batch in batches]
-    left.loglog(batches, epochs, "o-", color="#0072B2", label="measured")
-    left.axhline(min(epochs), color="#555555", linestyle="--", label="the fastest")
-    left.set(title="The batch size", xlabel="images a step", xticks=batches, xticklabels=[f"{batch}" for batch in batches])
+    left.semilogx(batches, [seconds["batch size", batch] for batch in batches], "o-", color="#0072B2")
+    left.set(title="The batch size", xlabel="images a step", ylim=(0, None))
+    left.set_xticks(batches, [f"{batch}" for batch in batches])
     epochs = [seconds["width", factor] for factor in factors]
     right.loglog(factors, epochs, "o-", color="#D55E00", label="measured")
     proportional = [epochs[-1] * flop[factor] / flop[factors[-1]] for factor in factors]
     right.loglog(factors, proportional, color="#555555", linestyle="--", label="proportional to the FLOP")
-    right.set(title="The width of all hidden layers", xlabel="times the default", xticks=factors)
-    right.set_xticklabels([f"×{factor:g}" for factor in factors])
+    right.set(title="The width of all hidden layers", xlabel="times the default")
+    right.set_xticks(factors, [f"×{factor:g}" for factor in factors])
+    ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50]
+    low, high = right.get_ylim()
+    right.set_yticks([tick for tick in ticks if low <= tick <= high])
+    right.yaxis.set_major_formatter("{x:g}")
+    right.legend(frameon=False)
     for axes in (left, right):
         axes.set_ylabel("seconds an epoch of 55,000 images")
-        axes.set_yticks([], minor=True)
-        axes.yaxis.set_major_formatter("{x:g}")
-        low, high = axes.get_ylim()
-        axes.set_yticks([t for t in (0.2, 0.5, 1, 2, 5, 10, 20, 50) if low <= t <= high])
-        axes.set_xticks([], minor=True)
-        axes.legend(frameon=False)
+        axes.minorticks_off()
     return figure
 
 

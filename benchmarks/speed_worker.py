@@ -12,19 +12,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxae import quiet  # noqa: F401 - Ctrl-C ends it without a traceback
 from jaxae.config import Config
 from jaxae.data import load
 from jaxae.model import LATENT, SIDE, WIDTHS
 from jaxae.rng import root_key
 from jaxae.state import build_parts, init_state
-from jaxae.step import train_epoch
+from jaxae.train import compile_epoch
 
 REPEATS = 50
 
 
 def jaxae(config: Config, images: np.ndarray) -> Iterator[float | None]:
     """Milliseconds a step over an epoch, each time; first nothing, when it is ready. The program is the one that fit runs."""
-    run, state, data = compile_epoch(config, images)
+    run, state, data = prepare(config, images)
     yield None
     while True:
         began = time.perf_counter()
@@ -33,23 +34,16 @@ def jaxae(config: Config, images: np.ndarray) -> Iterator[float | None]:
         yield (time.perf_counter() - began) / len(losses) * 1000
 
 
-def compile_epoch(config: Config, images: np.ndarray, **model_options: Any) -> tuple[Callable, Any, jax.Array]:
-    """train_epoch compiled as train.fit does it, a first state, and the images on the device."""
+def prepare(config: Config, images: np.ndarray, **model_options: Any) -> tuple[Callable, Any, jax.Array]:
+    """The compiled epoch, a first state, and the images on the device. model_options: for a model unlike the recipe's."""
     parts = build_parts(config)
     parts = parts._replace(model=parts.model.clone(**model_options))
-    data = jnp.asarray(images)
     state = jax.jit(functools.partial(init_state, root_key(config.seed, impl=config.prng_impl), parts=parts))()
-    epoch = functools.partial(
-        train_epoch,
-        batch_size=config.batch_size,
-        model=parts.model,
-        optimizer=parts.optimizer,
-        noise_factor=config.noise_factor,
-    )
-    return jax.jit(epoch, donate_argnums=0).lower(state, data).compile(), state, data
+    data = jnp.asarray(images)
+    return compile_epoch(config, parts, state, data), state, data
 
 
-def pytorch(config: Config, images: np.ndarray, kind: str) -> Iterator[float | None]:
+def pytorch(config: Config, images: np.ndarray, kind: Any) -> Iterator[float | None]:
     """The same for a PyTorch peer, which is ready after its first step."""
     import torch
     from torch_peer import Peer
@@ -121,18 +115,18 @@ def milliseconds(work: Callable[..., Any], *operands: Any) -> float:
     return (time.perf_counter() - began) / REPEATS * 1000
 
 
-def answers(name: str) -> Iterator[Any]:
+def answers(name: str, dataset: Any) -> Iterator[Any]:
     """What this worker has to say, piece by piece."""
     config = Config()
     if name == "ceiling-jaxae":
         return ceiling_jaxae(config.batch_size)
     if name == "ceiling-pytorch":
         return ceiling_pytorch(config.batch_size)
-    images = load("auto").train.images
+    images = load(dataset).train.images
     return jaxae(config, images) if name == "jaxae" else pytorch(config, images, name)
 
 
 if __name__ == "__main__":
-    source = answers(sys.argv[1])
+    source = answers(*sys.argv[1:])
     for _ in sys.stdin:
         print(json.dumps(next(source)), flush=True)

@@ -1,6 +1,8 @@
 """Seconds from the start of the process until the validation loss is as low as asked, for jaxae and for PyTorch in turn."""
 
+import importlib.util
 import json
+import math
 import re
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import tyro
 
 import jaxae.quiet  # noqa: F401 - before the slow imports
 from jaxae import cli
+from jaxae.errors import InputError
 
 HERE = Path(__file__).parent
 LINE = re.compile(r"epoch +(\d+)/.* validation ([\d.]+)")
@@ -27,6 +30,8 @@ def main(seeds: int = 3, target: float = 0.1080, json_file: Annotated[Path | Non
         target: Validation MSE + L1 at noise 0.25.
         json_file: File to write the figures to.
     """
+    if importlib.util.find_spec("torch") is None:
+        raise InputError("PyTorch is not installed: pip install -e '.[torch]' brings it")
     commands = {"jaxae": HERE.parent / "scripts/train.py", "PyTorch, tuned": HERE / "torch_peer.py"}
     reached: dict[str, list[tuple[float, int]]] = {name: [] for name in commands}
     for seed in range(seeds):
@@ -34,20 +39,26 @@ def main(seeds: int = 3, target: float = 0.1080, json_file: Annotated[Path | Non
             with tempfile.TemporaryDirectory() as place:
                 own = ["--run-dir", f"{place}/run"] if name == "jaxae" else []
                 reached[name].append(race([sys.executable, str(script), "--seed", str(seed), *own], target))
-            cli.say(f"seed {seed}, {name}: {reached[name][-1][0]:.0f} s, {reached[name][-1][1]} epochs")
+            cli.say(f"seed {seed}, {name}: seconds {show(reached[name][-1][0])}, epochs {reached[name][-1][1]}")
     print(f"| seconds until the validation loss is {target:g} or less | median | each seed | epochs |\n|---|---|---|---|")
     for name, results in reached.items():
         seconds, epochs = zip(*results, strict=True)
-        each = ", ".join(f"{value:.0f}" for value in seconds)
-        print(f"| {name} | {median(seconds):.0f} | {each} | {', '.join(map(str, epochs))} |")
+        each = ", ".join(show(value) for value in seconds)
+        print(f"| {name} | {show(median(seconds))} | {each} | {', '.join(map(str, epochs))} |")
     if json_file:
-        json_file.write_text(json.dumps({"target": target, "seconds_and_epochs": reached}, indent=2) + "\n")
+        finite = {name: [(s if s < math.inf else None, e) for s, e in results] for name, results in reached.items()}
+        json_file.write_text(json.dumps({"target": target, "seconds_and_epochs": finite}, indent=2) + "\n")
+
+
+def show(seconds: float) -> str:
+    """Whole seconds, or that the run ended before."""
+    return f"{seconds:.0f}" if seconds < math.inf else "not reached"
 
 
 def race(command: list[str], target: float) -> tuple[float, int]:
     """Seconds and epochs to the first epoch whose validation loss is at the target; infinite seconds if it ends before."""
     began = time.perf_counter()
-    epochs = 0
+    epochs, last = 0, ""
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
@@ -57,7 +68,10 @@ def race(command: list[str], target: float) -> tuple[float, int]:
                     seconds = time.perf_counter() - began
                     process.kill()
                     return seconds, epochs
-    return float("inf"), epochs
+            last = line
+    if process.returncode:
+        raise InputError(f"{' '.join(command)} failed: {last.strip()}")
+    return math.inf, epochs
 
 
 if __name__ == "__main__":

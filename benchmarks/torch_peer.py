@@ -18,7 +18,7 @@ from jaxae.config import Config
 from jaxae.data import load
 from jaxae.model import LATENT, SIDE, WIDTHS
 
-KINDS = ("plain", "tuned", "compiled")
+Kind = Literal["plain", "tuned", "compiled"]
 
 
 def block(inputs: int, outputs: int, dropout: float = 0.0) -> list[nn.Module]:
@@ -73,7 +73,7 @@ class Peer:
     kind: plain (DataLoader, AdamW as it comes), tuned (tensors in memory, fused AdamW) or compiled (tuned, with torch.compile).
     """
 
-    def __init__(self, kind: str, config: Config, images: np.ndarray, *, device: str = "cpu") -> None:
+    def __init__(self, kind: Kind, config: Config, images: np.ndarray, *, device: str = "cpu") -> None:
         torch.manual_seed(config.seed)
         self.kind, self.config, self.device = kind, config, device
         self.images = torch.from_numpy(images.reshape(len(images), -1)).to("cpu" if kind == "plain" else device)
@@ -123,10 +123,10 @@ class Peer:
         return loss(self.model.eval(), noisy, clean).item()
 
 
-def main(config: Config, kind: Literal["plain", "tuned", "compiled"] = "tuned") -> None:
+def main(config: Config, kind: Kind = "tuned") -> None:
     """Trains with the recipe's plateau and prints a line an epoch, as scripts/train.py does."""
     torch.set_flush_denormal(kind != "plain")  # as XLA does; without it, AdamW slows down as its moments decay
-    dataset = load(config.dataset, data_dir=None, manual_dir=None, report=cli.say)
+    dataset = load(config.dataset, report=cli.say)
     peer = Peer(kind, config, dataset.train.images, device="cuda" if torch.cuda.is_available() else "cpu")
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
         peer.optimizer,

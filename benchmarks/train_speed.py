@@ -1,7 +1,9 @@
 """Trains jaxae and its PyTorch peers in turn, each in its own process: who is how fast, and how far from the ceiling."""
 
+import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,9 +17,13 @@ import tyro
 import jaxae.quiet  # noqa: F401 - before the slow imports
 from jaxae import cli
 from jaxae.config import Config
+from jaxae.data import load
+from jaxae.environment import cpu
+from jaxae.errors import InputError
 
 HERE = Path(__file__).parent
 RACERS = ("jaxae", "plain", "tuned", "compiled")
+LOOKS = ("evaluate", "plot_reconstructions", "plot_error_maps", "plot_noise_robustness", "plot_latent_space")
 LABELS = {
     "jaxae": "jaxae",
     "plain": "PyTorch, plain: DataLoader, AdamW as it comes",
@@ -34,24 +40,27 @@ def main(rounds: int = 7, starts: int = 3, json_file: Annotated[Path | None, tyr
         starts: Starts of scripts/train.py, for the times from its start and its memory.
         json_file: File to write the figures to.
     """
-    config = Config()
-    crews, first = {}, {}
-    for name in (*RACERS, "ceiling-jaxae", "ceiling-pytorch"):
-        began = time.perf_counter()
-        crews[name] = Worker(name)
-        crews[name].ask()
-        first[name] = time.perf_counter() - began
-    cli.say("All racers have started; racing.")
+    if importlib.util.find_spec("torch") is None:
+        raise InputError("PyTorch is not installed: pip install -e '.[torch]' brings it")
+    if min(rounds, starts) < 1:
+        raise InputError(f"rounds is {rounds} and starts {starts}: give 1 or more")
+    config = Config(dataset=load("auto", report=cli.say).name)
+    crews = {name: Worker(name, config.dataset) for name in (*RACERS, "ceiling-jaxae", "ceiling-pytorch")}
+    for worker in crews.values():
+        worker.ask()
+    cli.say(f"All racers have started; racing on {config.data_title}.")
     times: dict[str, list[Any]] = {name: [] for name in crews}
     for lap in range(rounds):
         for name, worker in crews.items():
             times[name].append(worker.ask())
         cli.say(f"round {lap + 1}/{rounds}: " + ", ".join(f"{name} {times[name][-1]:.2f}" for name in RACERS) + " ms a step")
-    begun = [start() for _ in range(starts)]
     ms = {name: median(times[name]) for name in RACERS}
-    products = zip(*(zip(*times[name], strict=True) for name in crews if name.startswith("ceiling")), strict=True)
-    ceiling = sum(min(median(ours), median(theirs)) for ours, theirs in products)
+    alone = {name: [min(rounds) for rounds in zip(*times[name], strict=True)] for name in crews if name not in RACERS}
+    ceiling = sum(min(each) for each in zip(*alone.values(), strict=True))  # the best case of each product, not the usual one
+    print(table(config, ms, ceiling, alone))
+    begun = [start(config.dataset) for _ in range(starts)]
     result = {
+        "data": config.data_title,
         "machine": machine(),
         "ms_per_step": ms["jaxae"],
         "images_per_s": config.batch_size / ms["jaxae"] * 1000,
@@ -60,9 +69,14 @@ def main(rounds: int = 7, starts: int = 3, json_file: Annotated[Path | None, tyr
         "ceiling_ms": ceiling,
         "ceiling_share": ceiling / ms["jaxae"],
         **{name: median(each[name] for each in begun) for name in begun[0]},
+        "script_s": look(HERE.parent / "checkpoints/released") if config.dataset == "fashion_mnist" else {},
         "rounds": {name: times[name] for name in RACERS},
     }
-    print(table(ms, first, result, config.batch_size))
+    print(
+        f"\nscripts/train.py: first line after {result['first_line_s']:.1f} s, first step after {result['first_step_s']:.1f} s,"
+        f" peak memory {result['peak_memory_mb']:.0f} MB; "
+        + ", ".join(f"{name}.py {seconds:.1f} s" for name, seconds in result["script_s"].items())
+    )
     if json_file:
         json_file.write_text(json.dumps(result, indent=2) + "\n")
 
@@ -70,60 +84,76 @@ def main(rounds: int = 7, starts: int = 3, json_file: Annotated[Path | None, tyr
 class Worker:
     """A process that answers each line with a line of JSON, and otherwise waits."""
 
-    def __init__(self, name: str) -> None:
-        command = [sys.executable, str(HERE / "speed_worker.py"), name]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, name: str, dataset: str) -> None:
+        self.command = [sys.executable, str(HERE / "speed_worker.py"), name, dataset]
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self) -> Any:
         """The answer to 'go on'."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         print("go", file=self.process.stdin, flush=True)
-        return json.loads(self.process.stdout.readline() or sys.exit("A racer has died; its message is above."))
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise InputError(f"{' '.join(self.command)} has ended; its message is above")
+        return json.loads(answer)
 
 
-def start() -> dict[str, float]:
-    """Runs scripts/train.py for two epochs, as a user would: seconds to its first line and first step, peak memory."""
+def start(dataset: str) -> dict[str, float]:
+    """Runs scripts/train.py for two epochs, without a compilation cache: seconds to its first line and step, peak memory."""
+    environment = {name: value for name, value in os.environ.items() if "COMPILATION_CACHE" not in name}
     with tempfile.TemporaryDirectory() as place:
-        command = [sys.executable, str(HERE.parent / "scripts/train.py"), "--epochs", "2", "--run-dir", f"{place}/run"]
+        command = [sys.executable, str(HERE.parent / "scripts/train.py"), "--epochs", "2", "--dataset", dataset]
+        command += ["--run-dir", f"{place}/run"]
         began = time.perf_counter()
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         assert process.stderr is not None
-        at = {line.split()[0]: time.perf_counter() - began for line in process.stderr}
+        at = {line.partition(" ")[0]: time.perf_counter() - began for line in process.stderr}
         _, status, usage = os.wait4(process.pid, 0)
     if status:
-        sys.exit(f"{' '.join(command)} failed")
+        raise InputError(f"{' '.join(command)} failed")
     # The step itself, some milliseconds, begins when the line "Compiled …" has been printed.
     return {"first_line_s": min(at.values()), "first_step_s": at["Compiled"], "peak_memory_mb": usage.ru_maxrss / 1024}
 
 
+def look(run: Path) -> dict[str, float]:
+    """Seconds that each script takes to evaluate a run or to draw from it."""
+    seconds = {}
+    with tempfile.TemporaryDirectory() as place:
+        shutil.copytree(run, copy := f"{place}/run")
+        for name in LOOKS:
+            began = time.perf_counter()
+            command = [sys.executable, str(HERE.parent / f"scripts/{name}.py"), copy]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                raise InputError(f"{' '.join(command)} failed: {done.stderr.strip()}")
+            seconds[name] = time.perf_counter() - began
+    return seconds
+
+
 def machine() -> str:
     """The processor's name and the cores that this process may use."""
-    names = [
-        line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")
-    ]
-    return f"{names[0]}, {len(os.sched_getaffinity(0))} cores"
+    return f"{cpu()['model']}, {len(os.sched_getaffinity(0))} cores"
 
 
-def table(ms: dict[str, float], first: dict[str, float], result: dict[str, Any], batch_size: int) -> str:
-    """The figures in Markdown."""
+def table(config: Config, ms: dict[str, float], ceiling: float, alone: dict[str, list[float]]) -> str:
+    """The race in Markdown."""
+    rate = {name: f"{config.batch_size / each * 1000:,.0f}" for name, each in ms.items()}
     rows = [
-        f"| {LABELS[name]} | {ms[name]:.2f} | {batch_size / ms[name] * 1000:,.0f} | {ms[name] / ms['jaxae']:.2f} "
-        f"| {result['ceiling_ms'] / ms[name]:.0%} | {first[name]:.1f} |"
-        for name in RACERS
+        f"| {LABELS[name]} | {each:.2f} | {rate[name]} | {each / ms['jaxae']:.2f} | {ceiling / each:.0%} |"
+        for name, each in ms.items()
     ]
+    sums = " and ".join(f"{sum(each):.2f} ms in {name.removeprefix('ceiling-')}" for name, each in alone.items())
     return "\n".join(
         [
-            f"{result['machine']}; medians of {len(result['rounds']['jaxae'])} rounds.",
+            f"{machine()}; {config.data_title}; medians of the rounds.",
             "",
-            "| | ms a step | images/s | times jaxae's | share of the ceiling | first step after |",
-            "|---|---|---|---|---|---|",
+            "| | ms a step | images/s | times jaxae's | share of the ceiling |",
+            "|---|---|---|---|---|",
             *rows,
-            f"| the ceiling: a step's matrix products alone | {result['ceiling_ms']:.2f} | | | 100% | |",
+            f"| the ceiling: a step's matrix products alone | {ceiling:.2f} | | | 100% |",
             "",
-            "The ceiling takes each product from the faster of XLA and PyTorch, with its operands in the cache.",
-            f"scripts/train.py: first line after {result['first_line_s']:.1f} s, first step after "
-            f"{result['first_step_s']:.1f} s, peak memory {result['peak_memory_mb']:.0f} MB.",
+            f"The products at their fastest take {sums}; the ceiling takes each from the faster of the two.",
         ]
     )
 

@@ -1,14 +1,12 @@
-"""The simple rivals of the network: affine maps fitted in closed form, total variation. Images are f32[N, 28, 28] in [0, 1]."""
+"""The simple rivals of the network: affine maps fitted in closed form. Images are f32[N, 28, 28] in [0, 1]."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from jaxae.errors import check_pair
+from jaxae.errors import InputError, check_pair
 
 CHUNK = 5000
-TV_WEIGHTS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 
 
 class Affine(NamedTuple):
@@ -24,6 +22,8 @@ def fit_affine(noisy: np.ndarray, clean: np.ndarray, *, rank: int | None = None)
     rank 0 is the mean image; fitted on clean → clean, rank 2 is PCA-2; None is the full-rank linear MMSE denoiser.
     """
     check_pair(noisy, clean)
+    if rank is not None and not 0 <= rank <= clean[0].size:
+        raise InputError(f"rank is {rank}: give 0 to {clean[0].size}, or None")
     n, (y, x) = len(noisy), (images.reshape(len(images), -1) for images in (noisy, clean))
     mean_y, mean_x = (a.mean(axis=0, dtype=np.float64) for a in (y, x))
     yy, yx = np.zeros((2, y.shape[1], y.shape[1]))
@@ -44,18 +44,3 @@ def apply_affine(affine: Affine, images: np.ndarray) -> np.ndarray:
     """The map's output, not clipped to [0, 1]. f32[N, 28, 28] → f32[N, 28, 28]."""
     flat = images.reshape(len(images), -1) @ affine.matrix.astype(np.float32) + affine.offset.astype(np.float32)
     return flat.reshape(images.shape)
-
-
-def total_variation(images: np.ndarray, *, weight: float) -> np.ndarray:
-    """Each image denoised by total variation (Chambolle 2004), through scikit-image. f32[N, 28, 28] → f32[N, 28, 28]."""
-    from skimage.restoration import denoise_tv_chambolle  # here, not above: SciPy is slow to import
-
-    if weight == 0:
-        return images
-    return np.stack([denoise_tv_chambolle(image, weight=weight) for image in images]).astype(np.float32)
-
-
-def fit_total_variation(noisy: np.ndarray, clean: np.ndarray, *, weights: Sequence[float] = TV_WEIGHTS) -> float:
-    """The weight of least mean squared error on these images."""
-    check_pair(noisy, clean)
-    return min(weights, key=lambda weight: float(np.square(total_variation(noisy, weight=weight) - clean).mean()))

@@ -91,7 +91,12 @@ def _use_compilation_cache(directory: str | None) -> None:
         return
     key = {"jaxlib": importlib.metadata.version("jaxlib"), **cpu()}
     folder = Path(directory).expanduser().absolute() / f"jaxlib-{key['jaxlib']}-{json_digest(key)[:16]}"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"JAXAE_COMPILATION_CACHE is {directory}: {error.strerror}; name a folder that can be written"
+        ) from error
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 

@@ -4,6 +4,8 @@ X: float[N, ...], the data; Z: float[N, d], their embedding, row for row. Ranks 
 Trustworthiness, continuity: Venna & Kaski 2006. MRRE: Lee & Verleysen 2009. KL_σ: Chazal et al. 2011. As in Moor et al. 2020.
 """
 
+import functools
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -23,12 +25,15 @@ class Sums(NamedTuple):
     far_in_x: np.ndarray
     """Σ max(rank in X - k, 0) over the k nearest in Z: f64[k], for k = 5, and NEIGHBOURS."""
     far_in_z: np.ndarray
+    """The same with X and Z exchanged."""
     rank_error_x: np.ndarray
     """Σ |rank in X - rank in Z| / rank in Z over the k nearest in Z: f64[k] for NEIGHBOURS."""
     rank_error_z: np.ndarray
+    """The same with X and Z exchanged."""
     density_x: np.ndarray
     """Σ exp(-d² / σ) over all points: f64[σ, rows]."""
     density_z: np.ndarray
+    """The same in Z."""
 
 
 def scorecard(X: np.ndarray, Z: np.ndarray, labels: np.ndarray | None = None) -> dict[str, float]:
@@ -43,11 +48,15 @@ def scorecard(X: np.ndarray, Z: np.ndarray, labels: np.ndarray | None = None) ->
         raise InputError(f"{counts}: give a row of Z, and a label, for each")
     if n <= 2 * NEIGHBOURS[-1]:
         raise InputError(f"There are {n} points: measures over {NEIGHBOURS[-1]} neighbours want more than twice as many")
-    with ThreadPoolExecutor() as pool:
-        largest = [np.sqrt(max(pool.map(lambda rows, a=a: _squared_distances(a, rows).max(), _blocks(n)))) for a in (x, z)]
-        if not min(largest) > 0:
-            raise InputError("All points of X, or of Z, are the same")
-        parts = list(pool.map(lambda rows: _sums(x / largest[0], z / largest[1], rows), _blocks(n)))
+    if labels is not None and len(np.unique(labels)) < 2:
+        raise InputError("labels name one class: the silhouette wants two or more")
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # each thread holds some 100 MB for 10,000 points
+        for name, points in (("X", x), ("Z", z)):
+            largest = np.sqrt(max(pool.map(functools.partial(_largest, points), _blocks(n))))
+            if not largest > 0:
+                raise InputError(f"All points of {name} are the same: there are no neighbours to compare")
+            points /= largest
+        parts = list(pool.map(functools.partial(_sums, x, z), _blocks(n)))
     total = Sums(*(np.concatenate(part, 1) if i > 3 else np.sum(part, 0) for i, part in enumerate(zip(*parts, strict=True))))
     k = np.array([5, *NEIGHBOURS])
     trust, continuity = (1 - 2 / (n * k * (2 * n - 3 * k - 1)) * far for far in (total.far_in_x, total.far_in_z))
@@ -69,8 +78,6 @@ def silhouette(Z: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """(b - a) / max(a, b) of a point's mean distance to its own class, a, and to the nearest other, b: f64[N] (Rousseeuw)."""
     z = _check(Z, "Z")
     _, own, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    if len(counts) < 2:
-        raise InputError(f"labels name {len(counts)} class: the silhouette wants two or more")
     members = np.eye(len(counts))[own]
     sums = np.concatenate([np.sqrt(_squared_distances(z, rows)) @ members for rows in _blocks(len(z))])
     mine = np.arange(len(z)), own
@@ -91,7 +98,7 @@ def knn_predict(train: np.ndarray, labels: np.ndarray, queries: np.ndarray, *, k
 
 
 def _check(points: np.ndarray, name: str) -> np.ndarray:
-    array = np.asarray(points, np.float64).reshape(len(points), -1)
+    array = np.array(points, np.float64).reshape(len(points), -1)
     if not np.isfinite(array).all():
         raise InputError(f"{name} has a value that is not finite, in row {np.flatnonzero(~np.isfinite(array).all(axis=1))[0]}")
     return array
@@ -106,6 +113,10 @@ def _squared_distances(points: np.ndarray, rows: slice) -> np.ndarray:
     squared = norms[rows, None] + norms - 2 * points[rows] @ points.T
     squared[np.arange(squared.shape[0]), np.arange(rows.start, rows.stop)] = 0  # exactly: it is what ranks a point itself first
     return np.maximum(squared, 0, out=squared)
+
+
+def _largest(points: np.ndarray, rows: slice) -> float:
+    return _squared_distances(points, rows).max()
 
 
 def _sums(x: np.ndarray, z: np.ndarray, rows: slice) -> Sums:

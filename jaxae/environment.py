@@ -19,14 +19,16 @@ def versions() -> dict[str, str]:
 
 
 def cpu() -> dict[str, str]:
-    """The processor's model and its instruction sets, as far as the system tells."""
+    """The processor's model and its features, as far as the system tells."""
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
-        return {"model": platform.processor() or platform.machine(), "flags": ""}
+        return {"model": platform.processor() or platform.machine(), "features": ""}
     fields = dict(line.split(":", 1) for line in text.split("\n\n")[0].splitlines() if ":" in line)
     stripped = {name.strip(): value.strip() for name, value in fields.items()}
-    return {"model": stripped.get("model name", platform.machine()), "flags": stripped.get("flags", "")}
+    varying = {"processor", "core id", "apicid", "initial apicid", "cpu MHz", "bogomips", "BogoMIPS", "siblings", "cpu cores"}
+    rest = " ".join(f"{name}={value}" for name, value in sorted(stripped.items()) if name not in varying)
+    return {"model": stripped.get("model name", platform.machine()), "features": rest}
 
 
 def describe_environment(data: str, data_digest: str) -> dict[str, Any]:

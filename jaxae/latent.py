@@ -72,7 +72,7 @@ def table(scores: dict[str, Any]) -> str:
     ]
     notes = {source: number for number, source in enumerate(PROTOCOLS)}
     for (name, source), row in (rows | ROWS if published else rows).items():
-        mark = f" [{notes[source]}]" if source else " [0]" if name == "jaxae" else ""
+        mark = f" [{notes[source]}]" if source else " [0]" if published and name == "jaxae" else ""
         lines.append(
             f"| {name}{mark} | " + " | ".join(f"{row[key]:.{_digits(key)}f}" if key in row else "" for key in COLUMNS) + " |"
         )

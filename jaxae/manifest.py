@@ -45,7 +45,8 @@ def check_fit(folder: Path, manifest: dict[str, Any], like: dict[str, Any]) -> N
             have, want = stored.get(leaf, "nothing"), wanted.get(leaf, "nothing")
             if have != want:
                 raise InputError(
-                    f"The checkpoint {folder} does not fit: {leaf} is {have} there, and the config makes it {want}"
+                    f"The checkpoint {folder} does not fit: {leaf} is {have} there, and here it would be {want}. "
+                    "Another version of jaxae wrote it, or another recipe: use that one, or train again with --overwrite"
                 )
 
 

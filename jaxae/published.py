@@ -4,7 +4,7 @@ SAINBURG = "Sainburg, McInnes, Gentner 2021 (Parametric UMAP)"
 MOOR = "Moor, Horn, Rieck, Borgwardt 2020 (Topological Autoencoders)"
 
 PROTOCOLS = {
-    "jaxae": "trained on the first 55,000 images with noise 0.25; scored on clean test images; kNN fitted on those 55,000",
+    "jaxae": "trained on the first 55,000 images with the run's noise; scored on clean images; kNN fitted on those 55,000",
     SAINBURG: "one run, first 50,000 images; convolutional, 64-128-512-2, BCE, 50 epochs; kNN fitted on the training latents",
     MOOR: "fully connected, 784-1000-500-250-2, tanh, pixels in [-1, 1] (MSE divided by four here); quoted at second hand",
 }

@@ -48,9 +48,10 @@ def fit(config: Config, dataset: Dataset, run_dir: Path, *, overwrite: bool = Fa
             report(line)
         rundir.write_json(run_dir / "environment.json", environment)
         try:
-            starting = ThreadPoolExecutor(1).submit(lambda: saved_state or fresh())  # while the epoch compiles: a second won
-            run_epoch = bind_epoch(config, parts, dataset, like)
-            state = starting.result()
+            # In a thread, so that a signal need not wait for the compiler, and the state is drawn meanwhile: a second won.
+            compiling = ThreadPoolExecutor(1).submit(bind_epoch, config, parts, dataset, like)
+            state = saved_state or fresh()
+            run_epoch = compiling.result()
             report(f"Compiled for {jax.devices()[0].device_kind}: {size // config.batch_size} steps an epoch")
             started = time.perf_counter()
             while not finished(state, config):
@@ -79,19 +80,9 @@ def fit(config: Config, dataset: Dataset, run_dir: Path, *, overwrite: bool = Fa
 def bind_epoch(
     config: Config, parts: Parts, dataset: Dataset, like: TrainState
 ) -> Callable[[TrainState], tuple[TrainState, dict[str, float | bool]]]:
-    """The steps bound to the data: state → the next epoch's state and its losses. like: the state, as arrays or shapes.
-
-    The old state is donated. The epoch is compiled here, not at the first call, so that fit can say when the wait is over.
-    """
+    """The steps bound to the data: state → the next epoch's state and its losses. like: the state, as arrays or shapes."""
     images, validation = jnp.asarray(dataset.train.images), jnp.asarray(dataset.validation.images)
-    epoch = functools.partial(
-        train_epoch,
-        batch_size=config.batch_size,
-        model=parts.model,
-        optimizer=parts.optimizer,
-        noise_factor=config.noise_factor,
-    )
-    train = jax.jit(epoch, donate_argnums=0).lower(like, images).compile()
+    train = compile_epoch(config, parts, like, images)
     noise_key = derive(root_key(config.seed, impl=config.prng_impl), Stream.VALIDATION)  # the same noise in every epoch
 
     @jax.jit
@@ -116,6 +107,16 @@ def bind_epoch(
         }
 
     return run_epoch
+
+
+def compile_epoch(config: Config, parts: Parts, like: TrainState, images: jax.Array) -> jax.stages.Compiled:
+    """train_epoch, compiled: (state, images) → (state, losses), with the old state donated. like: as arrays or shapes.
+
+    Here, rather than at the first call, so that fit can say when the wait is over.
+    """
+    bound = functools.partial(train_epoch, model=parts.model, optimizer=parts.optimizer)
+    epoch = functools.partial(bound, batch_size=config.batch_size, noise_factor=config.noise_factor)
+    return jax.jit(epoch, donate_argnums=0).lower(like, images).compile()
 
 
 def finished(state: TrainState, config: Config) -> bool:

@@ -158,7 +158,7 @@ def test_the_compilation_cache_is_off_unless_asked_for_and_keyed_by_jaxlib_and_p
     monkeypatch.setenv("JAXAE_COMPILATION_CACHE", str(tmp_path / "programs"))
     here = folder()
     assert here == folder()
-    monkeypatch.setattr("jaxae.cli.cpu", lambda: {"model": "another", "flags": "fpu"})
+    monkeypatch.setattr("jaxae.cli.cpu", lambda: {"model": "another", "features": "fpu"})
     assert folder() != here
     (tmp_path / "file").touch()
     monkeypatch.setenv("JAXAE_COMPILATION_CACHE", str(tmp_path / "file"))

@@ -85,8 +85,8 @@ def test_nearest_neighbours_vote_as_scikit_learns(blobs, k):
         (np.eye(500), np.eye(500), np.zeros(3), "labels 3"),
         (np.eye(300), np.eye(300), None, "300 points"),
         (np.eye(500), np.full((500, 2), np.nan), None, "Z has a value that is not finite, in row 0"),
-        (np.eye(500), np.zeros((500, 2)), None, "are the same"),
-        (np.eye(500), np.eye(500), np.zeros(500), "labels name 1 class"),
+        (np.eye(500), np.zeros((500, 2)), None, "All points of Z"),
+        (np.eye(500), np.eye(500), np.zeros(500), "labels name one class"),
     ],
 )
 def test_a_mistake_is_named(x, z, labels, message):
@@ -95,7 +95,7 @@ def test_a_mistake_is_named(x, z, labels, message):
 
 
 def test_pca_has_the_scores_that_others_have_computed(real_files, tmp_path):
-    """PCA-2 of the 60,000 training images, ../shared/ANCHORS.md: equal to about one unit of its last digit."""
+    """PCA-2 of the 60,000 training images, computed independently: equal to about one unit of its last digit."""
     data = load("fashion_mnist", data_dir=tmp_path, manual_dir=real_files)
     train = to_unit(np.concatenate([data.train.images, data.validation.images]))
     clean = to_unit(data.test.images)
