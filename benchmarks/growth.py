@@ -27,7 +27,8 @@ def main(config: Config, rounds: int = 3) -> None:
         config: The recipe; its batch size is that of the widths' row.
         rounds: Epochs of each size; the medians count.
     """
-    images = load(config.dataset, report=cli.say).train.images
+    dataset = load(config.dataset, report=cli.say)
+    images = dataset.train.images
     wide = {factor: tuple(max(1, round(width * factor)) for width in WIDTHS) for factor in FACTORS}
     sizes: dict[tuple[str, float], tuple[Config, tuple[int, ...]]]
     sizes = {("batch size", batch): (replace(config, batch_size=batch), WIDTHS) for batch in BATCHES}
@@ -51,7 +52,7 @@ def main(config: Config, rounds: int = 3) -> None:
         label = f"{name[0]} | {name[1]}" if name[0] == "batch size" else f"{name[0]} | ×{name[1]:g}"
         speed = f"{rate * flop_per_image(widths) / 1e9:.0f}"
         print(f"| {label} | {seconds[name]:.2f} | {rate:,.0f} | {seconds[name] / steps * 1000:.2f} | {speed} |")
-    path = Path(__file__).with_name("growth.png")
+    path = Path(__file__).with_name("growth.png" if dataset.name == "fashion_mnist" else "growth-SYNTHETIC.png")
     draw(seconds, {factor: flop_per_image(widths) for factor, widths in wide.items()}).savefig(path, dpi=120)
     cli.say(f"Wrote {path}")
 
