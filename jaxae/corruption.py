@@ -8,3 +8,19 @@ from jax.typing import ArrayLike
 def add_gaussian_noise(key: jax.Array, images: ArrayLike, *, std: ArrayLike) -> jax.Array:
     """Adds N(0, std²) noise and clips to [0, 1]. images: f32[...] in [0, 1]; key is consumed."""
     return jnp.clip(images + std * jax.random.normal(key, jnp.shape(images)), 0.0, 1.0)
+
+
+def salt_and_pepper(key: jax.Array, images: ArrayLike, *, fraction: ArrayLike) -> jax.Array:
+    """Turns this fraction of the pixels, in [0, 1], to black or white, half and half. images: f32[...]; key is consumed."""
+    u = jax.random.uniform(key, jnp.shape(images))
+    return jnp.where(u < fraction / 2, 0.0, jnp.where(u < fraction, 1.0, images))
+
+
+def mask_pixels(key: jax.Array, images: ArrayLike, *, fraction: ArrayLike) -> jax.Array:
+    """Turns this fraction of the pixels, in [0, 1], to black. images: f32[...] in [0, 1]; key is consumed."""
+    return jnp.where(jax.random.uniform(key, jnp.shape(images)) < fraction, 0.0, images)
+
+
+def poisson_noise(key: jax.Array, images: ArrayLike, *, photons: ArrayLike) -> jax.Array:
+    """Counts photons, on average this many (> 0) in a white pixel; clips to [0, 1]. key: a threefry one, consumed."""
+    return jnp.clip(jax.random.poisson(key, jnp.asarray(images) * photons) / photons, 0.0, 1.0)

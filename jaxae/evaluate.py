@@ -15,7 +15,7 @@ from jaxae.data import Dataset, check_data
 from jaxae.environment import versions
 from jaxae.errors import InputError
 from jaxae.metrics import mae, mse, psnr, ssim
-from jaxae.model import SIDE, Autoencoder
+from jaxae.model import LATENT, SIDE, Autoencoder
 from jaxae.rng import Stream, derive, root_key
 from jaxae.state import build_model, init_variables
 from jaxae.step import to_unit
@@ -44,19 +44,26 @@ def load_run(run_dir: str | Path) -> Run:
 
 def reconstruct(run: Run, images: np.ndarray) -> np.ndarray:
     """Denoised images. f32[N, 28, 28] in [0, 1] → f32[N, 28, 28] in [0, 1], for any N."""
-    return _in_batches(jax.jit(run.model.apply), run.variables, images)
+    return _in_batches(run, _checked(images), "__call__")
 
 
 def encode(run: Run, images: np.ndarray) -> np.ndarray:
     """Latent codes. f32[N, 28, 28] in [0, 1] → f32[N, 2], for any N."""
-    return _in_batches(jax.jit(functools.partial(run.model.apply, method="encode")), run.variables, images)
+    return _in_batches(run, _checked(images), "encode")
 
 
-def corrupt(images: np.ndarray, *, std: float) -> np.ndarray:
-    """Gaussian noise from the one key of all evaluations and figures. f32[N, 28, 28] in [0, 1], in and out."""
+def decode(run: Run, latents: np.ndarray) -> np.ndarray:
+    """Images of latent codes. f32[N, 2] → f32[N, 28, 28] in (0, 1), for any N."""
+    if latents.ndim != 2 or latents.shape[1] != LATENT:
+        raise InputError(f"latents have the shape {list(latents.shape)}: give [N, {LATENT}]")
+    return _in_batches(run, latents, "decode")
+
+
+def corrupt(images: np.ndarray, *, std: float, draw: int = 0) -> np.ndarray:
+    """Gaussian noise, of draw 0 in all evaluations and figures of a single draw. f32[N, 28, 28] in [0, 1], in and out."""
     if not 0 <= std < np.inf:
         raise InputError(f"noise_factor is {std}: give a standard deviation of 0 or more")
-    return np.asarray(add_gaussian_noise(derive(root_key(0), Stream.EVALUATION), jnp.asarray(images), std=std))
+    return np.asarray(add_gaussian_noise(derive(root_key(0), Stream.EVALUATION, draw), jnp.asarray(images), std=std))
 
 
 def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> dict[str, Any]:
@@ -122,7 +129,17 @@ def image_psnr(output: np.ndarray, target: np.ndarray) -> np.ndarray:
     return psnr(np.square(output - target).mean(axis=(-2, -1)))
 
 
-def _in_batches(function: Any, variables: dict[str, Any], images: np.ndarray) -> np.ndarray:
+def _checked(images: np.ndarray) -> np.ndarray:
     if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
-        raise InputError(f"images have the shape {list(images.shape)}: give [N, 28, 28]")
-    return np.concatenate([function(variables, images[i : i + BATCH]) for i in range(0, len(images) or 1, BATCH)])
+        raise InputError(f"images have the shape {list(images.shape)}: give [N, {SIDE}, {SIDE}]")
+    return images
+
+
+def _in_batches(run: Run, rows: np.ndarray, method: str) -> np.ndarray:
+    starts = range(0, len(rows) or 1, BATCH)
+    return np.concatenate([_apply(run.variables, rows[i : i + BATCH], model=run.model, method=method) for i in starts])
+
+
+@functools.partial(jax.jit, static_argnames=("model", "method"))  # here, so that each shape is compiled once a process
+def _apply(variables: dict[str, Any], rows: jax.Array, *, model: Autoencoder, method: str) -> Any:
+    return model.apply(variables, rows, method=method)

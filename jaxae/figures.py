@@ -40,8 +40,8 @@ def reconstructions(
     ]
     for row, images in enumerate([clean, noisy, denoised]):
         for column, image in enumerate(images):
-            _show(axes[row, column], image, below=captions[row][column])
-        _label_row(axes[row, 0], ["clean", "noisy", "denoised"][row])
+            show(axes[row, column], image, below=captions[row][column])
+        label_row(axes[row, 0], ["clean", "noisy", "denoised"][row])
     figure.suptitle(title)
     figure.supxlabel("below each image: its PSNR against the clean one", fontsize=9)
     return figure
@@ -53,11 +53,11 @@ def error_maps(clean: np.ndarray, denoised: np.ndarray, *, names: Sequence[str],
     figure = Figure(figsize=(1.5 * len(clean) + 1.6, 5.6), layout="constrained")
     axes = figure.subplots(3, len(clean), squeeze=False)
     for column, name in enumerate(names):
-        _show(axes[0, column], clean[column], below=name)
-        _show(axes[1, column], denoised[column])
-        _show(axes[2, column], error[column], below=f"MAE {error[column].mean():.3f}", cmap="inferno", top=error.max())
+        show(axes[0, column], clean[column], below=name)
+        show(axes[1, column], denoised[column])
+        show(axes[2, column], error[column], below=f"MAE {error[column].mean():.3f}", cmap="inferno", top=error.max())
     for row, label in enumerate(["clean", "denoised", "absolute error"]):
-        _label_row(axes[row, 0], label)
+        label_row(axes[row, 0], label)
     bar = figure.colorbar(axes[2, -1].images[0], ax=axes, shrink=0.6, pad=0.02)
     bar.set_label("|denoised − clean| of a pixel, for pixels in [0, 1]")
     figure.suptitle(title)
@@ -87,45 +87,25 @@ def noise_robustness(
     for sample in range(samples):
         for column, level in enumerate(levels):
             axes = [figure.add_subplot(grid[row, sample * (columns + 1) + column]) for row in range(3)]
-            _show(axes[0], clean[sample], above=f"noise {level:g}", below=names[sample])
-            _show(axes[1], noisy[sample, column], below=f"{noisy_psnr[sample, column]:.1f} dB")
-            _show(axes[2], denoised[sample, column], below=f"{denoised_psnr[sample, column]:.1f} dB")
+            show(axes[0], clean[sample], above=f"noise {level:g}", below=names[sample])
+            show(axes[1], noisy[sample, column], below=f"{noisy_psnr[sample, column]:.1f} dB")
+            show(axes[2], denoised[sample, column], below=f"{denoised_psnr[sample, column]:.1f} dB")
             if sample == column == 0:
                 for row, label in enumerate(["original", "noisy", "denoised"]):
-                    _label_row(axes[row], label)
+                    label_row(axes[row], label)
     figure.suptitle(title)
     figure.supxlabel("noise: standard deviation, pixels in [0, 1]; below each image: its PSNR against the original", fontsize=9)
     return figure
 
 
-def latent_space(latents: np.ndarray, labels: np.ndarray, *, names: Sequence[str], title: str) -> Figure:
-    """Figure 4: all latents as points, a colour a class, and each class alone. latents: f32[N, 2]; labels: int[N] in 0 … 9."""
-    figure = Figure(figsize=(11.6, 8), layout="constrained")
-    grid = figure.add_gridspec(5, 7)
-    whole = figure.add_subplot(grid[:, :5])
-    order = np.random.default_rng(0).permutation(len(latents))  # so that no class lies on top of the others
-    colours = np.array(TEN_COLOURS)[labels[order]]
-    whole.scatter(latents[order, 0], latents[order, 1], s=4, c=colours, alpha=0.7, linewidths=0)
-    whole.set(aspect="equal", xlabel="latent dimension 1", ylabel="latent dimension 2")
-    for label, name in enumerate(names):
-        whole.scatter([], [], s=40, color=TEN_COLOURS[label], label=name)
-        alone = figure.add_subplot(grid[label // 2, 5 + label % 2])
-        mine = latents[labels == label]
-        alone.scatter(latents[:, 0], latents[:, 1], s=0.5, color="0.85", linewidths=0)
-        alone.scatter(mine[:, 0], mine[:, 1], s=1, color=TEN_COLOURS[label], linewidths=0)
-        alone.set(aspect="equal", xticks=[], yticks=[])
-        alone.set_title(name, fontsize=9)
-    figure.legend(*whole.get_legend_handles_labels(), loc="outside lower center", ncols=10, frameon=False, columnspacing=1.2)
-    figure.suptitle(title)
-    return figure
-
-
-def _show(axes: Axes, image: np.ndarray, *, above: str = "", below: str = "", cmap: str = "gray", top: float = 1.0) -> None:
+def show(axes: Axes, image: np.ndarray, *, above: str = "", below: str = "", cmap: str = "gray", top: float = 1.0) -> None:
+    """One image without ticks, black at 0 and white, or the map's brightest, at top."""
     axes.imshow(image, cmap=cmap, vmin=0, vmax=top, interpolation="nearest")
     axes.set(xticks=[], yticks=[])
     axes.set_title(above, fontsize=9)
     axes.set_xlabel(below, fontsize=9)
 
 
-def _label_row(axes: Axes, label: str) -> None:
+def label_row(axes: Axes, label: str) -> None:
+    """Names the row that these axes begin."""
     axes.set_ylabel(label, fontsize=11)

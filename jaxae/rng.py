@@ -15,6 +15,8 @@ class Stream(IntEnum):
     VALIDATION = 4
     EVALUATION = 5
     SYNTHETIC = 6
+    RIVALS = 7
+    UNSEEN_NOISE = 8
 
 
 def root_key(seed: int, *, impl: str = "threefry2x32") -> jax.Array:

@@ -19,11 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure  # train.py draws nothing: it starts 0.3 s sooner without
 
 SYNTHETIC_SUFFIX = "-SYNTHETIC"
-WRITTEN = {"config.json", "environment.json", "metrics.jsonl", "evaluation.json", "latent_scorecard.json"} | {
-    "figures",
-    "states",
-    "damaged",
-}
+RESULTS = ("evaluation.json", "latent_scorecard.json", "noise_curve.json")
+WRITTEN = {"config.json", "environment.json", "metrics.jsonl", *RESULTS, "figures", "states", "damaged"}
 
 
 def run_directory(run_dir: Path, config: Config) -> Path:

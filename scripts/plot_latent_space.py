@@ -1,9 +1,10 @@
 """Figure 4: all test images as points of the latent plane → RUN/figures/latent_space.png."""
 
 import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, figures, rundir
+from jaxae import cli, rundir
 from jaxae.data import CLASSES
 from jaxae.evaluate import encode, load_run
+from jaxae.latent_figures import latent_space
 from jaxae.step import to_unit
 
 
@@ -11,7 +12,7 @@ def main(source: cli.Source) -> None:
     """Draws all clean test images as points of the 2-D latent space, a colour a class → RUN/figures/latent_space.png."""
     run = load_run(source.run)
     test = source.dataset(run.config).test
-    figure = figures.latent_space(
+    figure = latent_space(
         encode(run, to_unit(test.images)),
         test.labels,
         names=CLASSES,

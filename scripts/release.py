@@ -9,7 +9,7 @@ import jaxae.quiet  # noqa: F401 - before the slow imports
 from jaxae import checkpoint, cli, rundir
 from jaxae.evaluate import load_run
 
-FILES = ("config.json", "environment.json", "metrics.jsonl", "evaluation.json", "latent_scorecard.json")
+FILES = ("config.json", "environment.json", "metrics.jsonl", *rundir.RESULTS)
 
 
 def main(run: tyro.conf.Positional[Path], destination: tyro.conf.Positional[Path]) -> None:

@@ -1,10 +1,12 @@
 import io
+from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
+from matplotlib.quiver import Quiver
 
-from jaxae import figures
+from jaxae import figures, latent_figures, noise_figures
 from jaxae.data import CLASSES
 
 RNG = np.random.default_rng(0)
@@ -38,12 +40,49 @@ def make(name: str, title: str = "SYNTHETIC"):
         return figures.noise_robustness(
             EIGHT[:2], stack, stack, names=names[:2], levels=levels, noisy_psnr=psnr, denoised_psnr=psnr, title=title
         )
+    if name == "latent_grid":
+        edges = np.linspace(-1, 1, 5), np.linspace(-2, 2, 5)
+        return latent_figures.latent_grid(SIXTEEN, np.arange(16).reshape(4, 4), edges=edges, title=title)
+    if name == "noise_drift":
+        shares = np.array([0.0, 0.2, 0.7])
+        return latent_figures.noise_drift(
+            LATENTS[:30],
+            {0.25: LATENTS[30:60], 0.6: LATENTS[60:90]},
+            np.arange(30) % 10,
+            names=CLASSES,
+            grid=SIXTEEN,
+            extent=(-3, 3, -3, 3),
+            levels=(0.0, 0.25, 0.6),
+            changed=shares,
+            accuracy=0.9 - shares,
+            title=title,
+        )
+    if name == "noise_curve":
+        return noise_figures.noise_curve(CURVE, examples={"Gaussian": (EIGHT[0], EIGHT[1])}, title=title)
     labels = np.arange(1000) % 10
-    return figures.latent_space(LATENTS, labels, names=CLASSES, title=title)
+    return latent_figures.latent_space(LATENTS, labels, names=CLASSES, title=title)
 
 
 LATENTS = RNG.normal(size=(1000, 2))
-ALL = ["reconstructions", "error_maps", "noise_robustness", "latent_space"]
+SIXTEEN = RNG.random((4, 4, 28, 28))
+METRICS = {"mse": [[0.0, 0.0], [0.05, 0.07]], "psnr_db": [[None, None], [13.0, 11.5]], "ssim": [[1.0, 1.0], [0.4, 0.3]]}
+POINTS = [{"input_mse": [0.01, 0.02], "output_mse": [0.03, 0.031]}, {"input_mse": [0.1, 0.11], "output_mse": [0.04, 0.05]}]
+CURVE = {
+    "rows": {"jaxae": METRICS, "do nothing": METRICS},
+    "levels": [0.0, 0.5],
+    "trained_noise_factor": 0.25,
+    "break_even": 0.1875,
+    "unseen": {"Gaussian": POINTS, "blur": POINTS[:1]},
+}
+ALL = [
+    "reconstructions",
+    "error_maps",
+    "noise_robustness",
+    "latent_space",
+    "latent_grid",
+    "noise_drift",
+    "noise_curve",
+]
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -97,3 +136,40 @@ def test_latent_space_draws_every_point_in_the_colour_of_its_class():
 
 def test_one_of_each_class_takes_the_first_in_the_splits_order():
     assert figures.one_of_each_class(np.array([9, 2, 9, 2, 0, 1])).tolist() == [0, 1, 4, 5]
+
+
+def test_a_mosaic_puts_row_0_at_the_bottom():
+    picture = latent_figures.mosaic(SIXTEEN)
+    assert picture.shape == (112, 112)
+    assert (picture[-28:, :28] == SIXTEEN[0, 0]).all()
+    assert (picture[:28, 28:56] == SIXTEEN[3, 1]).all()
+
+
+def test_the_latent_grid_shows_counts_and_the_edges_in_latent_units():
+    left, right, _ = make("latent_grid").axes
+    assert (np.asarray(right.images[0].get_array()) == np.arange(16).reshape(4, 4)).all()
+    assert right.images[0].origin == "lower"
+    for axes in (left, right):
+        assert axes.get_xticklabels()[0].get_text() == "-1"
+        assert axes.get_yticklabels()[-1].get_text() == "2"
+
+
+def test_noise_drift_points_from_clean_to_noisy():
+    figure = make("noise_drift")
+    for axes, end in zip(figure.axes, (LATENTS[30:60], LATENTS[60:90]), strict=False):
+        arrows: Any = next(c for c in axes.collections if isinstance(c, Quiver))
+        np.testing.assert_allclose(np.c_[arrows.X, arrows.Y], LATENTS[:30])
+        np.testing.assert_allclose(np.c_[arrows.X + arrows.U, arrows.Y + arrows.V], end)
+    lines = figure.axes[2].lines
+    np.testing.assert_allclose(lines[0].get_ydata(), [0, 20, 70])
+    np.testing.assert_allclose(lines[1].get_ydata(), [10, 30, 80])
+
+
+def test_the_noise_curve_marks_trained_noise_and_break_even_and_leaves_out_what_is_infinite():
+    figure = make("noise_curve")
+    by_label: Any = {line.get_label(): line for line in figure.axes[0].lines}
+    assert by_label["trained noise"].get_xdata()[0] == 0.25
+    assert by_label["break-even, 0.188"].get_xdata()[0] == 0.1875
+    np.testing.assert_allclose(by_label["jaxae"].get_ydata(), [0, 0.06])
+    np.testing.assert_array_equal(figure.axes[1].lines[0].get_ydata(), [np.nan, 12.25])
+    assert "Gaussian (trained on)" in {line.get_label() for line in figure.axes[3].lines}

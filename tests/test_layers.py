@@ -27,8 +27,8 @@ LAYERS = {
     ],
     1: ["data", "state", "rundir", "manifest"],
     2: ["step", "checkpoint", "history", "figures"],
-    3: ["train", "evaluate"],
-    4: ["cli", "latent"],
+    3: ["train", "evaluate", "latent_figures", "noise_figures"],
+    4: ["cli", "latent", "noise_curve", "classes"],
 }
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names}
 MODULES = sorted(path for path in (ROOT / "jaxae").glob("*.py") if path.stem != "__init__")
@@ -63,7 +63,10 @@ def test_one_importer_of_orbax():
     assert [path.stem for path in MODULES if any(name.startswith("orbax") for name in imported(path))] == ["checkpoint"]
 
 
-@pytest.mark.parametrize(("stem", "forbidden"), [("config", "jax."), ("figures", "jax."), ("errors", "jax.")])
+@pytest.mark.parametrize(
+    ("stem", "forbidden"),
+    [("config", "jax."), ("figures", "jax."), ("latent_figures", "jax."), ("noise_figures", "jax."), ("errors", "jax.")],
+)
 def test_no_jax_where_none_is_needed(stem, forbidden):
     names = {name + "." for name in imported(ROOT / "jaxae" / f"{stem}.py")}
     assert not any(name.startswith((forbidden, "jaxlib.")) for name in names)
@@ -72,7 +75,7 @@ def test_no_jax_where_none_is_needed(stem, forbidden):
 def test_keys_are_derived_in_rng_alone():
     deriving = ("random.key(", "random.PRNGKey(", "random.split(", "random.fold_in(", "wrap_key_data(", "np.random")
     for path in MODULES + SCRIPTS:
-        if path.stem not in ("rng", "figures"):  # figures shuffles the order of drawing
+        if path.stem not in ("rng", "latent_figures"):  # which shuffles the order of drawing
             assert not [call for call in deriving if call in path.read_text()], path
 
 

@@ -16,7 +16,7 @@ from tests.test_train import metrics
 ROOT = Path(__file__).parents[1]
 OFFLINE = {"http_proxy": "http://127.0.0.1:9", "no_proxy": ""}  # a test must not download, wherever it runs
 RECIPE = ["--dataset", "synthetic", "--epochs", "3", "--batch-size", "512"]
-FIGURES = ["reconstructions", "error_maps", "noise_robustness", "latent_space"]
+FIGURES = ["reconstructions", "error_maps", "noise_robustness", "latent_space", "latent_grid", "noise_drift"]
 
 
 def start(script: str, *arguments: object) -> subprocess.Popen[str]:
@@ -54,6 +54,7 @@ def test_everything_a_synthetic_run_writes_says_so(run):
         assert "SYNTHETIC" in (run / name).read_text(), name
     rows = json.loads((run / "evaluation.json").read_text())["rows"]
     assert rows["jaxae, noisy input"]["mse"] > 0
+    assert "Ankle boot" in out
 
 
 def test_the_latent_scorecard_of_synthetic_data_has_no_published_rows(run):
@@ -67,6 +68,16 @@ def test_the_latent_scorecard_of_synthetic_data_has_no_published_rows(run):
     assert set(ours) == set(pca)
     assert 0.5 < pca["l_trust"] < 1
     assert ours["knn_5"] > 0.2
+
+
+def test_the_noise_curve_is_measured_and_drawn(run):
+    code, _, err = call("plot_noise_curve", run, "--images", "20", "--draws", "2")
+    assert code == 0, err
+    assert err.count("levels\n") == 12
+    curve = json.loads((run / "noise_curve.json").read_text())
+    assert curve["data"] == "SYNTHETIC"
+    with Image.open(run / "figures" / "noise_curve.png") as image:
+        assert min(image.size) > 400
 
 
 @pytest.mark.parametrize("name", FIGURES)
