@@ -15,10 +15,10 @@ import numpy as np
 from jaxae import quiet  # noqa: F401 - Ctrl-C ends it without a traceback
 from jaxae.config import Config
 from jaxae.data import load
+from jaxae.epoch import compile_epoch
 from jaxae.model import LATENT, SIDE, WIDTHS
 from jaxae.rng import root_key
 from jaxae.state import build_parts, init_state
-from jaxae.train import compile_epoch
 
 REPEATS = 50
 

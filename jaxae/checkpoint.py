@@ -60,7 +60,10 @@ def epochs(run_dir: Path) -> list[int]:
 def read(run_dir: Path, epoch: int, like: TrainState) -> TrainState:
     """The state of one epoch. Raises DamagedError where it is not what was saved, InputError where it does not fit."""
     items = _read(run_dir, epoch, _items(like))
-    return like._replace(**items["training"], **items["variables"])
+    name = "params" if like.average is None else "average"
+    return like._replace(
+        **items["training"], **{name: items["variables"]["params"]}, batch_stats=items["variables"]["batch_stats"]
+    )
 
 
 def load_best(run_dir: Path, like: Any) -> tuple[Any, int]:
@@ -87,7 +90,9 @@ def release(source: Path, destination: Path, like: Any) -> None:
 
 
 def _items(state: TrainState) -> dict[str, Any]:
-    rest = {name: value for name, value in state._asdict().items() if name not in ("params", "batch_stats")}
+    rest = {name: value for name, value in state._asdict().items() if name not in ("params", "average", "batch_stats")}
+    if state.average is not None:  # it is what the variables hold, and the parameters in training stand beside
+        rest["params"] = state.params
     return {"variables": model_variables(state), "training": rest}
 
 

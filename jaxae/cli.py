@@ -1,5 +1,6 @@
 """What the scripts share: a command line for a function, one line for a user's mistake, silence from the libraries."""
 
+import argparse
 import contextlib
 import functools
 import importlib.metadata
@@ -15,7 +16,7 @@ from pathlib import Path
 import jax
 import tyro
 
-from jaxae.config import Config
+from jaxae.config import PRESETS, Config
 from jaxae.data import Dataset, load
 from jaxae.environment import cpu
 from jaxae.errors import InputError
@@ -61,8 +62,11 @@ class Stop(KeyboardInterrupt):
     """SIGINT or SIGTERM, as an exception that carries the signal's number."""
 
 
-def run(main: Callable[..., None]) -> None:
-    """Calls main with the arguments of the command line. Exit codes: 2 for a user's mistake, 130 and 143 when stopped."""
+def run(main: Callable[..., None], **defaults: object) -> None:
+    """Calls main with the arguments of the command line. Exit codes: 2 for a user's mistake, 130 and 143 when stopped.
+
+    defaults: of main's parameters, where the script finds them out.
+    """
     warnings.simplefilter("ignore")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -70,7 +74,7 @@ def run(main: Callable[..., None]) -> None:
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _stop)
-        command = _parse(main)
+        command = _parse(main, defaults)
         _use_compilation_cache(os.environ.get("JAXAE_COMPILATION_CACHE"))
         command()
     except InputError as error:
@@ -107,7 +111,14 @@ def _stop(number: int, frame: object) -> None:
     raise Stop(number)
 
 
-def _parse(main: Callable[..., None]) -> Callable[[], None]:
+def preset() -> Config:
+    """The recipe of the command line's --preset, whose values the other options change; the default one where it names none."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--preset", nargs="?")
+    return PRESETS.get(parser.parse_known_args()[0].preset, Config())  # what it does not know, tyro will complain of
+
+
+def _parse(main: Callable[..., None], defaults: dict[str, object]) -> Callable[[], None]:
     """main bound to the command line's arguments. tyro's framed complaint becomes one line."""
 
     @functools.wraps(main)
@@ -117,7 +128,7 @@ def _parse(main: Callable[..., None]) -> Callable[[], None]:
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(bind, config=(tyro.conf.OmitArgPrefixes,))
+            return tyro.cli(functools.partial(bind, **defaults), config=(tyro.conf.OmitArgPrefixes,))
     except SystemExit as stop:
         if not stop.code:
             raise

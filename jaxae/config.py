@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
 from jaxae.errors import InputError
@@ -17,6 +17,7 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 DatasetName = Literal["auto", "fashion_mnist", "synthetic"]
+Initializer = Literal["lecun_normal", "he_normal", "orthogonal", "glorot_uniform"]
 PrngImpl = Literal["threefry2x32", "threefry4x32", "philox2x32", "philox4x32", "rbg"]
 
 
@@ -30,30 +31,49 @@ class Config:
     """Seed of the root PRNG key, from which initialisation, order, noise and dropout are derived."""
     prng_impl: PrngImpl = "philox2x32"
     """JAX's PRNG implementation."""
-    epochs: PositiveInt = 130
+    epochs: PositiveInt = 200
     """Most epochs to train; the early stop may end the run sooner."""
     batch_size: PositiveInt = 128
     """Images per step; the rest of an epoch that fills no batch is left out of that epoch."""
     noise_factor: NonNegative = 0.25
     """Standard deviation of the Gaussian noise on the input, for pixels in [0, 1]."""
+    noise_range: Annotated[tuple[NonNegative, NonNegative], Field(strict=False)] | None = None
+    """Train on noise drawn anew for each image, uniform between these two; validation stays at --noise-factor."""
     dropout: Annotated[tuple[Rate, Rate, Rate], Field(strict=False)] = (0.2, 0.2, 0.1)
     """Dropout rates after the first three layers of the encoder."""
     latent_activation: Literal["linear", "relu"] = "linear"
     """What follows the latent layer: nothing, or BatchNorm and ReLU as after every other layer."""
+    initializer: Initializer = "lecun_normal"
+    """How the layers before a BatchNorm begin."""
+    batch_norm_momentum: Rate = 0.9
+    """Share of the running batch statistics that a step keeps."""
+    statistics_images: Annotated[int, Field(ge=0, lt=2**31)] = 10_000
+    """After each epoch, take the batch statistics anew from so many training images; 0 keeps the running ones."""
+    average_decay: Rate = 0.0
+    """Evaluate an exponential moving average of the weights, of which a step keeps this share; 0 evaluates the weights."""
     learning_rate: Positive = 1e-3
     """AdamW's learning rate before the plateau reduces it."""
-    weight_decay: NonNegative = 0.03
+    weight_decay: NonNegative = 0.003
     """AdamW's decoupled weight decay."""
+    adam_b2: Rate = 0.95
+    """AdamW's decay of the mean squared gradient."""
     clip_norm: Positive = 1.0
     """Largest global norm of the gradient."""
     plateau_factor: Fraction = 0.5
     """The learning rate is multiplied by this on a plateau of the validation loss."""
-    plateau_patience: PositiveInt = 5
+    plateau_patience: PositiveInt = 10
     """Epochs without a lower validation loss (by 0.01 %) that make a plateau."""
     min_scale: Annotated[float, Field(gt=0, le=1)] = 0.01
     """Floor of the learning rate, as a share of --learning-rate."""
     early_stop_patience: PositiveInt = 15
     """Once the learning rate is at its floor: stop after this many epochs without a new best."""
+
+    @field_validator("noise_range")
+    @classmethod
+    def _ascending(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value and value[0] > value[1]:
+            raise ValueError("Give the lower one first")
+        return value
 
     @model_validator(mode="wrap")
     @classmethod
@@ -67,6 +87,11 @@ class Config:
     def data_title(self) -> str:
         """The data set's name for people; SYNTHETIC stands in whatever such a run writes."""
         return "SYNTHETIC" if self.dataset == "synthetic" else "Fashion-MNIST"
+
+    @property
+    def training_noise(self) -> float | tuple[float, float]:
+        """The noise of training: a standard deviation, or a range of them."""
+        return self.noise_range or self.noise_factor
 
     def to_json(self) -> str:
         """The recipe as indented JSON, headed by the data set's name for people."""
@@ -87,6 +112,13 @@ class Config:
         """'field: mine, not theirs' for each field in which two recipes differ."""
         mine, theirs = vars(self), vars(other)
         return [f"{name}: {mine[name]}, not {theirs[name]}" for name in mine if mine[name] != theirs[name]]
+
+
+PRESETS = {
+    "default": Config(),
+    "best": Config(noise_range=(0.0, 0.4), dropout=(0.0, 0.0, 0.0), average_decay=0.998),
+}
+"""Recipes by name: the procedure as it is given, and the best that what it leaves open has brought so far."""
 
 
 def _one_line(location: tuple[int | str, ...], message: str, value: object) -> str:

@@ -10,9 +10,12 @@ from jax.flatten_util import ravel_pytree
 from optax.contrib import reduce_on_plateau
 
 
-def make_optimizer(*, learning_rate: float, weight_decay: float, clip_norm: float) -> optax.GradientTransformation:
+def make_optimizer(
+    *, learning_rate: float, weight_decay: float, clip_norm: float, b2: float = 0.999
+) -> optax.GradientTransformation:
     """Global-norm clipping, then AdamW on all parameters (Loshchilov & Hutter 2019)."""
-    return pack_small(optax.chain(clip_by_global_norm(clip_norm), optax.adamw(learning_rate, weight_decay=weight_decay)))
+    adamw = optax.adamw(learning_rate, b2=b2, weight_decay=weight_decay)
+    return pack_small(optax.chain(clip_by_global_norm(clip_norm), adamw))
 
 
 def clip_by_global_norm(max_norm: float) -> optax.GradientTransformation:

@@ -17,6 +17,8 @@ class Stream(IntEnum):
     SYNTHETIC = 6
     RIVALS = 7
     UNSEEN_NOISE = 8
+    NOISE_LEVEL = 9
+    STATISTICS = 10
 
 
 def root_key(seed: int, *, impl: str = "threefry2x32") -> jax.Array:

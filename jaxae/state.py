@@ -30,6 +30,8 @@ class TrainState(NamedTuple):
     """i32[]: the epoch of best_loss, for the early stop; a tie keeps the earlier one."""
     key: jax.Array
     """The root key: never split, never advanced."""
+    average: Any = None
+    """The exponential moving average of params, which is evaluated in their place; None where a recipe has none."""
 
 
 class Parts(NamedTuple):
@@ -38,11 +40,17 @@ class Parts(NamedTuple):
     model: Autoencoder
     optimizer: optax.GradientTransformation
     plateau: optax.GradientTransformationExtraArgs
+    average_decay: float
 
 
 def build_model(config: Config) -> Autoencoder:
     """The recipe's model."""
-    return Autoencoder(dropout=config.dropout, latent_activation=config.latent_activation)
+    return Autoencoder(
+        dropout=config.dropout,
+        latent_activation=config.latent_activation,
+        momentum=config.batch_norm_momentum,
+        initializer=config.initializer,
+    )
 
 
 def build_parts(config: Config) -> Parts:
@@ -50,9 +58,13 @@ def build_parts(config: Config) -> Parts:
     return Parts(
         model=build_model(config),
         optimizer=make_optimizer(
-            learning_rate=config.learning_rate, weight_decay=config.weight_decay, clip_norm=config.clip_norm
+            learning_rate=config.learning_rate,
+            weight_decay=config.weight_decay,
+            clip_norm=config.clip_norm,
+            b2=config.adam_b2,
         ),
         plateau=make_plateau(factor=config.plateau_factor, patience=config.plateau_patience, min_scale=config.min_scale),
+        average_decay=config.average_decay,
     )
 
 
@@ -74,9 +86,10 @@ def init_state(key: jax.Array, *, parts: Parts) -> TrainState:
         best_loss=jnp.float32(jnp.inf),
         best_epoch=jnp.zeros((), jnp.int32),
         key=key,
+        average=jax.tree.map(jnp.copy, variables["params"]) if parts.average_decay else None,
     )
 
 
 def model_variables(state: TrainState) -> dict[str, Any]:
-    """What `model.apply` needs: parameters and batch statistics."""
-    return {"params": state.params, "batch_stats": state.batch_stats}
+    """What `model.apply` needs to evaluate: parameters, averaged where the recipe says so, and batch statistics."""
+    return {"params": state.params if state.average is None else state.average, "batch_stats": state.batch_stats}

@@ -1,7 +1,7 @@
 """The steps of training as pure functions: no jit, no loop over epochs, no I/O. Images come as uint8."""
 
 import functools
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +14,11 @@ from jaxae.data import epoch_order
 from jaxae.metrics import mae, mse
 from jaxae.objective import reconstruction_loss
 from jaxae.rng import Stream, derive
-from jaxae.state import TrainState
+from jaxae.state import TrainState, model_variables
 
 Array = TypeVar("Array", jax.Array, np.ndarray)
+Noise = float | tuple[float, float]
+"""A standard deviation, or two between which each image's is drawn."""
 
 
 def to_unit(images: Array) -> Array:
@@ -30,11 +32,12 @@ def train_step(
     *,
     model: nn.Module,
     optimizer: optax.GradientTransformation,
-    noise_factor: float,
+    noise_factor: Noise,
+    average_decay: float = 0.0,
 ) -> tuple[TrainState, jax.Array]:
     """One update on a batch u8[B, 28, 28]. Returns the next state and the batch's mean loss, f32[]."""
     clean = to_unit(images)
-    noisy = add_gaussian_noise(derive(state.key, Stream.NOISE, state.step), clean, std=noise_factor)
+    noisy = add_training_noise(state.key, Stream.NOISE, state.step, clean, noise_factor)
     rngs = {"dropout": derive(state.key, Stream.DROPOUT, state.step)}
 
     def mean_loss(params):
@@ -46,7 +49,9 @@ def train_step(
     updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
     updates = jax.tree.map(lambda u: state.plateau.scale * u, updates)
     params = optax.apply_updates(state.params, updates)
-    return state._replace(step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state), loss
+    average = _moving_average(state, params, decay=average_decay) if average_decay else None
+    updated = state._replace(step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state, average=average)
+    return updated, loss
 
 
 def train_epoch(
@@ -56,12 +61,29 @@ def train_epoch(
     batch_size: int,
     model: nn.Module,
     optimizer: optax.GradientTransformation,
-    noise_factor: float,
+    noise_factor: Noise,
+    average_decay: float = 0.0,
 ) -> tuple[TrainState, jax.Array]:
     """A scan of train_step over u8[N, 28, 28] in the epoch's order. Returns the state and the steps' losses, f32[steps]."""
-    step = functools.partial(train_step, model=model, optimizer=optimizer, noise_factor=noise_factor)
+    bound = functools.partial(train_step, model=model, optimizer=optimizer)
+    step = functools.partial(bound, noise_factor=noise_factor, average_decay=average_decay)
     order = epoch_order(derive(state.key, Stream.ORDER, state.epoch), len(images), batch_size=batch_size)
     return jax.lax.scan(lambda state, batch: step(state, images[batch]), state, order)
+
+
+def batch_statistics(state: TrainState, images: jax.Array, *, model: nn.Module, noise_factor: Noise) -> Any:
+    """The batch statistics of the weights that are evaluated: means over the batches u8[K, B, 28, 28], without dropout.
+
+    The running ones belong to weights of some steps before, and are noisy (Wu & Johnson 2021, "precise BatchNorm").
+    """
+    fresh = model.clone(dropout=(), momentum=0.0)  # keeps nothing of the statistics before: those of this batch
+
+    def of_batch(number, batch):
+        noisy = add_training_noise(state.key, Stream.STATISTICS, number, to_unit(batch), noise_factor)
+        return fresh.apply(model_variables(state), noisy, train=True, mutable=["batch_stats"])[1]["batch_stats"]
+
+    each = jax.lax.map(lambda pair: of_batch(*pair), (jnp.arange(len(images)), images))
+    return jax.tree.map(lambda statistics: statistics.mean(axis=0), each)
 
 
 def eval_step(variables, noisy: jax.Array, images: jax.Array, *, model: nn.Module) -> dict[str, jax.Array]:
@@ -84,3 +106,20 @@ def end_epoch(
         best_loss=jnp.where(improved, validation_loss, state.best_loss),
         best_epoch=jnp.where(improved, epoch, state.best_epoch),
     ), improved
+
+
+def add_training_noise(
+    root: jax.Array, stream: Stream, counter: jax.typing.ArrayLike, clean: jax.Array, noise: Noise
+) -> jax.Array:
+    """Gaussian noise as a recipe trains on it, clipped to [0, 1]. root: the run's root key; clean: f32[B, 28, 28]."""
+    key = derive(root, stream, counter)
+    if not isinstance(noise, tuple):
+        return add_gaussian_noise(key, clean, std=noise)
+    level_key = derive(derive(root, Stream.NOISE_LEVEL, stream), stream, counter)
+    std = jax.random.uniform(level_key, (len(clean), 1, 1), minval=noise[0], maxval=noise[1])
+    return add_gaussian_noise(key, clean, std=std)
+
+
+def _moving_average(state: TrainState, params: Any, *, decay: float) -> Any:
+    warm = jnp.minimum(decay, (1 + state.step) / (10 + state.step))  # so that the first weights do not linger
+    return optax.incremental_update(params, state.average, 1 - warm)

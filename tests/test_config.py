@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from jaxae.config import Config
+from jaxae.config import PRESETS, Config
 from jaxae.errors import InputError
 
 
@@ -19,6 +19,14 @@ from jaxae.errors import InputError
         ("batch_size", 0),
         ("noise_factor", -0.1),
         ("noise_factor", float("nan")),
+        ("noise_range", (0.4, 0.1)),
+        ("noise_range", (-0.1, 0.1)),
+        ("noise_range", (0.1,)),
+        ("initializer", "zeros"),
+        ("batch_norm_momentum", 1.0),
+        ("statistics_images", -1),
+        ("average_decay", 1.0),
+        ("adam_b2", 1.0),
         ("dropout", (0.2, 0.2, 1.0)),
         ("dropout", (0.2, 0.2)),
         ("latent_activation", "tanh"),
@@ -41,7 +49,16 @@ def test_impossible_value_is_refused_by_name_in_one_line(field, value):
 
 
 def test_json_keeps_every_field():
-    config = Config(seed=7, noise_factor=0.1, dropout=(0.0, 0.1, 0.3), learning_rate=1 / 3, latent_activation="relu")
+    config = Config(
+        seed=7,
+        noise_range=(0.0, 0.5),
+        initializer="he_normal",
+        average_decay=0.9,
+        noise_factor=0.1,
+        dropout=(0.0, 0.1, 0.3),
+        learning_rate=1 / 3,
+        latent_activation="relu",
+    )
     assert Config.from_json(config.to_json()) == config
 
 
@@ -64,3 +81,10 @@ def test_frozen():
 def test_differences_name_field_and_both_values():
     assert Config(epochs=5).differences(Config(epochs=6, seed=0)) == ["epochs: 5, not 6"]
     assert Config().differences(Config()) == []
+
+
+def test_presets_are_recipes_and_the_default_one_is_the_default():
+    assert PRESETS["default"] == Config()
+    assert PRESETS["best"].differences(Config())
+    for field in ("batch_size", "noise_factor", "latent_activation", "clip_norm"):
+        assert getattr(PRESETS["best"], field) == getattr(Config(), field)

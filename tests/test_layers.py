@@ -27,8 +27,8 @@ LAYERS = {
     ],
     1: ["data", "state", "rundir", "manifest"],
     2: ["step", "checkpoint", "history", "figures"],
-    3: ["train", "evaluate", "latent_figures", "noise_figures"],
-    4: ["cli", "latent", "noise_curve", "classes"],
+    3: ["epoch", "evaluate", "latent_figures", "noise_figures"],
+    4: ["train", "cli", "latent", "noise_curve", "classes"],
 }
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names}
 MODULES = sorted(path for path in (ROOT / "jaxae").glob("*.py") if path.stem != "__init__")

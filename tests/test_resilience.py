@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -15,9 +16,10 @@ import pytest
 from jaxae import checkpoint
 from jaxae.config import Config
 from jaxae.errors import InputError
+from jaxae.evaluate import load_run
 from jaxae.fingerprint import tree_digest
 from jaxae.rng import root_key
-from jaxae.state import TrainState, build_parts, init_state
+from jaxae.state import TrainState, build_parts, init_state, model_variables
 from jaxae.train import fit
 from tests.test_scripts import start
 from tests.test_train import metrics
@@ -43,6 +45,21 @@ def test_every_epoch_is_a_valid_place_to_resume_from(dataset, tmp_path):
         assert tree_digest(fit(CONFIG, dataset, tmp_path / epoch, report=lines.append)) == expected
         assert lines[0].startswith(f"Resuming after epoch {epoch}")
         assert metrics(tmp_path / epoch) == metrics(whole)
+
+
+def test_a_run_with_averaged_weights_resumes_and_evaluates_the_average(dataset, tmp_path):
+    config = replace(CONFIG, epochs=3, average_decay=0.9, noise_range=(0.0, 0.4), statistics_images=100)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+
+    def copy(line: str) -> None:
+        if line.startswith("epoch   1/"):
+            shutil.copytree(whole, cut)
+
+    state = fit(config, dataset, whole, report=copy)
+    assert tree_digest(fit(config, dataset, cut, report=lambda line: None)) == tree_digest(state)
+    assert int(state.best_epoch) == 3  # so the last state holds what is evaluated
+    assert tree_digest(load_run(whole).variables) == tree_digest(model_variables(state))
+    assert tree_digest(state.params) != tree_digest(state.average)
 
 
 def benchmark(name: str, *arguments: str) -> str:

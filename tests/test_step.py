@@ -4,11 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 from jaxae.data import epoch_order
 from jaxae.rng import Stream, derive, root_key
 from jaxae.state import build_parts, init_state, model_variables
-from jaxae.step import end_epoch, eval_step, to_unit, train_epoch, train_step
+from jaxae.step import add_training_noise, batch_statistics, end_epoch, eval_step, to_unit, train_epoch, train_step
 
 BATCH = 64
 
@@ -125,3 +126,55 @@ def test_end_epoch_keeps_the_lowest_loss_and_its_epoch(bound, losses, best, best
 
 def test_bytes_become_the_unit_interval():
     np.testing.assert_allclose(to_unit(jnp.arange(256, dtype=jnp.uint8)), np.arange(256) / 255, rtol=1e-6)
+
+
+def test_each_image_has_noise_of_its_own_strength_within_the_range():
+    grey = jnp.full((200, 28, 28), 0.5)
+    noise = add_training_noise(root_key(0), Stream.NOISE, 3, grey, (0.02, 0.1)) - grey
+    strengths = np.asarray(noise.std(axis=(1, 2)))
+    assert stats.kstest((strengths - 0.02) / 0.08, "uniform").pvalue > 1e-3
+    again, other = (add_training_noise(root_key(0), Stream.NOISE, step, grey, (0.02, 0.1)) - grey for step in (3, 4))
+    assert (again == noise).all()
+    assert (other != noise).mean() > 0.9
+
+
+def test_batch_statistics_are_those_that_numpy_finds_without_dropout(bound, dataset):
+    """Of the first layer, from the noisy batches; and of no other value than the weights, the images and the key."""
+    parts, state, _, _ = bound
+    batches = jnp.asarray(dataset.train.images[:96]).reshape(2, 48, 28, 28)
+    run = jax.jit(functools.partial(batch_statistics, model=parts.model, noise_factor=0.25))
+    found = run(state, batches)
+    kernel = np.asarray(state.params["encoder"]["Layer_0"]["Dense_0"]["kernel"], np.float64)
+    means, variances = [], []
+    for number in range(2):
+        noisy = add_training_noise(state.key, Stream.STATISTICS, number, to_unit(batches[number]), 0.25)
+        x = np.asarray(noisy, np.float64).reshape(48, 784) @ kernel
+        means.append(x.mean(axis=0))
+        variances.append(x.var(axis=0))
+    first = found["encoder"]["Layer_0"]["BatchNorm_0"]
+    np.testing.assert_allclose(first["mean"], np.mean(means, axis=0), atol=1e-5)
+    np.testing.assert_allclose(first["var"], np.mean(variances, axis=0), rtol=1e-3)
+    soiled = state._replace(batch_stats=jax.tree.map(lambda x: x + 7, state.batch_stats))
+    assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), run(soiled, batches), found))
+
+
+def test_the_average_moves_by_its_share_of_each_step_and_trains_nothing(bound, dataset):
+    from jaxae.config import Config
+
+    parts, state, step, _ = bound
+    averaging = build_parts(Config(learning_rate=3e-3, average_decay=0.5))
+    averaged = jax.jit(functools.partial(init_state, parts=averaging))(state.key)
+    options = {"model": parts.model, "optimizer": parts.optimizer, "noise_factor": 0.25}
+    run = jax.jit(functools.partial(train_step, **options, average_decay=0.5))
+    images = jnp.asarray(dataset.train.images[:BATCH])
+    expected = np.asarray(state.params["decoder"]["Dense_0"]["bias"])
+    for number in range(12):
+        state, _ = step(state, images)
+        averaged, _ = run(averaged, images)
+        kept = min(0.5, (1 + number) / (10 + number))
+        expected = kept * expected + (1 - kept) * np.asarray(averaged.params["decoder"]["Dense_0"]["bias"])
+    np.testing.assert_allclose(averaged.average["decoder"]["Dense_0"]["bias"], expected, atol=1e-6)
+    assert model_variables(averaged)["params"] is averaged.average
+    np.testing.assert_allclose(
+        averaged.params["decoder"]["Dense_0"]["bias"], state.params["decoder"]["Dense_0"]["bias"], atol=1e-3
+    )

@@ -1,0 +1,81 @@
+"""Trains each preset with several seeds, scores each run on the test images, and prints means and standard deviations."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import jaxae.quiet  # noqa: F401 - before the slow imports
+from jaxae import cli, rundir
+from jaxae.classes import by_class
+from jaxae.config import PRESETS
+from jaxae.data import Dataset, load
+from jaxae.evaluate import evaluate, load_run
+from jaxae.latent import score_latent
+from jaxae.train import fit
+
+COLUMNS = {
+    "noisy MSE": ("evaluation.json", "jaxae, noisy input", "mse", 5),
+    "noisy MAE": ("evaluation.json", "jaxae, noisy input", "mae", 5),
+    "SSIM": ("evaluation.json", "jaxae, noisy input", "ssim_mean", 3),
+    "clean MSE": ("evaluation.json", "jaxae, clean input", "mse", 5),
+    "5-NN": ("latent_scorecard.json", "jaxae", "knn_5", 4),
+    "trust k=5": ("latent_scorecard.json", "jaxae", "trust_k5", 4),
+    "ℓ-Trust": ("latent_scorecard.json", "jaxae", "l_trust", 4),
+    "ℓ-Cont": ("latent_scorecard.json", "jaxae", "l_cont", 4),
+    "ℓ-MRRE": ("latent_scorecard.json", "jaxae", "l_mrre", 4),
+    "KL0.1": ("latent_scorecard.json", "jaxae", "kl_0.1", 4),
+}
+
+
+def main(
+    presets: tuple[str, ...] = tuple(PRESETS),
+    seeds: int = 5,
+    place: Path = Path("checkpoints/compare"),
+    epochs: int | None = None,
+) -> None:
+    """Trains what is not trained yet, scores what is not scored yet, and prints a table. An hour or two of training.
+
+    Args:
+        presets: Names of the recipes.
+        seeds: Number of seeds, from 0.
+        place: Folder of the runs, PRESET-SEED.
+        epochs: Most epochs, in the place of the preset's own.
+    """
+    dataset = load("auto", report=cli.say)
+    print(f"| {dataset.name}, {seeds} seeds | validation loss | " + " | ".join(COLUMNS) + " |")
+    print("|---" * (len(COLUMNS) + 2) + "|", flush=True)
+    for preset in presets:
+        rows = []
+        for seed in range(seeds):
+            config = replace(PRESETS[preset], dataset=dataset.name, seed=seed)
+            config = replace(config, epochs=epochs) if epochs else config
+            directory = rundir.run_directory(place / f"{preset}-{seed}", config)
+            state = fit(config, dataset, directory, report=cli.say)
+            rows.append([float(state.best_loss), *scores(directory, dataset)])
+        mean, deviation = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1 if seeds > 1 else 0)
+        digits = [5, *(column[-1] for column in COLUMNS.values())]
+        cells = [f"{m:.{d}f} ± {s:.{d}f}" for m, s, d in zip(mean, deviation, digits, strict=True)]
+        print(f"| {preset} | " + " | ".join(cells) + " |", flush=True)
+        for seed, row in enumerate(rows):
+            print(f"| {preset}, seed {seed} | " + " | ".join(f"{v:.{d}f}" for v, d in zip(row, digits, strict=True)) + " |")
+
+
+def scores(directory: Path, dataset: Dataset) -> list[float]:
+    """The run's values of COLUMNS; what no script has written yet is measured and written now."""
+    run = load_run(directory)
+    files: dict[str, dict[str, Any]] = {}
+    for name in ("evaluation.json", "latent_scorecard.json"):
+        if not (directory / name).exists():
+            made = score_latent(run, dataset) if name == "latent_scorecard.json" else evaluate(run, dataset)
+            if name == "evaluation.json":
+                made["classes"] = by_class(run, dataset)
+            rundir.write_json(directory / name, made)
+        files[name] = json.loads((directory / name).read_text())
+    return [files[file]["rows"][row][key] for file, row, key, _ in COLUMNS.values()]
+
+
+if __name__ == "__main__":
+    cli.run(main)
