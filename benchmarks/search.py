@@ -1,0 +1,64 @@
+"""What each choice behind the default recipe is worth: one change at a time, judged on the validation images alone."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jaxae.quiet  # noqa: F401 - before the slow imports
+from jaxae import cli, rundir
+from jaxae.config import PRESETS
+from jaxae.data import load
+from jaxae.train import fit
+
+TRIES: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "learning_rate 5e-4": {"learning_rate": 5e-4},
+    "learning_rate 2e-3": {"learning_rate": 2e-3},
+    "weight_decay 1e-4": {"weight_decay": 1e-4},
+    "weight_decay 0.03": {"weight_decay": 0.03},
+    "adam_b2 0.999": {"adam_b2": 0.999},
+    "clip_norm 0.1": {"clip_norm": 0.1},
+    "initializer he_normal": {"initializer": "he_normal"},
+    "running statistics": {"statistics_images": 0},
+    "running statistics, momentum 0.99": {"statistics_images": 0, "batch_norm_momentum": 0.99},
+    "plateau_patience 5": {"plateau_patience": 5},
+    "plateau_factor 0.3": {"plateau_factor": 0.3},
+}
+
+
+def main(
+    preset: str = "default",
+    epochs: int = 60,
+    seed: int = 0,
+    only: tuple[str, ...] = (),
+    place: Path = Path("checkpoints/search"),
+) -> None:
+    """Trains each try, or takes what is there, and prints a table sorted by validation loss. Never reads a test image's error.
+
+    Args:
+        preset: The recipe that is changed.
+        epochs: Most epochs of a try.
+        seed: Seed of all tries.
+        only: Names of tries; all by default.
+        place: Folder of the runs.
+    """
+    dataset = load("auto", report=cli.say)
+    rows = []
+    for name in only or TRIES:
+        config = replace(PRESETS[preset], dataset=dataset.name, epochs=epochs, seed=seed, **TRIES[name])
+        folder = re.sub(r"[^\w.-]+", "-", f"{preset}-{epochs}-{seed}-{name}")
+        directory = rundir.run_directory(place / folder, config)
+        cli.say(f"== {name}")
+        state = fit(config, dataset, directory, report=cli.say)
+        best = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()][int(state.best_epoch) - 1]
+        rows.append((best["validation_loss"], best["validation_mse"], best["epoch"], best["learning_rate"], name))
+    print(f"| {preset}, {epochs} epochs, seed {seed} | validation loss | validation MSE | best epoch | learning rate there |")
+    print("|---|---|---|---|---|")
+    for loss, mse, epoch, rate, name in sorted(rows):
+        print(f"| {name} | {loss:.5f} | {mse:.5f} | {epoch} | {rate:.1e} |")
+
+
+if __name__ == "__main__":
+    cli.run(main)
