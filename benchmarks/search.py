@@ -23,7 +23,7 @@ TRIES: dict[str, dict[str, Any]] = {
     "initializer he_normal": {"initializer": "he_normal"},
     "running statistics": {"statistics_images": 0},
     "running statistics, momentum 0.99": {"statistics_images": 0, "batch_norm_momentum": 0.99},
-    "plateau_patience 5": {"plateau_patience": 5},
+    "plateau_patience 10": {"plateau_patience": 10},
     "plateau_factor 0.3": {"plateau_factor": 0.3},
 }
 

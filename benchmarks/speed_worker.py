@@ -40,7 +40,8 @@ def prepare(config: Config, images: np.ndarray, **model_options: Any) -> tuple[C
     parts = parts._replace(model=parts.model.clone(**model_options))
     state = jax.jit(functools.partial(init_state, root_key(config.seed, impl=config.prng_impl), parts=parts))()
     data = jnp.asarray(images)
-    return compile_epoch(config, parts, state, data), state, data
+    compiled = compile_epoch(config, state, data, values={}, several=False, **model_options)
+    return lambda state, data: compiled(state, {}, np.True_, data), state, data
 
 
 def pytorch(config: Config, images: np.ndarray, kind: Any) -> Iterator[float | None]:

@@ -1,6 +1,5 @@
 """What the scripts share: a command line for a function, one line for a user's mistake, silence from the libraries."""
 
-import argparse
 import contextlib
 import functools
 import importlib.metadata
@@ -10,33 +9,15 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import jax
 import tyro
 
-from jaxae.config import PRESETS, Config
-from jaxae.data import Dataset, load
+from jaxae.config import Config
 from jaxae.environment import cpu
 from jaxae.errors import InputError
 from jaxae.fingerprint import json_digest
-
-
-@dataclass(frozen=True)
-class Source:
-    """A run to look at, and the data to look with."""
-
-    run: tyro.conf.Positional[Path]
-    """Run directory, as written by train.py."""
-    data_dir: Path | None = None
-    """Folder of the decoded data; by default $TFDS_DATA_DIR or ~/tensorflow_datasets."""
-    manual_dir: Path | None = None
-    """Folder with the four official .gz files; by default $JAXAE_MANUAL_DIR."""
-
-    def dataset(self, config: Config) -> Dataset:
-        """The data that the run was trained on. Raises InputError."""
-        return load(config.dataset, data_dir=self.data_dir, manual_dir=self.manual_dir, report=say)
 
 
 def say(line: str) -> None:
@@ -109,13 +90,6 @@ def _stop(number: int, frame: object) -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_DFL)  # a second signal stops at once
     raise Stop(number)
-
-
-def preset() -> Config:
-    """The recipe of the command line's --preset, whose values the other options change; the default one where it names none."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--preset", nargs="?")
-    return PRESETS.get(parser.parse_known_args()[0].preset, Config())  # what it does not know, tyro will complain of
 
 
 def _parse(main: Callable[..., None], defaults: dict[str, object]) -> Callable[[], None]:

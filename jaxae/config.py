@@ -61,7 +61,7 @@ class Config:
     """Largest global norm of the gradient."""
     plateau_factor: Fraction = 0.5
     """The learning rate is multiplied by this on a plateau of the validation loss."""
-    plateau_patience: PositiveInt = 10
+    plateau_patience: PositiveInt = 15
     """Epochs without a lower validation loss (by 0.01 %) that make a plateau."""
     min_scale: Annotated[float, Field(gt=0, le=1)] = 0.01
     """Floor of the learning rate, as a share of --learning-rate."""
@@ -87,11 +87,6 @@ class Config:
     def data_title(self) -> str:
         """The data set's name for people; SYNTHETIC stands in whatever such a run writes."""
         return "SYNTHETIC" if self.dataset == "synthetic" else "Fashion-MNIST"
-
-    @property
-    def training_noise(self) -> float | tuple[float, float]:
-        """The noise of training: a standard deviation, or a range of them."""
-        return self.noise_range or self.noise_factor
 
     def to_json(self) -> str:
         """The recipe as indented JSON, headed by the data set's name for people."""

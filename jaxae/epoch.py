@@ -1,8 +1,11 @@
-"""The steps of an epoch, compiled once and bound to the data: train, take the batch statistics, validate, end."""
+"""The steps of an epoch, compiled once and bound to the data: train, take the batch statistics, validate, end.
+
+Of one model, or of many at once: the only place that maps.
+"""
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -13,75 +16,117 @@ from jaxae.config import Config
 from jaxae.corruption import add_gaussian_noise
 from jaxae.data import Dataset
 from jaxae.errors import InputError
-from jaxae.rng import Stream, derive, root_key
-from jaxae.state import Parts, TrainState, model_variables
-from jaxae.step import batch_statistics, end_epoch, eval_step, to_unit, train_epoch
+from jaxae.population import varying
+from jaxae.rng import Stream, derive
+from jaxae.state import TrainState, build_model, build_parts, model_variables
+from jaxae.step import Noise, batch_statistics, end_epoch, eval_step, to_unit, train_epoch
 
 STATISTICS_BATCH = 1000
+Outcome = dict[str, Any] | InputError
 
 
 def bind_epoch(
-    config: Config, parts: Parts, dataset: Dataset, like: TrainState
-) -> Callable[[TrainState], tuple[TrainState, dict[str, float | bool]]]:
-    """The steps bound to the data: state → the next epoch's state and its losses. like: the state, as arrays or shapes."""
+    configs: Sequence[Config], dataset: Dataset, like: TrainState
+) -> Callable[..., tuple[TrainState, list[Outcome]]]:
+    """The steps bound to the data: (state, running: bool[M]) → the next epoch's state, and each member's losses or error.
+
+    like: the state, as arrays or shapes. One recipe has a TrainState. Several, which differ in their seeds and in values of
+    SWEEPABLE alone, have TrainStates stacked on a leading axis, over which the same functions are mapped here, and nowhere
+    else; a member that is not running keeps its state.
+    """
+    config, several = configs[0], len(configs) > 1
     images, validation = jnp.asarray(dataset.train.images), jnp.asarray(dataset.validation.images)
-    train = compile_epoch(config, parts, like, images)
+    values = {name: jnp.array([getattr(c, name) for c in configs]) for name in varying(configs)}
+    train = compile_epoch(config, like, images, values=values, several=several)
     count = min(config.statistics_images, len(images))
     size = min(STATISTICS_BATCH, count)
     for_statistics = images[: count // size * size].reshape(-1, size, *images.shape[1:]) if count else None
-    statistics = jax.jit(functools.partial(batch_statistics, model=parts.model, noise_factor=config.training_noise))
-    noise_key = derive(root_key(config.seed, impl=config.prng_impl), Stream.VALIDATION)  # the same noise in every epoch
 
-    @jax.jit
-    def validate(variables, images):
-        noisy = add_gaussian_noise(noise_key, to_unit(images), std=config.noise_factor)
-        return eval_step(variables, noisy, images, model=parts.model)
+    def statistics(state, values, images):
+        return batch_statistics(state, images, model=build_model(config), noise_factor=training_noise(config, values))
 
-    end = jax.jit(functools.partial(end_epoch, plateau=parts.plateau))
+    def validate(state, values, images):
+        key = derive(state.key, Stream.VALIDATION)  # the same noise in every epoch
+        noisy = add_gaussian_noise(key, to_unit(images), std=values.get("noise_factor", config.noise_factor))
+        return eval_step(model_variables(state), noisy, images, model=build_model(config))
 
-    def run_epoch(state: TrainState) -> tuple[TrainState, dict[str, float | bool]]:
-        learning_rate = config.learning_rate * float(state.plateau.scale)
-        state, step_losses = train(state, images)
+    def end(state, loss, running):
+        ended, best = end_epoch(state, loss, plateau=build_parts(config).plateau)
+        return _keep(running, ended, state) if several else ended, best
+
+    if several:
+        statistics, validate = (jax.vmap(function, in_axes=(0, 0, None)) for function in (statistics, validate))
+        end = jax.vmap(end)
+    statistics, validate, end = (jax.jit(function) for function in (statistics, validate, end))
+
+    def run_epoch(state: TrainState, running: np.ndarray) -> tuple[TrainState, list[Outcome]]:
+        rates = np.array([c.learning_rate for c in configs]) * np.atleast_1d(state.plateau.scale)
+        epochs = np.atleast_1d(state.epoch) + 1
+        state, step_losses = train(state, values, running if several else running[0], images)
         if for_statistics is not None:
-            state = state._replace(batch_stats=statistics(state, for_statistics))
-        per_image = validate(model_variables(state), validation)
-        means = {name: _mean(values) for name, values in per_image.items()}
-        _check_finite(np.asarray(step_losses), means["loss"], int(state.epoch) + 1, config.learning_rate)
-        state, best = end(state, jnp.float32(means["loss"]))
-        return state, {
-            "train_loss": _mean(step_losses),
-            **{f"validation_{name}": mean for name, mean in means.items()},
-            "learning_rate": learning_rate,
-            "best": bool(best),
-        }
+            state = state._replace(batch_stats=statistics(state, values, for_statistics))
+        means = {name: _mean(per_image) for name, per_image in validate(state, values, validation).items()}
+        loss = means["loss"].astype(np.float32)
+        state, best = end(state, loss if several else loss[0], running if several else running[0])
+        each_step, bests = np.asarray(step_losses).reshape(len(configs), -1), np.atleast_1d(best)
+        outcomes: list[Outcome] = []
+        for k, c in enumerate(configs):
+            error = _not_finite(each_step[k], means["loss"][k], int(epochs[k]), c.learning_rate)
+            losses = {
+                "train_loss": float(np.mean(each_step[k], dtype=np.float64)),
+                **{f"validation_{name}": float(mean[k]) for name, mean in means.items()},
+                "learning_rate": float(rates[k]),
+                "best": bool(bests[k]),
+            }
+            outcomes.append(error or losses)
+        return state, outcomes
 
     return run_epoch
 
 
-def compile_epoch(config: Config, parts: Parts, like: TrainState, images: jax.Array) -> jax.stages.Compiled:
-    """train_epoch, compiled: (state, images) → (state, losses), with the old state donated. like: as arrays or shapes.
+def compile_epoch(
+    config: Config, like: TrainState, images: jax.Array, *, values: dict[str, jax.Array], several: bool, **model_options: Any
+) -> jax.stages.Compiled:
+    """train_epoch, compiled: (state, values, running, images) → (state, losses), with the old state donated.
 
-    Here, rather than at the first call, so that fit can say when the wait is over.
+    Here, rather than at the first call, so that fit can say when the wait is over. model_options: changes to the model.
     """
-    bound = functools.partial(train_epoch, model=parts.model, optimizer=parts.optimizer, average_decay=parts.average_decay)
-    epoch = functools.partial(bound, batch_size=config.batch_size, noise_factor=config.training_noise)
-    return jax.jit(epoch, donate_argnums=0).lower(like, images).compile()
+
+    def epoch(state, values, running, images):
+        parts = build_parts(config, **values)
+        bound = functools.partial(train_epoch, model=parts.model.clone(**model_options), optimizer=parts.optimizer)
+        bound = functools.partial(bound, batch_size=config.batch_size, average_decay=parts.average_decay)
+        trained, losses = bound(state, images, noise_factor=training_noise(config, values))
+        return _keep(running, trained, state) if several else trained, losses
+
+    members = jax.vmap(epoch, in_axes=(0, 0, 0, None)) if several else epoch
+    running = jax.ShapeDtypeStruct(like.epoch.shape, bool)
+    return jax.jit(members, donate_argnums=0).lower(like, values, running, images).compile()
 
 
-def _check_finite(step_losses: np.ndarray, validation_loss: float, epoch: int, learning_rate: float) -> None:
+def training_noise(config: Config, values: dict[str, Any]) -> Noise:
+    """The noise of training: a range, or a standard deviation, which may be a member's own."""
+    return config.noise_range or values.get("noise_factor", config.noise_factor)
+
+
+def _keep(running: jax.Array, new: TrainState, old: TrainState) -> TrainState:
+    return jax.tree.map(lambda a, b: jnp.where(running, a, b), new, old)
+
+
+def _not_finite(step_losses: np.ndarray, validation_loss: float, epoch: int, learning_rate: float) -> InputError | None:
     if np.isfinite(step_losses).all() and np.isfinite(validation_loss):
-        return
+        return None
     broken = np.flatnonzero(~np.isfinite(step_losses))
     where = f"at step {broken[0] + 1} of epoch {epoch}" if len(broken) else f"in the validation of epoch {epoch}"
-    raise InputError(
+    return InputError(
         f"The loss is no longer a finite number {where}. Epoch {epoch - 1} is the last good checkpoint, and the best stays "
         f"the best; to go on, train in another --run-dir with a lower --learning-rate than {learning_rate:g}"
     )
 
 
-def _mean(values: jax.Array) -> float:
-    """The exact mean: summed in float64, in one order."""
-    return float(np.mean(_wait(values), dtype=np.float64))
+def _mean(values: jax.Array) -> np.ndarray:
+    """The exact mean over images, f64[M]: summed in float64, in one order."""
+    return np.atleast_1d(np.mean(_wait(values), axis=-1, dtype=np.float64))
 
 
 def _wait(array: Any) -> np.ndarray:

@@ -36,11 +36,21 @@ def append(run_dir: Path, row: dict[str, Any]) -> None:
         file.write(json.dumps(row) + "\n")
 
 
-def progress_line(row: dict[str, Any], epochs: int) -> str:
-    """A row of metrics.jsonl for the screen; * marks a new best."""
-    minutes, seconds = divmod(row["seconds_left"], 60)
+def progress_line(rows: list[dict[str, Any]], epochs: int, *, members: int = 1) -> str:
+    """An epoch's rows of metrics.jsonl, one for each member still in training, for the screen; * marks a new best.
+
+    Of several members the means stand there, the validation losses' standard deviation, and all their images.
+    """
+    last, n = rows[-1], len(rows)
+    minutes, seconds = divmod(last["seconds_left"], 60)
+    train, validation, rate = (
+        sum(row[name] for row in rows) / n for name in ("train_loss", "validation_loss", "learning_rate")
+    )
+    everyone = sum(row["images_per_s"] for row in rows)
+    spread = f" ± {(sum((row['validation_loss'] - validation) ** 2 for row in rows) / max(n - 1, 1)) ** 0.5:.5f}"
     return (
-        f"epoch {row['epoch']:3d}/{epochs}  train {row['train_loss']:.5f}  validation {row['validation_loss']:.5f}"
-        f" {'*' if row['best'] else ' '}  lr {row['learning_rate']:.1e}  {row['images_per_s']:6,d} images/s"
+        f"epoch {max(row['epoch'] for row in rows):3d}/{epochs}  {f'{n} of {members} train on  ' if members > 1 else ''}"
+        f"train {train:.5f}  validation {validation:.5f}{spread if members > 1 else ''}"
+        f" {'*' if any(row['best'] for row in rows) else ' '}  lr {rate:.1e}  {everyone:6,d} images/s"
         f"  at most {minutes}:{seconds:02d} left"
     )

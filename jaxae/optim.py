@@ -7,18 +7,19 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
+from jax.typing import ArrayLike
 from optax.contrib import reduce_on_plateau
 
 
 def make_optimizer(
-    *, learning_rate: float, weight_decay: float, clip_norm: float, b2: float = 0.999
+    *, learning_rate: ArrayLike, weight_decay: ArrayLike, clip_norm: ArrayLike, b2: ArrayLike = 0.999
 ) -> optax.GradientTransformation:
     """Global-norm clipping, then AdamW on all parameters (Loshchilov & Hutter 2019)."""
     adamw = optax.adamw(learning_rate, b2=b2, weight_decay=weight_decay)
     return pack_small(optax.chain(clip_by_global_norm(clip_norm), adamw))
 
 
-def clip_by_global_norm(max_norm: float) -> optax.GradientTransformation:
+def clip_by_global_norm(max_norm: ArrayLike) -> optax.GradientTransformation:
     """optax's, with the norm from dot products: a sum of squares runs in one thread on a CPU (benchmarks/NOTES.md)."""
 
     def clip(updates, params):

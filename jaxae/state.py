@@ -53,15 +53,16 @@ def build_model(config: Config) -> Autoencoder:
     )
 
 
-def build_parts(config: Config) -> Parts:
-    """The recipe's model, optimiser and plateau."""
+def build_parts(config: Config, **values: Any) -> Parts:
+    """The recipe's model, optimiser and plateau. values: what to take instead of the recipe's, numbers or traced arrays."""
+    chosen = {**vars(config), **values}
     return Parts(
         model=build_model(config),
         optimizer=make_optimizer(
-            learning_rate=config.learning_rate,
-            weight_decay=config.weight_decay,
-            clip_norm=config.clip_norm,
-            b2=config.adam_b2,
+            learning_rate=chosen["learning_rate"],
+            weight_decay=chosen["weight_decay"],
+            clip_norm=chosen["clip_norm"],
+            b2=chosen["adam_b2"],
         ),
         plateau=make_plateau(factor=config.plateau_factor, patience=config.plateau_patience, min_scale=config.min_scale),
         average_decay=config.average_decay,

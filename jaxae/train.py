@@ -1,11 +1,15 @@
 """fit: the only loop. It has the steps compiled once, saves each epoch, and reports."""
 
+import contextlib
 import functools
+import itertools
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxae import checkpoint, history, rundir
@@ -14,6 +18,7 @@ from jaxae.data import Dataset, check_data
 from jaxae.environment import changes, describe_environment
 from jaxae.epoch import bind_epoch
 from jaxae.errors import InputError, Report
+from jaxae.population import labels, ranking, varying
 from jaxae.rng import root_key
 from jaxae.state import TrainState, build_parts, init_state
 
@@ -24,53 +29,89 @@ def fit(config: Config, dataset: Dataset, run_dir: Path, *, overwrite: bool = Fa
     config.dataset must name the dataset. Every epoch is on disk before its line is reported, so an interruption at any
     moment loses the running epoch at most.
     """
-    check_data(config, dataset)
-    size = len(dataset.train.images)
-    if config.batch_size > size:
-        raise InputError(f"batch_size is {config.batch_size}, but there are {size} training images: take fewer")
-    with rundir.open_run(run_dir, config, overwrite=overwrite):
-        environment = describe_environment(config.data_title, dataset.digest)
-        changed = changes(rundir.read_json(run_dir / "environment.json"), environment)
-        parts = build_parts(config)
-        fresh = jax.jit(functools.partial(init_state, root_key(config.seed, impl=config.prng_impl), parts=parts))
-        like = jax.eval_shape(fresh)
-        saved_state = checkpoint.load_latest(run_dir, like, report=report)
-        first = saved = int(saved_state.epoch) if saved_state else 0
-        if saved_state and finished(saved_state, config):
-            report(f"{run_dir} is finished: epoch {first}, best epoch {saved_state.best_epoch}. --overwrite trains it again.")
-            return saved_state
-        report(f"Resuming after epoch {first} in {run_dir}" if first else f"Training in {run_dir}")
-        for line in changed + history.rewind(run_dir, first):
+    return fit_members([config], dataset, [run_dir], overwrite=overwrite, report=report)[0]
+
+
+def fit_members(
+    configs: Sequence[Config], dataset: Dataset, run_dirs: Sequence[Path], *, overwrite: bool = False, report: Report = print
+) -> list[TrainState]:
+    """fit for several recipes in one program, each in a run directory of its own: each resumes, and ends, on its own.
+
+    They may differ in what population.varying allows. A member whose loss is no longer finite is reported and left alone.
+    """
+    _check(configs, dataset)
+    several, batch = len(configs) > 1, configs[0].batch_size
+    steps = len(dataset.train.images) // batch
+    place = f"{run_dirs[0].parent} ({len(configs)} members)" if several else str(run_dirs[0])
+    with contextlib.ExitStack() as stack:
+        for config, run_dir in zip(configs, run_dirs, strict=True):
+            stack.enter_context(rundir.open_run(run_dir, config, overwrite=overwrite))
+        environment = describe_environment(configs[0].data_title, dataset.digest)
+        changed = [changes(rundir.read_json(run_dir / "environment.json"), environment) for run_dir in run_dirs]
+        fresh = jax.jit(functools.partial(init_state, parts=build_parts(configs[0])))
+        keys = [root_key(config.seed, impl=config.prng_impl) for config in configs]
+        like = jax.eval_shape(fresh, keys[0])
+        saved = [checkpoint.load_latest(run_dir, like, report=report) for run_dir in run_dirs]
+        epochs = [int(state.epoch) if state else 0 for state in saved]
+        running = np.array([not (state and finished(state, config)) for state, config in zip(saved, configs, strict=True)])
+        if not running.any():
+            done = [state for state in saved if state]
+            best = _span([int(state.best_epoch) for state in done])
+            report(f"{place} is finished: epoch {_span(epochs)}, best epoch {best}. --overwrite trains it again.")
+            return done
+        report(f"Resuming after epoch {_span(epochs)} in {place}" if any(epochs) else f"Training in {place}")
+        rewound = [history.rewind(run_dir, epoch) for run_dir, epoch in zip(run_dirs, epochs, strict=True)]
+        for line in dict.fromkeys(itertools.chain(*changed, *rewound)):
             report(line)
-        rundir.write_json(run_dir / "environment.json", environment)
+        for run_dir in run_dirs:
+            rundir.write_json(run_dir / "environment.json", environment)
         try:
             # In a thread, so that a signal need not wait for the compiler, and the state is drawn meanwhile: a second won.
-            compiling = ThreadPoolExecutor(1).submit(bind_epoch, config, parts, dataset, like)
-            state = saved_state or fresh()
+            shapes = jax.eval_shape(_join, [like] * len(configs))
+            compiling = ThreadPoolExecutor(1).submit(bind_epoch, configs, dataset, shapes)
+            states = [state or fresh(key) for state, key in zip(saved, keys, strict=True)]
+            state = _join(states)
             run_epoch = compiling.result()
-            report(f"Compiled for {jax.devices()[0].device_kind}: {size // config.batch_size} steps an epoch")
-            started = time.perf_counter()
-            while not finished(state, config):
-                epoch_started = time.perf_counter()
-                state, losses = run_epoch(state)
-                now, epoch = time.perf_counter(), int(state.epoch)
-                row = {
-                    "data": config.data_title,
-                    "epoch": epoch,
-                    "step": int(state.step),
-                    **losses,
-                    "images_per_s": round(size // config.batch_size * config.batch_size / (now - epoch_started)),
-                    "seconds_left": round((now - started) / (epoch - first) * (config.epochs - epoch)),
+            report(f"Compiled for {jax.devices()[0].device_kind}: {steps} steps an epoch")
+            began = time.perf_counter()
+            for number in itertools.count(1):
+                started = time.perf_counter()
+                state, outcomes = run_epoch(state, running)
+                now, rows = time.perf_counter(), []
+                left = max(configs[k].epochs - epochs[k] for k in map(int, np.flatnonzero(running))) - 1
+                clock = {
+                    "images_per_s": round(steps * batch / (now - started)),
+                    "seconds_left": round((now - began) / number * left),
                 }
-                history.append(run_dir, row)  # before the checkpoint: a row too many is cut when the run resumes
-                checkpoint.save(run_dir, state)
-                saved = epoch
-                report(history.progress_line(row, config.epochs))
+                for k in map(int, np.flatnonzero(running)):
+                    outcome = outcomes[k]
+                    if isinstance(outcome, InputError):
+                        if not several:
+                            raise outcome
+                        report(f"Member {k} ({labels(configs)[k]}) is left alone. {str(outcome).split('. ')[0]}")
+                        running[k] = False
+                        continue
+                    states[k] = member(state, k) if several else state
+                    epochs[k] = int(states[k].epoch)
+                    rows.append(
+                        {"data": configs[k].data_title, "epoch": epochs[k], "step": int(states[k].step), **outcome, **clock}
+                    )
+                    history.append(run_dirs[k], rows[-1])  # before the checkpoint: a row too many is cut when the run resumes
+                    checkpoint.save(run_dirs[k], states[k])
+                    running[k] = not finished(states[k], configs[k])
+                if rows:
+                    report(history.progress_line(rows, configs[0].epochs, members=len(configs)))
+                if not running.any():
+                    break
         except KeyboardInterrupt:
-            report(f"Interrupted: epoch {saved} is saved in {run_dir}. Start the same command again to go on from there.")
+            report(f"Interrupted: epoch {_span(epochs)} is saved in {place}. Start the same command again to go on from there.")
             raise
-    report(f"Finished after epoch {saved}; best epoch {state.best_epoch}, validation loss {state.best_loss:.5f}.")
-    return state
+    losses = [float(s.best_loss) for s in states]
+    best, mean = _span([int(s.best_epoch) for s in states]), np.mean(losses, where=np.isfinite(losses))
+    if several:
+        report(ranking(configs, losses))
+    report(f"Finished after epoch {_span(epochs)}; best epoch {best}, {'mean ' if several else ''}validation loss {mean:.5f}.")
+    return states
 
 
 def finished(state: TrainState, config: Config) -> bool:
@@ -78,3 +119,26 @@ def finished(state: TrainState, config: Config) -> bool:
     at_floor = float(state.plateau.scale) <= float(np.float32(config.min_scale))
     stale = int(state.epoch) - int(state.best_epoch) >= config.early_stop_patience
     return int(state.epoch) >= config.epochs or (at_floor and stale)
+
+
+@jax.jit
+def member(states: TrainState, k: int) -> TrainState:
+    """The k-th of stacked states."""
+    return jax.tree.map(lambda x: x[k], states)
+
+
+def _check(configs: Sequence[Config], dataset: Dataset) -> None:
+    varying(configs)
+    size, batch = len(dataset.train.images), configs[0].batch_size
+    for config in configs:
+        check_data(config, dataset)
+    if batch > size:
+        raise InputError(f"batch_size is {batch}, but there are {size} training images: take fewer")
+
+
+def _join(states: list[TrainState]) -> TrainState:
+    return states[0] if len(states) == 1 else jax.tree.map(lambda *x: jnp.stack(x), *states)
+
+
+def _span(numbers: Sequence[int]) -> str:
+    return str(numbers[0]) if min(numbers) == max(numbers) else f"{min(numbers)} to {max(numbers)}"

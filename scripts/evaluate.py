@@ -1,24 +1,29 @@
 """Metrics of a run's best checkpoint on the test images → RUN/evaluation.json and a table."""
 
+from typing import Any
+
 import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import classes, cli, rundir
-from jaxae.evaluate import evaluate, load_run, table
+from jaxae import classes, cli, options
+from jaxae.evaluate import evaluate, table
+from jaxae.measure import measure
 
 
-def main(source: cli.Source, noise_factor: float = 0.25) -> None:
-    """Evaluates the best checkpoint of a run on all test images → RUN/evaluation.json and a table.
+def main(source: options.Source, noise_factor: float = 0.25) -> None:
+    """Evaluates the best checkpoint of a run, or of each member, on all test images → RUN/evaluation.json and a table.
 
     Args:
         source: The run and its data.
         noise_factor: Standard deviation of the noise on the test images.
     """
-    run = load_run(source.run)
-    dataset = source.dataset(run.config)
-    evaluation = evaluate(run, dataset, noise_factor=noise_factor)
-    evaluation["classes"] = classes.by_class(run, dataset, noise_factor=noise_factor)
-    print(table(evaluation), classes.table(evaluation["classes"]), sep="\n\n")
-    rundir.write_json(source.run / "evaluation.json", evaluation)
-    cli.say(f"Wrote {source.run / 'evaluation.json'}")
+
+    def show(evaluation: dict[str, Any]) -> str:
+        return f"{table(evaluation)}\n\n{classes.table(evaluation['classes'])}"
+
+    def work(run, dataset) -> dict[str, Any]:
+        by_class = classes.by_class(run, dataset, noise_factor=noise_factor)
+        return {**evaluate(run, dataset, noise_factor=noise_factor), "classes": by_class}
+
+    measure(source, "evaluation.json", work, table=show)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,20 @@
 """Figure 2: six test samples and the heat maps of their pixels' errors → RUN/figures/error_maps.png."""
 
 import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, figures, rundir
+from jaxae import cli, figures, options, rundir
 from jaxae.data import CLASSES
 from jaxae.evaluate import corrupt, load_run, reconstruct
 from jaxae.step import to_unit
 
 
-def main(source: cli.Source, noise_factor: float = 0.25) -> None:
+def main(source: options.Source, noise_factor: float = 0.25) -> None:
     """Draws six test samples with heat maps of their pixels' errors → RUN/figures/error_maps.png.
 
     Args:
         source: The run and its data.
         noise_factor: Standard deviation of the noise on the test images.
     """
-    run = load_run(source.run)
+    run = load_run(source.directory)
     test = source.dataset(run.config).test
     chosen = figures.one_of_each_class(test.labels)[-6:]
     clean = to_unit(test.images[chosen])
@@ -24,7 +24,7 @@ def main(source: cli.Source, noise_factor: float = 0.25) -> None:
         names=[CLASSES[label] for label in test.labels[chosen]],
         title=f"Where the pixels go wrong: {run.config.data_title} test images, noise {noise_factor:g}",
     )
-    cli.say(f"Wrote {rundir.save_figure(source.run, 'error_maps', figure)}")
+    cli.say(f"Wrote {rundir.save_figure(source.directory, 'error_maps', figure)}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The decoder's images over the latent plane, and the test images' density there → RUN/figures/latent_grid.png."""
 
 import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, rundir
+from jaxae import cli, options, rundir
 from jaxae.evaluate import decode, encode, load_run
 from jaxae.latent import quantile_grid
 from jaxae.latent_figures import latent_grid
@@ -10,9 +10,9 @@ from jaxae.step import to_unit
 CELLS = 20
 
 
-def main(source: cli.Source) -> None:
+def main(source: options.Source) -> None:
     """Draws what the decoder makes of the latent plane, on the quantiles of the test images → RUN/figures/latent_grid.png."""
-    run = load_run(source.run)
+    run = load_run(source.directory)
     test = source.dataset(run.config).test
     edges, middles, counts = quantile_grid(encode(run, to_unit(test.images)), cells=CELLS)
     figure = latent_grid(
@@ -21,7 +21,7 @@ def main(source: cli.Source) -> None:
         edges=(edges[0], edges[1]),
         title=f"The decoder over the latent plane: {run.config.data_title}, {len(test.images):,} clean test images",
     )
-    cli.say(f"Wrote {rundir.save_figure(source.run, 'latent_grid', figure)}")
+    cli.say(f"Wrote {rundir.save_figure(source.directory, 'latent_grid', figure)}")
 
 
 if __name__ == "__main__":

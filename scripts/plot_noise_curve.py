@@ -1,13 +1,13 @@
 """Quality against noise for a run and its rivals → RUN/noise_curve.json and RUN/figures/noise_curve.png."""
 
 import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, rundir
+from jaxae import cli, options, rundir
 from jaxae.evaluate import load_run
 from jaxae.noise_curve import noise_curve, unseen_examples
 from jaxae.noise_figures import noise_curve as draw
 
 
-def main(source: cli.Source, images: int = 1000, draws: int = 5) -> None:
+def main(source: options.Source, images: int = 1000, draws: int = 5) -> None:
     """Measures MSE, PSNR and SSIM at each noise level, and under noise never trained on, and draws the curves.
 
     Writes RUN/noise_curve.json and RUN/figures/noise_curve.png. Some minutes.
@@ -17,17 +17,17 @@ def main(source: cli.Source, images: int = 1000, draws: int = 5) -> None:
         images: How many of the first test images to take.
         draws: Noise draws; curves are their means, bands go from the least to the greatest.
     """
-    run = load_run(source.run)
+    run = load_run(source.directory)
     dataset = source.dataset(run.config)
     curve = noise_curve(run, dataset, images=images, draws=draws, report=cli.say)
-    rundir.write_json(source.run / "noise_curve.json", curve)
-    cli.say(f"Wrote {source.run / 'noise_curve.json'}")
+    rundir.write_json(source.directory / "noise_curve.json", curve)
+    cli.say(f"Wrote {source.directory / 'noise_curve.json'}")
     figure = draw(
         curve,
         examples=unseen_examples(run, dataset),
         title=f"Denoising at every noise level: {run.config.data_title}, {curve['split']}, {draws} noise draws",
     )
-    cli.say(f"Wrote {rundir.save_figure(source.run, 'noise_curve', figure)}")
+    cli.say(f"Wrote {rundir.save_figure(source.directory, 'noise_curve', figure)}")
 
 
 if __name__ == "__main__":

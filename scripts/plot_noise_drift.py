@@ -1,7 +1,7 @@
 """Where noise pushes the latents, over the decoded plane, and what it does to the 5-NN class → RUN/figures/noise_drift.png."""
 
 import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, rundir
+from jaxae import cli, options, rundir
 from jaxae.data import CLASSES
 from jaxae.evaluate import decode, load_run
 from jaxae.latent import noise_drift, regular_grid
@@ -11,9 +11,9 @@ from jaxae.noise_curve import LEVELS
 SHOWN, ARROWS, CELLS = (0.25, 0.6), 300, 16
 
 
-def main(source: cli.Source) -> None:
+def main(source: options.Source) -> None:
     """Draws where noise pushes the latents, and how many images change their class → RUN/figures/noise_drift.png."""
-    run = load_run(source.run)
+    run = load_run(source.directory)
     dataset = source.dataset(run.config)
     drift = noise_drift(run, dataset, levels=LEVELS)
     clean = drift["latents"][0.0]
@@ -29,7 +29,7 @@ def main(source: cli.Source) -> None:
         **{share: drift[share] for share in ("changed", "accuracy")},
         title=f"Where noise pushes {run.config.data_title} test images in the latent plane ({ARROWS} of {len(clean):,} drawn)",
     )
-    cli.say(f"Wrote {rundir.save_figure(source.run, 'noise_drift', figure)}")
+    cli.say(f"Wrote {rundir.save_figure(source.directory, 'noise_drift', figure)}")
 
 
 if __name__ == "__main__":

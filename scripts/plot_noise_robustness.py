@@ -3,7 +3,7 @@
 import numpy as np
 
 import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, figures, rundir
+from jaxae import cli, figures, options, rundir
 from jaxae.data import CLASSES
 from jaxae.evaluate import corrupt, image_psnr, load_run, reconstruct
 from jaxae.step import to_unit
@@ -11,9 +11,9 @@ from jaxae.step import to_unit
 LEVELS = (0.1, 0.25, 0.4, 0.6)
 
 
-def main(source: cli.Source) -> None:
+def main(source: options.Source) -> None:
     """Draws images at noise 0.1, 0.25, 0.4 and 0.6 as original, noisy and denoised → RUN/figures/noise_robustness.png."""
-    run = load_run(source.run)
+    run = load_run(source.directory)
     test = source.dataset(run.config).test
     chosen = figures.one_of_each_class(test.labels)[:2]
     clean = to_unit(test.images[chosen])
@@ -29,7 +29,7 @@ def main(source: cli.Source) -> None:
         denoised_psnr=image_psnr(denoised, clean).T,
         title=f"More and less noise than trained on ({run.config.noise_factor:g}): {run.config.data_title} test images",
     )
-    cli.say(f"Wrote {rundir.save_figure(source.run, 'noise_robustness', figure)}")
+    cli.say(f"Wrote {rundir.save_figure(source.directory, 'noise_robustness', figure)}")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,20 @@
 """Figure 1: eight test samples as clean, noisy and denoised rows → RUN/figures/reconstructions.png."""
 
 import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, figures, rundir
+from jaxae import cli, figures, options, rundir
 from jaxae.data import CLASSES
 from jaxae.evaluate import corrupt, image_psnr, load_run, reconstruct
 from jaxae.step import to_unit
 
 
-def main(source: cli.Source, noise_factor: float = 0.25) -> None:
+def main(source: options.Source, noise_factor: float = 0.25) -> None:
     """Draws eight test samples as clean, noisy and denoised rows → RUN/figures/reconstructions.png.
 
     Args:
         source: The run and its data.
         noise_factor: Standard deviation of the noise on the test images.
     """
-    run = load_run(source.run)
+    run = load_run(source.directory)
     test = source.dataset(run.config).test
     chosen = figures.one_of_each_class(test.labels)[:8]
     clean = to_unit(test.images[chosen])
@@ -29,7 +29,7 @@ def main(source: cli.Source, noise_factor: float = 0.25) -> None:
         denoised_psnr=image_psnr(denoised, clean),
         title=f"Denoising through two numbers: {run.config.data_title} test images, noise {noise_factor:g}",
     )
-    cli.say(f"Wrote {rundir.save_figure(source.run, 'reconstructions', figure)}")
+    cli.say(f"Wrote {rundir.save_figure(source.directory, 'reconstructions', figure)}")
 
 
 if __name__ == "__main__":

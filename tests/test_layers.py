@@ -25,10 +25,12 @@ LAYERS = {
         "baselines",
         "published",
     ],
-    1: ["data", "state", "rundir", "manifest"],
-    2: ["step", "checkpoint", "history", "figures"],
+    1: ["data", "state", "rundir", "manifest", "population"],
+    2: ["step", "checkpoint", "history", "figures", "members"],
     3: ["epoch", "evaluate", "latent_figures", "noise_figures"],
     4: ["train", "cli", "latent", "noise_curve", "classes"],
+    5: ["options"],
+    6: ["measure"],
 }
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names}
 MODULES = sorted(path for path in (ROOT / "jaxae").glob("*.py") if path.stem != "__init__")

@@ -1,0 +1,79 @@
+"""Groups of options that scripts share, and what they mean."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from jaxae.cli import say
+from jaxae.config import PRESETS, Config
+from jaxae.data import Dataset, load
+from jaxae.errors import InputError
+from jaxae.members import members
+
+Preset = Literal["default", "best"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataPlace:
+    """Where the data are."""
+
+    data_dir: Path | None = None
+    """Folder of the decoded data; by default $TFDS_DATA_DIR or ~/tensorflow_datasets."""
+    manual_dir: Path | None = None
+    """Folder with the four official .gz files; by default $JAXAE_MANUAL_DIR."""
+
+    def dataset(self, config: Config) -> Dataset:
+        """The data that a recipe names. Raises InputError."""
+        return load(config.dataset, data_dir=self.data_dir, manual_dir=self.manual_dir, report=say)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Many:
+    """Several models in one program, each a member of a population: seeds times swept values."""
+
+    seeds: int = 1
+    """How many seeds, from --seed on."""
+    sweep: tuple[str, ...] = ()
+    """Values that change no shape, such as learning_rate=1e-3,2e-3; several make a grid."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(DataPlace):
+    """A run to look at, and the data to look with."""
+
+    run: tyro.conf.Positional[Path]
+    """Run directory, as written by train.py."""
+    member: int | None = None
+    """Which member of a population to look at, from 0."""
+
+    @property
+    def directories(self) -> list[Path]:
+        """The run, the chosen member of a population, or all of them. Raises InputError."""
+        found = members(self.run)
+        if self.member is None:
+            return found
+        if not 0 <= self.member < len(found) or found == [self.run]:
+            has = "is an ordinary run" if found == [self.run] else f"has members 0 to {len(found) - 1}"
+            raise InputError(f"--member is {self.member}, but {self.run} {has}")
+        return [found[self.member]]
+
+    @property
+    def directory(self) -> Path:
+        """The run, or the chosen member of a population. Raises InputError."""
+        if len(self.directories) > 1:
+            raise InputError(f"{self.run} has {len(self.directories)} members: choose one, from --member 0 on")
+        return self.directories[0]
+
+
+def preset() -> Config:
+    """The recipe of the command line's --preset, whose values the other options change; says in what it is not the default."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--preset", nargs="?")
+    name = parser.parse_known_args()[0].preset
+    recipe = PRESETS.get(name, Config())  # a name that it does not know, tyro will complain of
+    if changes := recipe.differences(Config()):
+        say(f"--preset {name} has {'; '.join(changes)}")
+    return recipe

@@ -1,0 +1,57 @@
+"""Many recipes that differ in their seeds, and in values that change no shape: what can be trained as one program."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from jaxae.config import Config
+from jaxae.errors import InputError
+
+SWEEPABLE = ("learning_rate", "weight_decay", "adam_b2", "clip_norm", "noise_factor")
+
+
+def recipes(config: Config, *, seeds: int = 1, sweep: Sequence[str] = ()) -> list[Config]:
+    """The recipe with each combination of swept values and, for each, as many seeds from its own on. Raises InputError.
+
+    sweep: texts such as "learning_rate=1e-3,2e-3"; each name is one of SWEEPABLE.
+    """
+    if seeds < 1:
+        raise InputError(f"seeds is {seeds}: give 1 or more")
+    grid: dict[str, list[float]] = {}
+    for text in sweep:
+        name, _, listed = text.partition("=")
+        name = name.strip().lstrip("-").replace("-", "_")
+        if name not in SWEEPABLE or name in grid:
+            raise InputError(f"--sweep {text}: give NAME=VALUE,VALUE for one of {', '.join(SWEEPABLE)}, each once")
+        try:
+            grid[name] = [float(value) for value in listed.split(",")]
+        except ValueError:
+            raise InputError(f"--sweep {text}: {listed!r} are no numbers with commas between") from None
+        if len(set(grid[name])) < len(grid[name]):
+            raise InputError(f"--sweep {text}: a value stands there twice")
+    points: list[dict[str, Any]] = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    return [replace(config, **point, seed=config.seed + k) for point in points for k in range(seeds)]
+
+
+def varying(configs: Sequence[Config]) -> list[str]:
+    """The names in which recipes differ, but for the seed. Raises InputError where one of them cannot be mapped over."""
+    names = [name for name in vars(configs[0]) if any(getattr(c, name) != getattr(configs[0], name) for c in configs)]
+    if fixed := [name for name in names if name not in (*SWEEPABLE, "seed")]:
+        raise InputError(f"Members of one population differ in {fixed[0]}: they may in seed, {', '.join(SWEEPABLE)}")
+    return [name for name in names if name != "seed"]
+
+
+def labels(configs: Sequence[Config]) -> list[str]:
+    """What tells each member from the others, for people: its swept values and its seed."""
+    names = [*varying(configs), "seed"]
+    return [", ".join(f"{name} {getattr(config, name):g}" for name in names) for config in configs]
+
+
+def ranking(configs: Sequence[Config], losses: Sequence[float]) -> str:
+    """The members from the lowest validation loss on, as a table in Markdown."""
+    names = [*varying(configs), "seed"]
+    lines = ["| member | " + " | ".join(names) + " | validation loss |", "|---" * (len(names) + 2) + "|"]
+    for loss, k in sorted((loss, k) for k, loss in enumerate(losses)):
+        lines.append(f"| {k} | " + " | ".join(f"{getattr(configs[k], name):g}" for name in names) + f" | {loss:.5f} |")
+    return "\n".join(lines)
