@@ -61,7 +61,7 @@ class Config:
     """Largest global norm of the gradient."""
     plateau_factor: Fraction = 0.5
     """The learning rate is multiplied by this on a plateau of the validation loss."""
-    plateau_patience: PositiveInt = 15
+    plateau_patience: PositiveInt = 10
     """Epochs without a lower validation loss (by 0.01 %) that make a plateau."""
     min_scale: Annotated[float, Field(gt=0, le=1)] = 0.01
     """Floor of the learning rate, as a share of --learning-rate."""

@@ -15,6 +15,7 @@ import numpy as np
 from jaxae.config import Config
 from jaxae.corruption import add_gaussian_noise
 from jaxae.data import Dataset
+from jaxae.devices import Layout, put
 from jaxae.errors import InputError
 from jaxae.population import varying
 from jaxae.rng import Stream, derive
@@ -26,18 +27,19 @@ Outcome = dict[str, Any] | InputError
 
 
 def bind_epoch(
-    configs: Sequence[Config], dataset: Dataset, like: TrainState
+    configs: Sequence[Config], dataset: Dataset, like: TrainState, *, layout: Layout | None = None
 ) -> Callable[..., tuple[TrainState, list[Outcome]]]:
     """The steps bound to the data: (state, running: bool[M]) → the next epoch's state, and each member's losses or error.
 
     like: the state, as arrays or shapes. One recipe has a TrainState. Several, which differ in their seeds and in values of
     SWEEPABLE alone, have TrainStates stacked on a leading axis, over which the same functions are mapped here, and nowhere
-    else; a member that is not running keeps its state.
+    else; a member that is not running keeps its state. layout: how several devices share the work.
     """
     config, several = configs[0], len(configs) > 1
-    images, validation = jnp.asarray(dataset.train.images), jnp.asarray(dataset.validation.images)
-    values = {name: jnp.array([getattr(c, name) for c in configs]) for name in varying(configs)}
-    train = compile_epoch(config, like, images, values=values, several=several)
+    shared, states = (layout.shared, layout.states) if layout else (None, None)
+    images, validation = put((jnp.asarray(dataset.train.images), jnp.asarray(dataset.validation.images)), shared)
+    values = put({name: jnp.array([getattr(c, name) for c in configs]) for name in varying(configs)}, states)
+    train = compile_epoch(config, like, images, values=values, several=several, layout=layout)
     count = min(config.statistics_images, len(images))
     size = min(STATISTICS_BATCH, count)
     for_statistics = images[: count // size * size].reshape(-1, size, *images.shape[1:]) if count else None
@@ -62,7 +64,8 @@ def bind_epoch(
     def run_epoch(state: TrainState, running: np.ndarray) -> tuple[TrainState, list[Outcome]]:
         rates = np.array([c.learning_rate for c in configs]) * np.atleast_1d(state.plateau.scale)
         epochs = np.atleast_1d(state.epoch) + 1
-        state, step_losses = train(state, values, running if several else running[0], images)
+        state = put(state, states)
+        state, step_losses = train(state, values, put(running if several else running[0], states), images)
         if for_statistics is not None:
             state = state._replace(batch_stats=statistics(state, values, for_statistics))
         means = {name: _mean(per_image) for name, per_image in validate(state, values, validation).items()}
@@ -85,7 +88,14 @@ def bind_epoch(
 
 
 def compile_epoch(
-    config: Config, like: TrainState, images: jax.Array, *, values: dict[str, jax.Array], several: bool, **model_options: Any
+    config: Config,
+    like: TrainState,
+    images: jax.Array,
+    *,
+    values: dict[str, jax.Array],
+    several: bool,
+    layout: Layout | None = None,
+    **model_options: Any,
 ) -> jax.stages.Compiled:
     """train_epoch, compiled: (state, values, running, images) → (state, losses), with the old state donated.
 
@@ -96,12 +106,14 @@ def compile_epoch(
         parts = build_parts(config, **values)
         bound = functools.partial(train_epoch, model=parts.model.clone(**model_options), optimizer=parts.optimizer)
         bound = functools.partial(bound, batch_size=config.batch_size, average_decay=parts.average_decay)
+        bound = functools.partial(bound, split_batch=layout.split_batch) if layout else bound
         trained, losses = bound(state, images, noise_factor=training_noise(config, values))
         return _keep(running, trained, state) if several else trained, losses
 
-    members = jax.vmap(epoch, in_axes=(0, 0, 0, None)) if several else epoch
+    members = jax.vmap(epoch, in_axes=(0, 0, 0, None), spmd_axis_name="members" if layout else None) if several else epoch
     running = jax.ShapeDtypeStruct(like.epoch.shape, bool)
-    return jax.jit(members, donate_argnums=0).lower(like, values, running, images).compile()
+    shardings = layout.of_an_epoch if layout else {}
+    return jax.jit(members, donate_argnums=0, **shardings).lower(like, values, running, images).compile()
 
 
 def training_noise(config: Config, values: dict[str, Any]) -> Noise:

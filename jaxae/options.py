@@ -38,6 +38,8 @@ class Many:
     """How many seeds, from --seed on."""
     sweep: tuple[str, ...] = ()
     """Values that change no shape, such as learning_rate=1e-3,2e-3; several make a grid."""
+    devices: str = "1"
+    """How many devices share the work, or all: members first, then each member's batches."""
 
 
 @dataclass(frozen=True, kw_only=True)

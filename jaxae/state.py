@@ -1,9 +1,11 @@
 """What a run is at a moment: a pytree of arrays, saved and restored whole; and the parts that a recipe builds."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import linen as nn
 
@@ -94,3 +96,20 @@ def init_state(key: jax.Array, *, parts: Parts) -> TrainState:
 def model_variables(state: TrainState) -> dict[str, Any]:
     """What `model.apply` needs to evaluate: parameters, averaged where the recipe says so, and batch statistics."""
     return {"params": state.params if state.average is None else state.average, "batch_stats": state.batch_stats}
+
+
+def finished(state: TrainState, config: Config) -> bool:
+    """All epochs done, or the learning rate at its floor and no new best for early_stop_patience epochs."""
+    at_floor = float(state.plateau.scale) <= float(np.float32(config.min_scale))
+    stale = int(state.epoch) - int(state.best_epoch) >= config.early_stop_patience
+    return int(state.epoch) >= config.epochs or (at_floor and stale)
+
+
+def stack_members(states: Sequence[TrainState]) -> TrainState:
+    """States on a new leading axis; one alone stays as it is."""
+    return states[0] if len(states) == 1 else jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+
+
+def take_member(states: TrainState, k: jax.typing.ArrayLike) -> TrainState:
+    """The k-th of stacked states."""
+    return jax.tree.map(lambda leaf: leaf[k], states)

@@ -1,6 +1,7 @@
 """The steps of training as pure functions: no jit, no loop over epochs, no I/O. Images come as uint8."""
 
 import functools
+from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import jax
@@ -63,12 +64,16 @@ def train_epoch(
     optimizer: optax.GradientTransformation,
     noise_factor: Noise,
     average_decay: float = 0.0,
+    split_batch: Callable[[jax.Array], jax.Array] = lambda batch: batch,
 ) -> tuple[TrainState, jax.Array]:
-    """A scan of train_step over u8[N, 28, 28] in the epoch's order. Returns the state and the steps' losses, f32[steps]."""
+    """A scan of train_step over u8[N, 28, 28] in the epoch's order. Returns the state and the steps' losses, f32[steps].
+
+    split_batch: says how several devices share a batch; it changes no value.
+    """
     bound = functools.partial(train_step, model=model, optimizer=optimizer)
     step = functools.partial(bound, noise_factor=noise_factor, average_decay=average_decay)
     order = epoch_order(derive(state.key, Stream.ORDER, state.epoch), len(images), batch_size=batch_size)
-    return jax.lax.scan(lambda state, batch: step(state, images[batch]), state, order)
+    return jax.lax.scan(lambda state, batch: step(state, split_batch(images[batch])), state, order)
 
 
 def batch_statistics(state: TrainState, images: jax.Array, *, model: nn.Module, noise_factor: Noise) -> Any:

@@ -9,18 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxae import checkpoint, history, rundir
 from jaxae.config import Config
 from jaxae.data import Dataset, check_data
+from jaxae.devices import fetch, make_layout
 from jaxae.environment import changes, describe_environment
 from jaxae.epoch import bind_epoch
 from jaxae.errors import InputError, Report
 from jaxae.population import labels, ranking, varying
 from jaxae.rng import root_key
-from jaxae.state import TrainState, build_parts, init_state
+from jaxae.state import TrainState, build_parts, finished, init_state, stack_members, take_member
 
 
 def fit(config: Config, dataset: Dataset, run_dir: Path, *, overwrite: bool = False, report: Report = print) -> TrainState:
@@ -33,12 +33,20 @@ def fit(config: Config, dataset: Dataset, run_dir: Path, *, overwrite: bool = Fa
 
 
 def fit_members(
-    configs: Sequence[Config], dataset: Dataset, run_dirs: Sequence[Path], *, overwrite: bool = False, report: Report = print
+    configs: Sequence[Config],
+    dataset: Dataset,
+    run_dirs: Sequence[Path],
+    *,
+    devices: str | int = 1,
+    overwrite: bool = False,
+    report: Report = print,
 ) -> list[TrainState]:
     """fit for several recipes in one program, each in a run directory of its own: each resumes, and ends, on its own.
 
     They may differ in what population.varying allows. A member whose loss is no longer finite is reported and left alone.
+    devices: "all", or how many share the work, members first. It changes no more than rounding, and no file.
     """
+    layout = make_layout(devices, members=len(configs), batch_size=configs[0].batch_size)
     _check(configs, dataset)
     several, batch = len(configs) > 1, configs[0].batch_size
     steps = len(dataset.train.images) // batch
@@ -67,13 +75,14 @@ def fit_members(
             rundir.write_json(run_dir / "environment.json", environment)
         try:
             # In a thread, so that a signal need not wait for the compiler, and the state is drawn meanwhile: a second won.
-            shapes = jax.eval_shape(_join, [like] * len(configs))
-            compiling = ThreadPoolExecutor(1).submit(bind_epoch, configs, dataset, shapes)
+            shapes = jax.eval_shape(stack_members, [like] * len(configs))
+            compiling = ThreadPoolExecutor(1).submit(bind_epoch, configs, dataset, shapes, layout=layout)
             states = [state or fresh(key) for state, key in zip(saved, keys, strict=True)]
-            state = _join(states)
+            state = stack_members(states)
             run_epoch = compiling.result()
-            report(f"Compiled for {jax.devices()[0].device_kind}: {steps} steps an epoch")
-            began = time.perf_counter()
+            several_devices = f"{layout.mesh.size} × " if layout else ""
+            report(f"Compiled for {several_devices}{jax.devices()[0].device_kind}: {steps} steps an epoch")
+            take, began = jax.jit(take_member), time.perf_counter()
             for number in itertools.count(1):
                 started = time.perf_counter()
                 state, outcomes = run_epoch(state, running)
@@ -91,7 +100,8 @@ def fit_members(
                         report(f"Member {k} ({labels(configs)[k]}) is left alone. {str(outcome).split('. ')[0]}")
                         running[k] = False
                         continue
-                    states[k] = member(state, k) if several else state
+                    states[k] = take(state, k) if several else state
+                    states[k] = fetch(states[k]) if layout else states[k]
                     epochs[k] = int(states[k].epoch)
                     rows.append(
                         {"data": configs[k].data_title, "epoch": epochs[k], "step": int(states[k].step), **outcome, **clock}
@@ -114,19 +124,6 @@ def fit_members(
     return states
 
 
-def finished(state: TrainState, config: Config) -> bool:
-    """All epochs done, or the learning rate at its floor and no new best for early_stop_patience epochs."""
-    at_floor = float(state.plateau.scale) <= float(np.float32(config.min_scale))
-    stale = int(state.epoch) - int(state.best_epoch) >= config.early_stop_patience
-    return int(state.epoch) >= config.epochs or (at_floor and stale)
-
-
-@jax.jit
-def member(states: TrainState, k: int) -> TrainState:
-    """The k-th of stacked states."""
-    return jax.tree.map(lambda x: x[k], states)
-
-
 def _check(configs: Sequence[Config], dataset: Dataset) -> None:
     varying(configs)
     size, batch = len(dataset.train.images), configs[0].batch_size
@@ -134,10 +131,6 @@ def _check(configs: Sequence[Config], dataset: Dataset) -> None:
         check_data(config, dataset)
     if batch > size:
         raise InputError(f"batch_size is {batch}, but there are {size} training images: take fewer")
-
-
-def _join(states: list[TrainState]) -> TrainState:
-    return states[0] if len(states) == 1 else jax.tree.map(lambda *x: jnp.stack(x), *states)
 
 
 def _span(numbers: Sequence[int]) -> str:

@@ -32,7 +32,7 @@ def main(
     directory = run_directory(run_dir, config)
     directories = member_directories(directory, population.labels(recipes))
     with cli.synthetic_banner(config):
-        fit_members(recipes, dataset, directories, overwrite=overwrite, report=cli.say)
+        fit_members(recipes, dataset, directories, devices=many.devices, overwrite=overwrite, report=cli.say)
     print(directory)
 
 

@@ -21,7 +21,7 @@ from jaxae.measure import spread, spread_table
 from jaxae.members import member_directories, members
 from jaxae.population import labels, ranking, recipes, varying
 from jaxae.rng import root_key
-from jaxae.state import TrainState, build_parts, init_state
+from jaxae.state import TrainState, build_parts, init_state, take_member
 from jaxae.train import fit, fit_members
 from tests.test_train import metrics
 
@@ -111,7 +111,7 @@ def test_a_member_that_does_not_run_keeps_its_state(dataset):
     state = stacked(configs)
     before = [tree_digest(jax.tree.map(lambda x, k=k: x[k], state)) for k in (0, 1)]
     after, _ = bind_epoch(configs, dataset, state)(state, np.array([True, False]))
-    digests = [tree_digest(train.member(after, k)._replace(batch_stats=())) for k in (0, 1)]
+    digests = [tree_digest(take_member(after, k)._replace(batch_stats=())) for k in (0, 1)]
     unchanged = tree_digest(jax.tree.map(lambda x: x[1], stacked(configs))._replace(batch_stats=()))
     assert digests[1] == unchanged
     assert digests[0] != before[0]

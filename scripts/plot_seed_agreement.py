@@ -1,0 +1,41 @@
+"""How far the members of a population agree, on the latent map and pixel by pixel → RUN/figures/seed_agreement.png."""
+
+import numpy as np
+
+import jaxae.quiet  # noqa: F401 - before the slow imports
+from jaxae import cli, figures, options, rundir
+from jaxae.agreement import align, shared_neighbours
+from jaxae.agreement_figures import seed_agreement
+from jaxae.data import CLASSES
+from jaxae.errors import InputError
+from jaxae.evaluate import corrupt, encode, load_run, reconstruct
+from jaxae.population import labels
+from jaxae.step import to_unit
+
+
+def main(source: options.Source) -> None:
+    """Draws all members' latent maps, aligned, the neighbours they share, and where their reconstructions differ."""
+    if len(source.directories) < 2:
+        raise InputError(f"{source.run} is one run: give a population, as train.py --seeds 8 makes one")
+    runs = [load_run(directory) for directory in source.directories]
+    config, test = runs[0].config, source.dataset(runs[0].config).test
+    clean = to_unit(test.images)
+    chosen = figures.one_of_each_class(test.labels)[:6]
+    latents = [encode(run, clean) for run in runs]
+    denoised = np.stack([reconstruct(run, corrupt(clean[chosen], std=config.noise_factor)) for run in runs])
+    figure = seed_agreement(
+        [align(latents[0], z) for z in latents],
+        test.labels,
+        shared_neighbours(latents),
+        members=labels([run.config for run in runs]),
+        names=CLASSES,
+        clean=clean[chosen],
+        mean=denoised.mean(axis=0),
+        deviation=denoised.std(axis=0, ddof=1),
+        title=f"{len(runs)} members on the {len(clean):,} clean {config.data_title} test images, aligned on the first",
+    )
+    cli.say(f"Wrote {rundir.save_figure(source.run, 'seed_agreement', figure)}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,52 @@
+"""Run by test_devices in a process of its own, on eight pretended devices: prints what it finds as JSON."""
+
+import functools
+import json
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxae import checkpoint
+from jaxae.config import Config
+from jaxae.data import split
+from jaxae.devices import make_layout, put
+from jaxae.epoch import compile_epoch
+from jaxae.errors import silent
+from jaxae.fingerprint import tree_digest
+from jaxae.population import recipes
+from jaxae.rng import root_key
+from jaxae.state import build_parts, init_state
+from jaxae.synthetic import synthetic_arrays
+from jaxae.train import fit_members
+
+place = Path(sys.argv[1])
+dataset = split("synthetic", synthetic_arrays(jax.random.key(1), train=600, test=103))
+config = Config(dataset="synthetic", epochs=2, batch_size=64, learning_rate=1e-5)
+
+images = jnp.asarray(np.resize(dataset.train.images, (50 * 64, 28, 28)))
+losses = {}
+for devices in (1, 8):
+    layout = make_layout(devices, members=1, batch_size=64)
+    state = jax.jit(functools.partial(init_state, parts=build_parts(config)))(root_key(0, impl=config.prng_impl))
+    state, data = put(state, layout.states if layout else None), put(images, layout.shared if layout else None)
+    run = compile_epoch(config, state, data, values={}, several=False, layout=layout)
+    losses[devices] = np.asarray(run(state, {}, put(np.True_, layout.states if layout else None), data)[1]).tolist()
+    text = str(run.as_text())
+
+members = recipes(config, seeds=2)
+on_eight = fit_members(members, dataset, [place / f"eight-{k}" for k in range(2)], devices="all", report=silent)
+on_one = fit_members(members, dataset, [place / f"one-{k}" for k in range(2)], report=silent)
+saved = [checkpoint.load_latest(place / f"eight-{k}", on_one[k]) for k in range(2)]
+print(
+    json.dumps(
+        {
+            "losses": losses,
+            "all_reduces": text.count(" all-reduce("),
+            "best": [[float(state.best_loss) for state in states] for states in (on_eight, on_one)],
+            "loads_on_one": [tree_digest(a) == tree_digest(b) for a, b in zip(saved, on_eight, strict=True)],
+        }
+    )
+)
