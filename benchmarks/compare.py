@@ -12,6 +12,7 @@ from jaxae import cli, rundir
 from jaxae.classes import by_class
 from jaxae.config import PRESETS
 from jaxae.data import Dataset, load
+from jaxae.errors import InputError
 from jaxae.evaluate import evaluate, load_run
 from jaxae.latent import score_latent
 from jaxae.train import fit
@@ -44,6 +45,8 @@ def main(
         place: Folder of the runs, PRESET-SEED.
         epochs: Most epochs, in the place of the preset's own.
     """
+    if unknown := set(presets) - set(PRESETS):
+        raise InputError(f"{unknown.pop()} is no preset: there are {', '.join(PRESETS)}")
     dataset = load("auto", report=cli.say)
     print(f"| {dataset.name}, {seeds} seeds | validation loss | " + " | ".join(COLUMNS) + " |")
     print("|---" * (len(COLUMNS) + 2) + "|", flush=True)

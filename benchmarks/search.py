@@ -10,6 +10,7 @@ import jaxae.quiet  # noqa: F401 - before the slow imports
 from jaxae import cli, rundir
 from jaxae.config import PRESETS
 from jaxae.data import load
+from jaxae.errors import InputError
 from jaxae.train import fit
 
 TRIES: dict[str, dict[str, Any]] = {
@@ -44,6 +45,8 @@ def main(
         only: Names of tries; all by default.
         place: Folder of the runs.
     """
+    if unknown := [*({preset} - set(PRESETS)), *(set(only) - set(TRIES))]:
+        raise InputError(f"{unknown[0]} is no preset or try: there are {', '.join([*PRESETS, *TRIES])}")
     dataset = load("auto", report=cli.say)
     rows = []
     for name in only or TRIES:

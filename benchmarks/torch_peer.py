@@ -79,7 +79,11 @@ class Peer:
         self.images = torch.from_numpy(images.reshape(len(images), -1)).to("cpu" if kind == "plain" else device)
         self.model = build(config.dropout, config.latent_activation).to(device)
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=kind != "plain"
+            self.model.parameters(),
+            lr=config.learning_rate,
+            betas=(0.9, config.adam_b2),
+            weight_decay=config.weight_decay,
+            fused=kind != "plain",
         )
         self.corrupted_loss: Callable[[torch.Tensor], torch.Tensor] = self._corrupted_loss
         if kind == "compiled":

@@ -48,8 +48,9 @@ def test_the_released_run_was_trained_with_the_defaults():
 def test_files_and_options_that_the_readme_names_exist():
     for path in re.findall(r"\]\(([a-zA-Z][^)#:]*)\)", README) + re.findall(r"scripts/\w+\.py", README):
         assert (ROOT / path).exists(), path
-    script = (ROOT / "scripts" / "train.py").read_text()
-    known = set(vars(Config())) | {"help", "kills"} | set(re.findall(r"^    (\w+): ", script, re.MULTILINE))
+    sources = [ROOT / "scripts" / "train.py", ROOT / "jaxae" / "options.py", *(ROOT / "benchmarks").glob("*.py")]
+    arguments = re.findall(r"\b(\w+): ", "".join(path.read_text() for path in sources))
+    known = set(vars(Config())) | {"help", "noise_factor"} | set(arguments)
     for option in re.findall(r"(?<![\w-])--([a-z][a-z-]+)", README):
         assert option.replace("-", "_") in known, option
 
