@@ -17,6 +17,7 @@ import jaxae.quiet  # noqa: F401 - before the slow imports
 from jaxae import checkpoint, cli, rundir
 from jaxae.errors import InputError
 from jaxae.fingerprint import tree_digest
+from jaxae.members import members
 from jaxae.rng import root_key
 from jaxae.state import build_parts, init_state
 
@@ -25,18 +26,19 @@ CLOCK = ("images_per_s", "seconds_left")
 RECIPE = ("--dataset", "synthetic", "--batch-size", "512")
 
 
-def main(kills: int = 50, seed: int = 0, epochs: int = 12) -> None:
+def main(kills: int = 50, seed: int = 0, epochs: int = 12, seeds: int = 1) -> None:
     """Kills a training process again and again; every run must end with the bits of one that nothing interrupted.
 
     Args:
         kills: Number of SIGKILLs in all; a run that ends before it is killed is compared, and the next one starts.
         seed: Seed of the instants.
         epochs: Length of a run, on synthetic data with batches of 512.
+        seeds: Members of a run: more than one make it a population.
     """
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        recipe = (*RECIPE, "--epochs", str(epochs))
+        recipe = (*RECIPE, "--epochs", str(epochs), "--seeds", str(seeds))
         expected = outcome(train(place / "whole", recipe))
         control = outcome(train(place / "control", (*recipe, "--seed", "1")))
         if control == expected:
@@ -47,7 +49,7 @@ def main(kills: int = 50, seed: int = 0, epochs: int = 12) -> None:
             run = place / f"killed-{runs}"
             while done < kills and kill_once(run, recipe, draw):
                 done += 1
-                saving += any(True for _ in (run_dir(run) / "states").glob("*[!0-9]*"))
+                saving += any(True for _ in run_dir(run).rglob("states/*[!0-9]*"))
             same = outcome(train(run, recipe)) == expected
             equal += same
             cli.say(f"{done:3d} kills, run {runs}: {'the same bits' if same else 'DIFFERENT'}")
@@ -96,7 +98,12 @@ def train(run: Path, recipe: tuple[str, ...]) -> Path:
 
 
 def outcome(run: Path) -> dict[str, object]:
-    """All that must be equal: each checkpoint's digests, the metrics but for the clock, the evaluation, the files' names."""
+    """All that must be equal, of each member, and the names of the files around them."""
+    return {"files": sorted(os.listdir(run)), "members": [of_member(member) for member in members(run)]}
+
+
+def of_member(run: Path) -> dict[str, object]:
+    """Of a run: each checkpoint's digests, the metrics but for the clock, the evaluation, the files' names."""
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     manifests = {path.parent.name: json.loads(path.read_text())["content"] for path in run.glob("states/*/manifest.json")}
     config = rundir.read_config(run)

@@ -24,15 +24,18 @@ from jaxae.train import fit_members
 
 place = Path(sys.argv[1])
 dataset = split("synthetic", synthetic_arrays(jax.random.key(1), train=600, test=103))
-config = Config(dataset="synthetic", epochs=2, batch_size=64, learning_rate=1e-5)
+config = Config(dataset="synthetic", epochs=1, batch_size=64, learning_rate=1e-6)
+widths = (64, 16, 4)  # fewer layers compile sooner
 
 images = jnp.asarray(np.resize(dataset.train.images, (50 * 64, 28, 28)))
 losses = {}
 for devices in (1, 8):
     layout = make_layout(devices, members=1, batch_size=64)
-    state = jax.jit(functools.partial(init_state, parts=build_parts(config)))(root_key(0, impl=config.prng_impl))
+    parts = build_parts(config)
+    parts = parts._replace(model=parts.model.clone(widths=widths))
+    state = jax.jit(functools.partial(init_state, parts=parts))(root_key(0, impl=config.prng_impl))
     state, data = put(state, layout.states if layout else None), put(images, layout.shared if layout else None)
-    run = compile_epoch(config, state, data, values={}, several=False, layout=layout)
+    run = compile_epoch(config, state, data, values={}, several=False, layout=layout, widths=widths)
     losses[devices] = np.asarray(run(state, {}, put(np.True_, layout.states if layout else None), data)[1]).tolist()
     text = str(run.as_text())
 
