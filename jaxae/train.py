@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -54,8 +55,6 @@ def fit_members(
     with contextlib.ExitStack() as stack:
         for config, run_dir in zip(configs, run_dirs, strict=True):
             stack.enter_context(rundir.open_run(run_dir, config, overwrite=overwrite))
-        environment = describe_environment(configs[0].data_title, dataset.digest)
-        changed = [changes(rundir.read_json(run_dir / "environment.json"), environment) for run_dir in run_dirs]
         fresh = jax.jit(functools.partial(init_state, parts=build_parts(configs[0])))
         keys = [root_key(config.seed, impl=config.prng_impl) for config in configs]
         like = jax.eval_shape(fresh, keys[0])
@@ -68,11 +67,7 @@ def fit_members(
             report(f"{place} is finished: epoch {_span(epochs)}, best epoch {best}. --overwrite trains it again.")
             return done
         report(f"Resuming after epoch {_span(epochs)} in {place}" if any(epochs) else f"Training in {place}")
-        rewound = [history.rewind(run_dir, epoch) for run_dir, epoch in zip(run_dirs, epochs, strict=True)]
-        for line in dict.fromkeys(itertools.chain(*changed, *rewound)):
-            report(line)
-        for run_dir in run_dirs:
-            rundir.write_json(run_dir / "environment.json", environment)
+        _note_environment(configs[0], dataset, dict(zip(run_dirs, epochs, strict=True)), report)
         try:
             # In a thread, so that a signal need not wait for the compiler, and the state is drawn meanwhile: a second won.
             shapes = jax.eval_shape(stack_members, [like] * len(configs))
@@ -102,12 +97,8 @@ def fit_members(
                         continue
                     states[k] = take(state, k) if several else state
                     states[k] = fetch(states[k]) if layout else states[k]
-                    epochs[k] = int(states[k].epoch)
-                    rows.append(
-                        {"data": configs[k].data_title, "epoch": epochs[k], "step": int(states[k].step), **outcome, **clock}
-                    )
-                    history.append(run_dirs[k], rows[-1])  # before the checkpoint: a row too many is cut when the run resumes
-                    checkpoint.save(run_dirs[k], states[k])
+                    rows.append(_record(configs[k], run_dirs[k], states[k], {**outcome, **clock}))
+                    epochs[k] = rows[-1]["epoch"]
                     running[k] = not finished(states[k], configs[k])
                 if rows:
                     report(history.progress_line(rows, configs[0].epochs, members=len(configs)))
@@ -122,6 +113,24 @@ def fit_members(
         report(ranking(configs, losses))
     report(f"Finished after epoch {_span(epochs)}; best epoch {best}, {'mean ' if several else ''}validation loss {mean:.5f}.")
     return states
+
+
+def _note_environment(config: Config, dataset: Dataset, epochs: dict[Path, int], report: Report) -> None:
+    """Reports once what is not as it was when the run directories reached their epochs, and writes down what is."""
+    environment = describe_environment(config.data_title, dataset.digest)
+    changed = [changes(rundir.read_json(run_dir / "environment.json"), environment) for run_dir in epochs]
+    rewound = [history.rewind(run_dir, epoch) for run_dir, epoch in epochs.items()]
+    for line in dict.fromkeys(itertools.chain(*changed, *rewound)):
+        report(line)
+    for run_dir in epochs:
+        rundir.write_json(run_dir / "environment.json", environment)
+
+
+def _record(config: Config, run_dir: Path, state: TrainState, measured: dict[str, Any]) -> dict[str, Any]:
+    row = {"data": config.data_title, "epoch": int(state.epoch), "step": int(state.step), **measured}
+    history.append(run_dir, row)  # before the checkpoint: a row too many is cut when the run resumes
+    checkpoint.save(run_dir, state)
+    return row
 
 
 def _check(configs: Sequence[Config], dataset: Dataset) -> None:
