@@ -18,13 +18,12 @@ def seed_agreement(
     members: Sequence[str],
     names: Sequence[str],
     clean: np.ndarray,
-    mean: np.ndarray,
-    deviation: np.ndarray,
+    denoised: np.ndarray,
     title: str,
 ) -> Figure:
     """Aligned latent maps f[N, 2] of all members, the neighbours they share f[M, M], and the ensemble's pixels.
 
-    clean, mean, deviation: f32[S, 28, 28], samples, and mean and standard deviation over members of their reconstructions.
+    clean: f32[S, 28, 28], samples; denoised: f32[M, S, 28, 28], what the members make of them, noisy.
     """
     rows = -(-len(maps) // COLUMNS)
     figure = Figure(figsize=(15, 3.4 * rows + 6.5), layout="constrained")
@@ -54,6 +53,7 @@ def seed_agreement(
         )
     left.colorbar(image, ax=panel, shrink=0.8)
     pictures = right.subplots(4, len(clean), squeeze=False)
+    mean, deviation = denoised.mean(axis=0), denoised.std(axis=0, ddof=1)
     error = np.abs(mean - clean)
     for column in range(len(clean)):
         show(pictures[0, column], clean[column])

@@ -30,8 +30,7 @@ def main(source: options.Source) -> None:
         members=labels([run.config for run in runs]),
         names=CLASSES,
         clean=clean[chosen],
-        mean=denoised.mean(axis=0),
-        deviation=denoised.std(axis=0, ddof=1),
+        denoised=denoised,
         title=f"{len(runs)} members on the {len(clean):,} clean {config.data_title} test images, aligned on the first",
     )
     cli.say(f"Wrote {rundir.save_figure(source.run, 'seed_agreement', figure)}")

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.quiver import Quiver
 
-from jaxae import figures, latent_figures, noise_figures
+from jaxae import agreement_figures, figures, latent_figures, noise_figures
 from jaxae.data import CLASSES
 
 RNG = np.random.default_rng(0)
@@ -57,6 +57,17 @@ def make(name: str, title: str = "SYNTHETIC"):
             accuracy=0.9 - shares,
             title=title,
         )
+    if name == "seed_agreement":
+        return agreement_figures.seed_agreement(
+            [LATENTS, LATENTS[::-1]],
+            np.arange(1000) % 10,
+            np.array([[1, 0.25], [0.25, 1]]),
+            members=["seed 0", "seed 1"],
+            names=CLASSES,
+            clean=EIGHT[:3],
+            denoised=np.stack([EIGHT[:3], EIGHT[3:6]]),
+            title=title,
+        )
     if name == "noise_curve":
         return noise_figures.noise_curve(CURVE, examples={"Gaussian": (EIGHT[0], EIGHT[1])}, title=title)
     labels = np.arange(1000) % 10
@@ -82,6 +93,7 @@ ALL = [
     "latent_grid",
     "noise_drift",
     "noise_curve",
+    "seed_agreement",
 ]
 
 
@@ -173,3 +185,13 @@ def test_the_noise_curve_marks_trained_noise_and_break_even_and_leaves_out_what_
     np.testing.assert_allclose(by_label["jaxae"].get_ydata(), [0, 0.06])
     np.testing.assert_array_equal(figure.axes[1].lines[0].get_ydata(), [np.nan, 12.25])
     assert "Gaussian (trained on)" in {line.get_label() for line in figure.axes[3].lines}
+
+
+def test_seed_agreement_shows_shares_and_what_the_members_make_of_each_image():
+    figure = make("seed_agreement")
+    for part in ("member 1: seed 1", "25", "std over members", "Ankle boot"):
+        assert part in texts(figure)
+    shown = [np.asarray(ax.images[0].get_array()) for ax in figure.axes if ax.images]
+    expected = [EIGHT[0], (EIGHT[0] + EIGHT[3]) / 2, np.abs(EIGHT[3] - EIGHT[0]) / 2, np.abs(EIGHT[3] - EIGHT[0]) / 2**0.5]
+    for image in expected:
+        assert any(each.shape == (28, 28) and np.allclose(each, image) for each in shown)

@@ -142,6 +142,31 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(script, arguments, expected
     assert "Traceback" not in err
 
 
+def test_a_population_is_trained_measured_and_drawn(tmp_path):
+    code, out, err = call(
+        "train", *RECIPE[:-4], "--epochs", "2", "--batch-size", "512", "--seeds", "2", "--run-dir", tmp_path / "two"
+    )
+    assert code == 0, err
+    assert "2 of 2 train on" in err
+    assert "| member | seed | validation loss |" in err
+    run = Path(out.strip())
+    assert sorted(path.name for path in (run / "members").iterdir()) == ["0", "1"]
+    code, out, err = call("evaluate", run)
+    assert code == 0, err
+    assert "mean ± standard deviation over 2 members" in out
+    assert json.loads((run / "evaluation.json").read_text())["members"] == 2
+    assert call("plot_seed_agreement", run)[0] == 0
+    with Image.open(run / "figures" / "seed_agreement.png") as image:
+        assert min(image.size) > 400
+    for arguments, expected in (
+        (("plot_latent_space", run), "--member 0"),
+        (("evaluate", run, "--member", 2), "members 0 to 1"),
+    ):
+        code, _, err = call(*arguments)
+        assert code == 2
+        assert expected in err
+
+
 def test_a_release_is_small_and_evaluates_to_the_same_numbers(run, tmp_path):
     assert call("evaluate", run)[0] == 0
     code, _, err = call("release", run, tmp_path / "released")
