@@ -45,6 +45,8 @@ def main(
         place: Folder of the runs, PRESET-SEED.
         epochs: Most epochs, in the place of the preset's own.
     """
+    if seeds < 1:
+        raise InputError(f"seeds is {seeds}: give 1 or more")
     if unknown := set(presets) - set(PRESETS):
         raise InputError(f"{unknown.pop()} is no preset: there are {', '.join(PRESETS)}")
     dataset = load("auto", report=cli.say)
@@ -71,7 +73,8 @@ def scores(directory: Path, dataset: Dataset) -> list[float]:
     run = load_run(directory)
     files: dict[str, dict[str, Any]] = {}
     for name in ("evaluation.json", "latent_scorecard.json"):
-        if not (directory / name).exists():
+        old = rundir.read_json(directory / name)
+        if (old.get("checkpoint_epoch"), old.get("noise_factor", 0.25)) != (run.epoch, 0.25):
             made = score_latent(run, dataset) if name == "latent_scorecard.json" else evaluate(run, dataset)
             if name == "evaluation.json":
                 made["classes"] = by_class(run, dataset)

@@ -20,7 +20,7 @@ TRIES: dict[str, dict[str, Any]] = {
     "weight_decay 1e-4": {"weight_decay": 1e-4},
     "weight_decay 0.03": {"weight_decay": 0.03},
     "adam_b2 0.999": {"adam_b2": 0.999},
-    "clip_norm 1": {"clip_norm": 1.0},
+    "clip_norm 0.1": {"clip_norm": 0.1},
     "initializer he_normal": {"initializer": "he_normal"},
     "running statistics": {"statistics_images": 0},
     "running statistics, momentum 0.99": {"statistics_images": 0, "batch_norm_momentum": 0.99},

@@ -23,7 +23,7 @@ LINE = re.compile(r"epoch +(\d+)/.* validation ([\d.]+)")
 
 
 def main(seeds: int = 3, target: float = 0.1080, json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None) -> None:
-    """Trains with the default recipe until the target; the tuned PyTorch peer has the same recipe and its own initialisation.
+    """Trains with the default recipe until the target; the PyTorch peer has its own initialisation and running statistics.
 
     Args:
         seeds: Number of seeds, from 0.

@@ -18,7 +18,7 @@ def align(reference: np.ndarray, other: np.ndarray) -> np.ndarray:
     centre = reference.mean(axis=0, dtype=np.float64)
     x, y = reference - centre, other - other.mean(axis=0, dtype=np.float64)
     rotation, scale = orthogonal_procrustes(y, x)
-    return y @ rotation * (scale / np.square(y).sum()) + centre
+    return y @ rotation * (scale / (np.square(y).sum() or 1.0)) + centre
 
 
 def shared_neighbours(embeddings: Sequence[np.ndarray]) -> np.ndarray:

@@ -75,6 +75,13 @@ class Config:
             raise ValueError("Give the lower one first")
         return value
 
+    @field_validator("statistics_images")
+    @classmethod
+    def _enough(cls, value: int) -> int:
+        if 0 < value < 100:
+            raise ValueError("Give 100 or more, or 0")
+        return value
+
     @model_validator(mode="wrap")
     @classmethod
     def _explain(cls, values: Any, check: ModelWrapValidatorHandler["Config"]) -> "Config":

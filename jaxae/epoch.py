@@ -20,7 +20,7 @@ from jaxae.errors import InputError
 from jaxae.population import varying
 from jaxae.rng import Stream, derive
 from jaxae.state import TrainState, build_model, build_parts, model_variables
-from jaxae.step import Noise, batch_statistics, end_epoch, eval_step, to_unit, train_epoch
+from jaxae.step import batch_statistics, end_epoch, eval_step, to_unit, train_epoch
 
 STATISTICS_BATCH = 1000
 Outcome = dict[str, Any] | InputError
@@ -36,20 +36,21 @@ def bind_epoch(
     else; a member that is not running keeps its state. layout: how several devices share the work.
     """
     config, several = configs[0], len(configs) > 1
+    noise = config.noise_range or config.noise_factor
     shared, states = (layout.shared, layout.states) if layout else (None, None)
     images, validation = put((jnp.asarray(dataset.train.images), jnp.asarray(dataset.validation.images)), shared)
     values = put({name: jnp.array([getattr(c, name) for c in configs]) for name in varying(configs)}, states)
     train = compile_epoch(config, like, images, values=values, several=several, layout=layout)
     count = min(config.statistics_images, len(images))
-    size = min(STATISTICS_BATCH, count)
+    size = count // -(-count // STATISTICS_BATCH) if count else 0  # batches of one size, and nearly all of the images
     for_statistics = images[: count // size * size].reshape(-1, size, *images.shape[1:]) if count else None
 
-    def statistics(state, values, images):
-        return batch_statistics(state, images, model=build_model(config), noise_factor=training_noise(config, values))
+    def statistics(state, images):
+        return batch_statistics(state, images, model=build_model(config), noise_factor=noise)
 
-    def validate(state, values, images):
+    def validate(state, images):
         key = derive(state.key, Stream.VALIDATION)  # the same noise in every epoch
-        noisy = add_gaussian_noise(key, to_unit(images), std=values.get("noise_factor", config.noise_factor))
+        noisy = add_gaussian_noise(key, to_unit(images), std=config.noise_factor)
         return eval_step(model_variables(state), noisy, images, model=build_model(config))
 
     def end(state, loss, running):
@@ -57,7 +58,7 @@ def bind_epoch(
         return _keep(running, ended, state) if several else ended, best
 
     if several:
-        statistics, validate = (jax.vmap(function, in_axes=(0, 0, None)) for function in (statistics, validate))
+        statistics, validate = (jax.vmap(function, in_axes=(0, None)) for function in (statistics, validate))
         end = jax.vmap(end)
     statistics, validate, end = (jax.jit(function) for function in (statistics, validate, end))
 
@@ -67,8 +68,8 @@ def bind_epoch(
         state = put(state, states)
         state, step_losses = train(state, values, put(running if several else running[0], states), images)
         if for_statistics is not None:
-            state = state._replace(batch_stats=statistics(state, values, for_statistics))
-        means = {name: _mean(per_image) for name, per_image in validate(state, values, validation).items()}
+            state = state._replace(batch_stats=statistics(state, for_statistics))
+        means = {name: _mean(per_image) for name, per_image in validate(state, validation).items()}
         loss = means["loss"].astype(np.float32)
         state, best = end(state, loss if several else loss[0], running if several else running[0])
         each_step, bests = np.asarray(step_losses).reshape(len(configs), -1), np.atleast_1d(best)
@@ -107,18 +108,13 @@ def compile_epoch(
         bound = functools.partial(train_epoch, model=parts.model.clone(**model_options), optimizer=parts.optimizer)
         bound = functools.partial(bound, batch_size=config.batch_size, average_decay=parts.average_decay)
         bound = functools.partial(bound, split_batch=layout.split_batch) if layout else bound
-        trained, losses = bound(state, images, noise_factor=training_noise(config, values))
+        trained, losses = bound(state, images, noise_factor=config.noise_range or config.noise_factor)
         return _keep(running, trained, state) if several else trained, losses
 
     members = jax.vmap(epoch, in_axes=(0, 0, 0, None), spmd_axis_name="members" if layout else None) if several else epoch
     running = jax.ShapeDtypeStruct(like.epoch.shape, bool)
     shardings = layout.of_an_epoch if layout else {}
     return jax.jit(members, donate_argnums=0, **shardings).lower(like, values, running, images).compile()
-
-
-def training_noise(config: Config, values: dict[str, Any]) -> Noise:
-    """The noise of training: a range, or a standard deviation, which may be a member's own."""
-    return config.noise_range or values.get("noise_factor", config.noise_factor)
 
 
 def _keep(running: jax.Array, new: TrainState, old: TrainState) -> TrainState:

@@ -49,7 +49,7 @@ def progress_line(rows: list[dict[str, Any]], epochs: int, *, members: int = 1) 
     everyone = sum(row["images_per_s"] for row in rows)
     spread = f" ± {(sum((row['validation_loss'] - validation) ** 2 for row in rows) / max(n - 1, 1)) ** 0.5:.5f}"
     return (
-        f"epoch {max(row['epoch'] for row in rows):3d}/{epochs}  {f'{n} of {members} train on  ' if members > 1 else ''}"
+        f"epoch {max(row['epoch'] for row in rows):3d}/{epochs}  {f'{n} of {members} in training  ' if members > 1 else ''}"
         f"train {train:.5f}  validation {validation:.5f}{spread if members > 1 else ''}"
         f" {'*' if any(row['best'] for row in rows) else ' '}  lr {rate:.1e}  {everyone:6,d} images/s"
         f"  at most {minutes}:{seconds:02d} left"

@@ -6,25 +6,36 @@ from typing import Any
 import numpy as np
 
 from jaxae import rundir
+from jaxae.checkpoint import epochs
 from jaxae.cli import say
 from jaxae.data import Dataset
 from jaxae.evaluate import Run, load_run
 from jaxae.options import Source
+from jaxae.population import labels, varying
 
 
 def measure(
     source: Source, name: str, work: Callable[[Run, Dataset], dict[str, Any]], *, table: Callable[[dict[str, Any]], str]
 ) -> None:
-    """Writes work(run, dataset) to NAME in each run directory, and the spread over members to NAME in the population's."""
-    runs = {directory: load_run(directory) for directory in source.directories}
-    dataset = source.dataset(next(iter(runs.values())).config)  # members share their data
+    """Writes work(run, dataset) to NAME in each run directory, and the spread over seeds to NAME in the population's.
+
+    A member without a checkpoint, whose loss was never finite, is left out, and says so. Raises InputError.
+    """
+    directories = [path for path in source.directories if epochs(path)] or source.directories[:1]
+    for path in source.directories:
+        if path not in directories:
+            say(f"{path} has no checkpoint: it is left out")
+    runs = {directory: load_run(directory) for directory in directories}
+    configs = [run.config for run in runs.values()]
+    dataset = source.dataset(configs[0])  # members share their data
     results: list[dict[str, Any]] = []
     for directory, run in runs.items():
         results.append(work(run, dataset))
         rundir.write_json(directory / name, results[-1])
         say(f"Wrote {directory / name}")
-    if len(results) == 1:
-        print(table(results[0]))
+    if len(results) == 1 or varying(configs):  # a sweep's members are no repetitions of one another
+        for label, result in zip(labels(configs), results, strict=True):
+            print(*([f"== {label}"] if len(results) > 1 else []), table(result), sep="\n")
         return
     summary = spread(results)
     print(spread_table(summary))

@@ -21,7 +21,7 @@ from jaxae.step import to_unit
 
 LEVELS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 MATCHED = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
-
+EXAMPLES = 1_000_000  # counters from here on are the examples', below are the draws'
 Corruption = Callable[[jax.Array, np.ndarray, float], Any]
 UNSEEN: dict[str, tuple[Corruption, float]] = {
     "salt and pepper": (lambda key, images, s: salt_and_pepper(key, images, fraction=s), 1.0),
@@ -60,7 +60,7 @@ def noise_curve(run: Run, dataset: Dataset, *, images: int = 1000, draws: int = 
         "split": f"test, the first {len(clean)} images",
         "draws": draws,
         "checkpoint_epoch": run.epoch,
-        "trained_noise_factor": run.config.noise_factor,
+        "trained_noise": run.config.noise_range or [run.config.noise_factor] * 2,
         "versions": versions(),
         "levels": list(LEVELS),
         "rows": rows,
@@ -143,7 +143,7 @@ def unseen_examples(
     clean = to_unit(dataset.test.images[number : number + 1])
     pairs = {"Gaussian": corrupt(clean, std=std)}
     for counter, (kind, (corruption, _)) in enumerate(UNSEEN.items()):
-        key = derive(root_key(0), Stream.UNSEEN_NOISE, counter)
+        key = derive(root_key(0), Stream.UNSEEN_NOISE, EXAMPLES + counter)
         strength = matched_strength(key, clean, kind, mse=_mse(pairs["Gaussian"], clean))
         if strength is not None:
             pairs[kind] = np.asarray(corruption(key, clean, strength), np.float32)

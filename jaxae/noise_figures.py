@@ -23,7 +23,7 @@ def noise_curve(curve: dict[str, Any], *, examples: dict[str, tuple[np.ndarray, 
             style = _style(number)
             axes.plot(curve["levels"], values.mean(axis=1), label=name, **style)
             axes.fill_between(curve["levels"], values.min(axis=1), values.max(axis=1), color=style["color"], alpha=0.3, lw=0)
-        axes.axvline(curve["trained_noise_factor"], color="0.5", ls=":", lw=1.5, label="trained noise")
+        axes.axvspan(*curve["trained_noise"], facecolor="0.9", edgecolor="0.5", ls=":", lw=1.5, zorder=0, label="trained noise")
         if curve["break_even"] is not None:
             axes.axvline(curve["break_even"], color="0.5", ls="--", lw=1.5, label=f"break-even, {curve['break_even']:.3f}")
         axes.set(xlabel="noise: standard deviation, pixels in [0, 1]", ylabel=label, xlim=(0, max(curve["levels"])))

@@ -8,7 +8,7 @@ from typing import Any
 from jaxae.config import Config
 from jaxae.errors import InputError
 
-SWEEPABLE = ("learning_rate", "weight_decay", "adam_b2", "clip_norm", "noise_factor")
+SWEEPABLE = ("learning_rate", "weight_decay", "adam_b2", "clip_norm")
 
 
 def recipes(config: Config, *, seeds: int = 1, sweep: Sequence[str] = ()) -> list[Config]:
@@ -37,6 +37,8 @@ def recipes(config: Config, *, seeds: int = 1, sweep: Sequence[str] = ()) -> lis
 def varying(configs: Sequence[Config]) -> list[str]:
     """The names in which recipes differ, but for the seed. Raises InputError where one of them cannot be mapped over."""
     names = [name for name in vars(configs[0]) if any(getattr(c, name) != getattr(configs[0], name) for c in configs)]
+    if len(configs) > 1 and configs[0].prng_impl == "rbg":
+        raise InputError("prng_impl is rbg, whose bits JAX does not draw for each member alone: take another --prng-impl")
     if fixed := [name for name in names if name not in (*SWEEPABLE, "seed")]:
         raise InputError(f"Members of one population differ in {fixed[0]}: they may in seed, {', '.join(SWEEPABLE)}")
     return [name for name in names if name != "seed"]
@@ -45,7 +47,7 @@ def varying(configs: Sequence[Config]) -> list[str]:
 def labels(configs: Sequence[Config]) -> list[str]:
     """What tells each member from the others, for people: its swept values and its seed."""
     names = [*varying(configs), "seed"]
-    return [", ".join(f"{name} {getattr(config, name):g}" for name in names) for config in configs]
+    return [", ".join(f"{name} {getattr(config, name)}" for name in names) for config in configs]
 
 
 def ranking(configs: Sequence[Config], losses: Sequence[float]) -> str:
@@ -53,5 +55,5 @@ def ranking(configs: Sequence[Config], losses: Sequence[float]) -> str:
     names = [*varying(configs), "seed"]
     lines = ["| member | " + " | ".join(names) + " | validation loss |", "|---" * (len(names) + 2) + "|"]
     for loss, k in sorted((loss, k) for k, loss in enumerate(losses)):
-        lines.append(f"| {k} | " + " | ".join(f"{getattr(configs[k], name):g}" for name in names) + f" | {loss:.5f} |")
+        lines.append(f"| {k} | " + " | ".join(f"{getattr(configs[k], name)}" for name in names) + f" | {loss:.5f} |")
     return "\n".join(lines)

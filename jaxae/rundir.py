@@ -26,7 +26,7 @@ WRITTEN = {"config.json", "environment.json", "metrics.jsonl", *RESULTS, "figure
 def run_directory(run_dir: Path, config: Config) -> Path:
     """The directory of a run, absolute; one on synthetic data has SYNTHETIC in its name."""
     run_dir = Path(os.path.expanduser(run_dir)).absolute()
-    if config.dataset == "synthetic" and SYNTHETIC_SUFFIX not in run_dir.name:
+    if config.dataset == "synthetic" and not any(SYNTHETIC_SUFFIX in part for part in run_dir.parts):
         return run_dir.parent / (run_dir.name + SYNTHETIC_SUFFIX)
     return run_dir
 

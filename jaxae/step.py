@@ -84,6 +84,7 @@ def batch_statistics(state: TrainState, images: jax.Array, *, model: nn.Module, 
     fresh = model.clone(dropout=(), momentum=0.0)  # keeps nothing of the statistics before: those of this batch
 
     def of_batch(number, batch):
+        # The same noise after every epoch, as in validation, so that epochs compare.
         noisy = add_training_noise(state.key, Stream.STATISTICS, number, to_unit(batch), noise_factor)
         return fresh.apply(model_variables(state), noisy, train=True, mutable=["batch_stats"])[1]["batch_stats"]
 

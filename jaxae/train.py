@@ -108,6 +108,8 @@ def fit_members(
             report(f"Interrupted: epoch {_span(epochs)} is saved in {place}. Start the same command again to go on from there.")
             raise
     losses = [float(s.best_loss) for s in states]
+    if not np.isfinite(losses).any():
+        raise InputError(f"In {place} no member's loss is finite: take lower learning rates, and another --run-dir")
     best, mean = _span([int(s.best_epoch) for s in states]), np.mean(losses, where=np.isfinite(losses))
     if several:
         report(ranking(configs, losses))

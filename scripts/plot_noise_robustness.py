@@ -19,6 +19,7 @@ def main(source: options.Source) -> None:
     clean = to_unit(test.images[chosen])
     noisy = np.stack([corrupt(clean, std=level) for level in LEVELS])
     denoised = np.stack([reconstruct(run, images) for images in noisy])
+    trained = " to ".join(f"{level:g}" for level in run.config.noise_range or [run.config.noise_factor])
     figure = figures.noise_robustness(
         clean,
         noisy.swapaxes(0, 1),
@@ -27,7 +28,7 @@ def main(source: options.Source) -> None:
         levels=LEVELS,
         noisy_psnr=image_psnr(noisy, clean).T,
         denoised_psnr=image_psnr(denoised, clean).T,
-        title=f"More and less noise than trained on ({run.config.noise_factor:g}): {run.config.data_title} test images",
+        title=f"Noise of four strengths, trained on {trained}: {run.config.data_title} test images",
     )
     cli.say(f"Wrote {rundir.save_figure(source.directory, 'noise_robustness', figure)}")
 

@@ -30,7 +30,7 @@ def main(
     config = replace(config, dataset=dataset.name)  # what auto has found is part of the recipe
     recipes = population.recipes(config, seeds=many.seeds, sweep=many.sweep)
     directory = run_directory(run_dir, config)
-    directories = member_directories(directory, population.labels(recipes))
+    directories = member_directories(directory, population.labels(recipes), overwrite=overwrite)
     with cli.synthetic_banner(config):
         fit_members(recipes, dataset, directories, devices=many.devices, overwrite=overwrite, report=cli.say)
     print(directory)

@@ -25,6 +25,7 @@ from jaxae.errors import InputError
         ("initializer", "zeros"),
         ("batch_norm_momentum", 1.0),
         ("statistics_images", -1),
+        ("statistics_images", 1),
         ("average_decay", 1.0),
         ("adam_b2", 1.0),
         ("dropout", (0.2, 0.2, 1.0)),

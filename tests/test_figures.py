@@ -81,7 +81,7 @@ POINTS = [{"input_mse": [0.01, 0.02], "output_mse": [0.03, 0.031]}, {"input_mse"
 CURVE = {
     "rows": {"jaxae": METRICS, "do nothing": METRICS},
     "levels": [0.0, 0.5],
-    "trained_noise_factor": 0.25,
+    "trained_noise": [0.2, 0.3],
     "break_even": 0.1875,
     "unseen": {"Gaussian": POINTS, "blur": POINTS[:1]},
 }
@@ -180,7 +180,8 @@ def test_noise_drift_points_from_clean_to_noisy():
 def test_the_noise_curve_marks_trained_noise_and_break_even_and_leaves_out_what_is_infinite():
     figure = make("noise_curve")
     by_label: Any = {line.get_label(): line for line in figure.axes[0].lines}
-    assert by_label["trained noise"].get_xdata()[0] == 0.25
+    (trained,) = [patch for patch in figure.axes[0].patches if patch.get_label() == "trained noise"]
+    assert trained.get_extents().transformed(figure.axes[0].transData.inverted()).intervalx == pytest.approx([0.2, 0.3])
     assert by_label["break-even, 0.188"].get_xdata()[0] == 0.1875
     np.testing.assert_allclose(by_label["jaxae"].get_ydata(), [0, 0.06])
     np.testing.assert_array_equal(figure.axes[1].lines[0].get_ydata(), [np.nan, 12.25])

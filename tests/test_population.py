@@ -49,7 +49,7 @@ def test_recipes_are_the_grid_times_the_seeds():
     ]
     assert recipes(Config()) == [Config()]
     assert varying(grid) == ["learning_rate", "clip_norm"]
-    assert labels(grid)[0] == "learning_rate 0.001, clip_norm 1, seed 5"
+    assert labels(grid)[0] == "learning_rate 0.001, clip_norm 1.0, seed 5"
     assert ranking(grid[:2], [0.3, 0.2]).splitlines()[2:] == ["| 1 | 6 | 0.20000 |", "| 0 | 5 | 0.30000 |"]
 
 
@@ -63,6 +63,7 @@ def test_recipes_are_the_grid_times_the_seeds():
         ({"sweep": ["learning_rate=1e-3,0.001"]}, "twice"),
         ({"sweep": ["learning_rate=1", "learning_rate=2"]}, "each once"),
         ({"sweep": ["learning_rate=-1,1"]}, "learning_rate is -1.0"),
+        ({"sweep": ["noise_factor=0.1,0.2"]}, "one of learning_rate"),
     ],
 )
 def test_what_cannot_be_swept_is_refused_in_one_line(options, expected):
@@ -77,11 +78,23 @@ def test_members_that_differ_in_a_shape_are_refused(dataset, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_bits_that_jax_does_not_draw_for_each_member_are_refused():
+    with pytest.raises(InputError, match="prng_impl is rbg"):
+        varying(recipes(Config(prng_impl="rbg"), seeds=2))
+    assert varying([Config(prng_impl="rbg")]) == []
+
+
+def test_a_population_of_which_nothing_is_left_is_an_error(dataset, tmp_path):
+    configs = recipes(CONFIG, sweep=["learning_rate=1e37,1e38"])
+    with pytest.raises(InputError, match="no member's loss is finite"):
+        fit_members(configs, dataset, directories(tmp_path, 2), report=silent)
+
+
 def test_each_member_takes_the_steps_of_the_single_run_of_its_recipe(dataset):
     """Losses of the first two steps, within rounding: from the third on AdamW has turned rounding errors into whole steps."""
     configs = [
         CONFIG,
-        replace(CONFIG, seed=7, learning_rate=1e-3, weight_decay=0.1, clip_norm=0.2, noise_factor=0.1, adam_b2=0.9),
+        replace(CONFIG, seed=7, learning_rate=1e-3, weight_decay=0.1, clip_norm=0.2, adam_b2=0.9),
     ]
     values = {name: jnp.array([getattr(c, name) for c in configs]) for name in varying(configs)}
     images, together = jnp.asarray(dataset.train.images), stacked(configs)
@@ -170,10 +183,12 @@ def test_directories_of_a_population(tmp_path):
     place = member_directories(tmp_path / "two", ["seed 0", "seed 1"])
     assert place == members(tmp_path / "two") == [tmp_path / "two" / "members" / str(k) for k in (0, 1)]
     assert members(tmp_path / "one") == [tmp_path / "one"]
-    with pytest.raises(InputError, match="holds 2 members, not 3"):
+    with pytest.raises(InputError, match="holds 2 other members, from seed 0 on"):
         member_directories(tmp_path / "two", ["a", "b", "c"])
-    (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(InputError, match="ordinary run"):
+    (tmp_path / "two" / "evaluation.json").write_text("{}")
+    assert member_directories(tmp_path / "two", ["a", "b"], overwrite=True) == place
+    assert [path.name for path in (tmp_path / "two").iterdir()] == ["population.json"]
+    with pytest.raises(InputError, match="holds two, and is no population"):
         member_directories(tmp_path, ["seed 0", "seed 1"])
 
 

@@ -147,7 +147,7 @@ def test_a_population_is_trained_measured_and_drawn(tmp_path):
         "train", *RECIPE[:-4], "--epochs", "2", "--batch-size", "512", "--seeds", "2", "--run-dir", tmp_path / "two"
     )
     assert code == 0, err
-    assert "2 of 2 train on" in err
+    assert "2 of 2 in training" in err
     assert "| member | seed | validation loss |" in err
     run = Path(out.strip())
     assert sorted(path.name for path in (run / "members").iterdir()) == ["0", "1"]
