@@ -110,13 +110,13 @@ def test_each_member_takes_the_steps_of_the_single_run_of_its_recipe(dataset):
 
 
 def test_members_end_where_single_runs_end_on_average(dataset, tmp_path):
-    """Rounding makes other runs of the same recipes, not better or worse ones: paired differences have no mean."""
+    """Rounding makes other runs of the same recipes, not better or worse ones: Welch's test, and the means."""
     configs = recipes(CONFIG, seeds=4)
     together = fit_members(configs, dataset, directories(tmp_path / "together", 4), report=silent)
     alone = [fit(config, dataset, tmp_path / f"alone-{config.seed}", report=silent) for config in configs]
     a, b = ([float(state.best_loss) for state in states] for states in (together, alone))
-    assert stats.ttest_rel(a, b).pvalue > 1e-3
-    assert np.abs(np.subtract(a, b)).mean() < np.std(b, ddof=1)
+    assert stats.ttest_ind(a, b, equal_var=False).pvalue > 1e-3
+    np.testing.assert_allclose(np.mean(a), np.mean(b), rtol=0.1)  # a first epoch's loss is a third higher
 
 
 def test_a_member_that_does_not_run_keeps_its_state(dataset):

@@ -26,6 +26,7 @@ def test_the_python_example_runs(monkeypatch):
 
 def test_nothing_is_left_to_fill_in():
     assert "@@" not in README
+    assert "± nan" not in README
 
 
 def test_the_table_is_the_released_runs_evaluation():
