@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -70,7 +71,10 @@ def benchmark(name: str, *arguments: str) -> str:
 
 
 def test_killed_runs_end_with_the_same_bits():
-    assert "1 of 1 runs ended with the same bits after 2 kills" in benchmark("kill_resume", "--kills", "2", "--epochs", "4")
+    said = benchmark("kill_resume", "--kills", "2", "--epochs", "4")
+    assert re.match(
+        r"([12]) of \1 runs ended with the same bits after 2 kills", said
+    )  # a fast machine may end a run before a kill
 
 
 def test_no_damage_gives_a_wrong_state():
