@@ -1,16 +1,13 @@
-"""What more models in one program cost: throughput against the number of seeds → a table, and benchmarks/seeds.png."""
+"""What more models in one program cost: throughput against the number of seeds → a table."""
 
 import functools
 import time
-from pathlib import Path
 from statistics import median
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from growth import flop_per_image
-from matplotlib.figure import Figure
-from train_speed import machine
 
 import jaxae.quiet  # noqa: F401 - before the slow imports
 from jaxae import cli
@@ -53,9 +50,6 @@ def main(config: Config, steps: int = 12, rounds: int = 5) -> None:
         rate = config.batch_size / ms * 1000
         gain, speed = count * milliseconds[1] / ms, count * rate * flop_per_image(WIDTHS) / 1e9
         print(f"| {count} | {ms:.2f} | {ms / count:.2f} | {rate:,.0f} | {count * rate:,.0f} | {gain:.2f} | {speed:.0f} |")
-    path = Path(__file__).with_name("seeds.png" if dataset.name == "fashion_mnist" else "seeds-SYNTHETIC.png")
-    draw(milliseconds, config.batch_size).savefig(path, dpi=120)
-    cli.say(f"Wrote {path}")
 
 
 def prepare(config: Config, images: jax.Array, count: int):
@@ -72,23 +66,6 @@ def prepare(config: Config, images: jax.Array, count: int):
         losses.block_until_ready()
 
     return run
-
-
-def draw(milliseconds: dict[int, float], batch: int) -> Figure:
-    """Images of all models a second against the number of models, beside a machine that had enough with one."""
-    figure = Figure(figsize=(6.5, 4.2), layout="constrained")
-    figure.suptitle(f"Many models in one program: {machine()}")
-    axes = figure.subplots()
-    counts = list(milliseconds)
-    axes.semilogx(
-        counts, [count * batch / ms * 1000 for count, ms in milliseconds.items()], "o-", color="#0072B2", label="measured"
-    )
-    axes.axhline(batch / milliseconds[1] * 1000, color="#555555", linestyle="--", label="one model at a time")
-    axes.set(xlabel="models in the program", ylabel="model · images a second", ylim=(0, None))
-    axes.set_xticks(counts, [str(count) for count in counts])
-    axes.minorticks_off()
-    axes.legend(frameon=False)
-    return figure
 
 
 if __name__ == "__main__":
