@@ -1,13 +1,12 @@
 """What each choice behind the default recipe is worth: one change at a time, judged on the validation images alone."""
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, rundir
+from jaxae import cli, history, rundir
 from jaxae.config import PRESETS
 from jaxae.data import load
 from jaxae.errors import InputError
@@ -20,7 +19,9 @@ TRIES: dict[str, dict[str, Any]] = {
     "weight_decay 1e-4": {"weight_decay": 1e-4},
     "weight_decay 0.03": {"weight_decay": 0.03},
     "adam_b2 0.999": {"adam_b2": 0.999},
+    "adam_b2 0.9": {"adam_b2": 0.9},
     "clip_norm 0.1": {"clip_norm": 0.1},
+    "clip_norm 10": {"clip_norm": 10.0},
     "initializer he_normal": {"initializer": "he_normal"},
     "running statistics": {"statistics_images": 0},
     "running statistics, momentum 0.99": {"statistics_images": 0, "batch_norm_momentum": 0.99},
@@ -55,7 +56,7 @@ def main(
         directory = rundir.run_directory(place / folder, config)
         cli.say(f"== {name}")
         state = fit(config, dataset, directory, report=cli.say)
-        best = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()][int(state.best_epoch) - 1]
+        best = next(row for row in history.read(directory) if row["epoch"] == int(state.best_epoch))
         rows.append((best["validation_loss"], best["validation_mse"], best["epoch"], best["learning_rate"], name))
     print(f"| {preset}, {epochs} epochs, seed {seed} | validation loss | validation MSE | best epoch | learning rate there |")
     print("|---|---|---|---|---|")

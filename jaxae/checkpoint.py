@@ -4,16 +4,22 @@ states/EPOCH/ has two items: `variables` (parameters and batch statistics, all t
 rest of the TrainState), and a manifest.
 """
 
+import contextlib
 import logging
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import jax
+import numpy as np
 from orbax.checkpoint import v1 as ocp
+from orbax.checkpoint.experimental.v1._src.saving import execution
 
-from jaxae.errors import DamagedError, InputError, Report, silent
+from jaxae.errors import DamagedError, InputError, Report, brief, silent
 from jaxae.manifest import check_files, check_fit, check_items, read_manifest, write_manifest
+from jaxae.rng import key_data, wrap_key_data
 from jaxae.state import TrainState, model_variables
 
 FOLDER = "states"
@@ -33,7 +39,7 @@ def save(run_dir: Path, state: TrainState) -> None:
             shutil.rmtree(doomed)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{run_dir} can't take the checkpoint of epoch {epoch} ({_brief(error)}): older ones are intact"
+            f"{run_dir} can't take the checkpoint of epoch {epoch} ({brief(error)}): older ones are intact"
         ) from error
 
 
@@ -105,7 +111,11 @@ def _set_aside(run_dir: Path, epoch: int) -> Path:
 
 def _write(path: Path, items: dict[str, Any], *, best_epoch: int) -> None:
     temporary = path.with_name(f"{path.name}.tmp")
-    ocp.save_checkpointables(temporary, items)
+    arrays = key_data(items)
+    if jax.process_count() > 1:  # where Orbax refuses what lies on one process's devices alone
+        arrays = jax.tree.map(np.asarray, arrays)
+    with _alone():
+        ocp.save_checkpointables(temporary, arrays)
     for mark in temporary.rglob("commit_success.txt"):
         mark.write_text("")  # Orbax wants it to be there; what it writes into it is a path of this machine
     write_manifest(temporary, items, best_epoch=best_epoch)
@@ -117,12 +127,22 @@ def _read(run_dir: Path, epoch: int, like: dict[str, Any]) -> dict[str, Any]:
     manifest = read_manifest(path)
     check_fit(path, manifest, like)
     check_files(path, manifest, like)
-    device = jax.sharding.SingleDeviceSharding(jax.devices()[0])  # the device that saved it may not be here
-    target = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), like)
-    items = ocp.load_checkpointables(path.absolute(), target)
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    shapes = jax.eval_shape(key_data, like)
+    target = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), shapes)
+    with _alone():
+        items = wrap_key_data(ocp.load_checkpointables(path.absolute(), target), like)
     check_items(path, manifest, items)
     return items
 
 
-def _brief(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Keeps Orbax from waiting for other processes: the one that is here has the files to itself."""
+    context, me = ocp.Context(), jax.process_index()
+    context.multiprocessing.primary_host = me
+    context.multiprocessing.active_processes = {me}
+    context.multiprocessing.barrier_sync_key_prefix = f"process-{me}"
+    # Orbax 0.12 asks every process whether it saves to the same path, also those that are not active.
+    with context, mock.patch.object(execution, "_check_directory_consistency"):
+        yield

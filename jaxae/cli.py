@@ -14,9 +14,10 @@ from pathlib import Path
 import jax
 import tyro
 
+from jaxae import processes
 from jaxae.config import Config
 from jaxae.environment import cpu
-from jaxae.errors import InputError
+from jaxae.errors import InputError, brief
 from jaxae.fingerprint import json_digest
 
 
@@ -59,15 +60,24 @@ def run(main: Callable[..., None], **defaults: object) -> None:
         _use_compilation_cache(os.environ.get("JAXAE_COMPILATION_CACHE"))
         command()
     except InputError as error:
-        say(f"error: {error}")
-        sys.exit(2)
+        _fail(str(error))
     except OSError as error:  # what no closer place has explained
-        say(f"error: {error.filename or 'the system'}: {error.strerror or error}")
-        sys.exit(2)
+        _fail(f"{error.filename or 'the system'}: {error.strerror or error}")
+    except jax.errors.JaxRuntimeError as error:
+        if not processes.joined():
+            raise
+        _fail(f"another process is gone, see what it says ({brief(error)}): what is saved is whole; start all of them again")
     except Stop as stop:
         say("Stopped.")
         sys.stdout.flush()
         os._exit(128 + stop.args[0])  # sys.exit would wait for the epoch that the device is computing
+
+
+def _fail(reason: str) -> None:
+    say(f"error: {reason}")
+    if processes.joined():
+        os._exit(2)  # sys.exit would wait for the other processes
+    sys.exit(2)
 
 
 def _use_compilation_cache(directory: str | None) -> None:

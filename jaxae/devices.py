@@ -1,12 +1,17 @@
-"""Where arrays live when several devices share the work: a mesh of members × batch. One device needs none of it."""
+"""Where arrays live when several devices share the work, of one process or of several: a mesh of members × batch.
+
+One device needs none of it.
+"""
 
 import math
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxae.errors import InputError
+from jaxae.rng import key_data, wrap_key_data
 
 
 class Layout(NamedTuple):
@@ -28,37 +33,52 @@ class Layout(NamedTuple):
     def of_an_epoch(self) -> dict[str, Any]:
         """jit's options for (state, values, running, images) → (state, losses)."""
         mine = self.states
-        return {"in_shardings": (mine, mine, mine, self.shared), "out_shardings": (mine, mine)}
+        return {"in_shardings": (mine, mine, mine, self.shared), "out_shardings": (mine, self.shared)}
 
     def split_batch(self, batch: jax.Array) -> jax.Array:
-        """The same batch, its images shared out; so XLA takes the batch's statistics and gradients over all devices."""
+        """The same batch, its images shared out; so XLA takes the batch's statistics and gradients over all devices.
+
+        A batch that they can't share evenly stays whole on each.
+        """
+        if len(batch) % self.mesh.shape["batch"]:
+            return batch
         return jax.lax.with_sharding_constraint(batch, NamedSharding(self.mesh, PartitionSpec("batch")))
 
 
 def make_layout(devices: str | int, *, members: int, batch_size: int) -> Layout | None:
-    """The layout over "all" devices or the first so many; None for one. Raises InputError.
+    """The layout over "all" devices of each process or the first so many; None for one in all. Raises InputError.
 
     Members come first: as many of the devices as divide their number, the rest shares out each member's batch.
     """
-    there = jax.devices()
-    count = len(there) if devices == "all" else int(devices) if str(devices).isdecimal() else 0
-    if not 1 <= count <= len(there):
-        raise InputError(f"--devices is {devices}, but there are {len(there)} ({there[0].device_kind}): give 1 to that, or all")
-    if count == 1:
+    of_each = [jax.local_devices(process) for process in range(jax.process_count())]
+    there = min(map(len, of_each))
+    count = there if devices == "all" else int(devices) if str(devices).isdecimal() else 0
+    if not 1 <= count <= there:
+        kind = of_each[0][0].device_kind
+        raise InputError(f"--devices is {devices}, but there are {there} ({kind}): give 1 to that, or all")
+    chosen = [device for its in of_each for device in its[:count]]
+    if len(chosen) == 1:
         return None
-    across = math.gcd(members, count)
-    if batch_size % (count // across):
-        raise InputError(f"batch_size is {batch_size}, which {count // across} devices can't share evenly: give a multiple")
+    across = math.gcd(members, len(chosen))
+    if batch_size % (len(chosen) // across):
+        raise InputError(
+            f"batch_size is {batch_size}, no multiple of the {len(chosen) // across} devices that share it: give one"
+        )
     jax.config.update("jax_use_shardy_partitioner", False)  # it can't lower philox (jax 0.10: "Unable to convert MHLO")
-    shape = (across, count // across)
-    return Layout(jax.make_mesh(shape, ("members", "batch"), axis_types=(AxisType.Auto,) * 2, devices=there[:count]))
+    shape = (across, len(chosen) // across)
+    return Layout(jax.make_mesh(shape, ("members", "batch"), axis_types=(AxisType.Auto,) * 2, devices=chosen))
 
 
 def put(tree: Any, sharding: NamedSharding | None) -> Any:
-    """The arrays where a layout wants them, or as they are."""
-    return tree if sharding is None else jax.device_put(tree, sharding)
+    """The arrays where a layout wants them; each process has the whole of them, and keeps its part. None: as they are."""
+    return tree if sharding is None else wrap_key_data(jax.tree.map(lambda x: _put(x, sharding), key_data(tree)), tree)
 
 
 def fetch(tree: Any) -> Any:
-    """The arrays on one device of this process, whole."""
-    return jax.device_put(tree, jax.local_devices()[0])
+    """Arrays that every device has a copy of, on one device of this process."""
+    return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
+
+
+def _put(leaf: Any, sharding: NamedSharding) -> jax.Array:
+    whole = np.asarray(leaf)
+    return jax.make_array_from_callback(whole.shape, sharding, lambda part: whole[part])

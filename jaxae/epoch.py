@@ -33,11 +33,12 @@ def bind_epoch(
 
     like: the state, as arrays or shapes. One recipe has a TrainState. Several, which differ in their seeds and in values of
     SWEEPABLE alone, have TrainStates stacked on a leading axis, over which the same functions are mapped here, and nowhere
-    else; a member that is not running keeps its state. layout: how several devices share the work.
+    else; a member that is not running keeps its state. layout: how several devices share the work, and where the state is.
     """
     config, several = configs[0], len(configs) > 1
     noise = config.noise_range or config.noise_factor
     shared, states = (layout.shared, layout.states) if layout else (None, None)
+    split = layout.split_batch if layout else _whole
     images, validation = put((jnp.asarray(dataset.train.images), jnp.asarray(dataset.validation.images)), shared)
     values = put({name: jnp.array([getattr(c, name) for c in configs]) for name in varying(configs)}, states)
     train = compile_epoch(config, like, images, values=values, several=several, layout=layout)
@@ -46,40 +47,42 @@ def bind_epoch(
     for_statistics = images[: count // size * size].reshape(-1, size, *images.shape[1:]) if count else None
 
     def statistics(state, images):
-        return batch_statistics(state, images, model=build_model(config), noise_factor=noise)
+        return batch_statistics(state, images, model=build_model(config), noise_factor=noise, split_batch=split)
 
     def validate(state, images):
+        images = split(images)
         key = derive(state.key, Stream.VALIDATION)  # the same noise in every epoch
         noisy = add_gaussian_noise(key, to_unit(images), std=config.noise_factor)
         return eval_step(model_variables(state), noisy, images, model=build_model(config))
 
     def end(state, loss, running):
         ended, best = end_epoch(state, loss, plateau=build_parts(config).plateau)
-        return _keep(running, ended, state) if several else ended, best
+        facts = {"epoch": ended.epoch, "best": best, "learning_rate_scale": state.plateau.scale}
+        return _keep(running, ended, state) if several else ended, facts
 
     if several:
-        statistics, validate = (jax.vmap(function, in_axes=(0, None)) for function in (statistics, validate))
+        name = "members" if layout else None
+        statistics, validate = (jax.vmap(f, in_axes=(0, None), spmd_axis_name=name) for f in (statistics, validate))
         end = jax.vmap(end)
-    statistics, validate, end = (jax.jit(function) for function in (statistics, validate, end))
+    statistics, validate = jax.jit(statistics, out_shardings=states), jax.jit(validate, out_shardings=shared)
+    end = jax.jit(end, out_shardings=(states, shared))
 
     def run_epoch(state: TrainState, running: np.ndarray) -> tuple[TrainState, list[Outcome]]:
-        rates = np.array([c.learning_rate for c in configs]) * np.atleast_1d(state.plateau.scale)
-        epochs = np.atleast_1d(state.epoch) + 1
-        state = put(state, states)
         state, step_losses = train(state, values, put(running if several else running[0], states), images)
         if for_statistics is not None:
             state = state._replace(batch_stats=statistics(state, for_statistics))
         means = {name: _mean(per_image) for name, per_image in validate(state, validation).items()}
         loss = means["loss"].astype(np.float32)
-        state, best = end(state, loss if several else loss[0], running if several else running[0])
-        each_step, bests = np.asarray(step_losses).reshape(len(configs), -1), np.atleast_1d(best)
+        state, facts = end(state, loss if several else loss[0], running if several else running[0])
+        each_step = np.asarray(step_losses).reshape(len(configs), -1)
+        epochs, bests, scales = (np.atleast_1d(facts[name]) for name in ("epoch", "best", "learning_rate_scale"))
         outcomes: list[Outcome] = []
         for k, c in enumerate(configs):
             error = _not_finite(each_step[k], means["loss"][k], int(epochs[k]), c.learning_rate)
             losses = {
                 "train_loss": float(np.mean(each_step[k], dtype=np.float64)),
                 **{f"validation_{name}": float(mean[k]) for name, mean in means.items()},
-                "learning_rate": float(rates[k]),
+                "learning_rate": c.learning_rate * float(scales[k]),
                 "best": bool(bests[k]),
             }
             outcomes.append(error or losses)
@@ -107,7 +110,7 @@ def compile_epoch(
         parts = build_parts(config, **values)
         bound = functools.partial(train_epoch, model=parts.model.clone(**model_options), optimizer=parts.optimizer)
         bound = functools.partial(bound, batch_size=config.batch_size, average_decay=parts.average_decay)
-        bound = functools.partial(bound, split_batch=layout.split_batch) if layout else bound
+        bound = functools.partial(bound, split_batch=layout.split_batch if layout else _whole)
         trained, losses = bound(state, images, noise_factor=config.noise_range or config.noise_factor)
         return _keep(running, trained, state) if several else trained, losses
 
@@ -115,6 +118,10 @@ def compile_epoch(
     running = jax.ShapeDtypeStruct(like.epoch.shape, bool)
     shardings = layout.of_an_epoch if layout else {}
     return jax.jit(members, donate_argnums=0, **shardings).lower(like, values, running, images).compile()
+
+
+def _whole(batch: jax.Array) -> jax.Array:
+    return batch
 
 
 def _keep(running: jax.Array, new: TrainState, old: TrainState) -> TrainState:

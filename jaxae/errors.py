@@ -30,3 +30,8 @@ def check_pair(output: ArrayLike, target: ArrayLike) -> None:
     shapes = [list(np.shape(images)) for images in (output, target)]
     if shapes[0] != shapes[1] or len(shapes[0]) != 3:
         raise InputError(f"images have the shapes {shapes[0]} and {shapes[1]}: give two of one shape [B, height, width]")
+
+
+def brief(error: Exception) -> str:
+    """What another library says, on one short line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

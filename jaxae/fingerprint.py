@@ -9,6 +9,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxae.rng import key_data
+
 
 def digest(arrays: Mapping[str, np.ndarray]) -> str:
     """SHA-256 over name, dtype, shape and bytes of each array, in the order of the names."""
@@ -21,7 +23,7 @@ def digest(arrays: Mapping[str, np.ndarray]) -> str:
 
 def tree_digest(tree: Any) -> str:
     """digest of a pytree's leaves under their paths; typed keys count by their data."""
-    return digest({name: np.asarray(_data(leaf)) for name, leaf in _named(tree).items()})
+    return digest({name: np.asarray(leaf) for name, leaf in _named(key_data(tree)).items()})
 
 
 def file_digest(path: Path) -> str:
@@ -41,7 +43,3 @@ def describe_leaves(tree: Any) -> dict[str, str]:
 
 def _named(tree: Any) -> dict[str, Any]:
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in jax.tree.leaves_with_path(tree)}
-
-
-def _data(leaf: jax.Array) -> jax.Array:
-    return jax.random.key_data(leaf) if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf

@@ -11,14 +11,17 @@ POPULATION = "population.json"
 FOLDER = "members"
 
 
-def member_directories(run_dir: Path, names: Sequence[str], *, overwrite: bool = False) -> list[Path]:
+def member_directories(run_dir: Path, names: Sequence[str], *, overwrite: bool = False, write: bool = True) -> list[Path]:
     """Where the members of a population are kept, RUN/members/0 …, each an ordinary run; for one name, the directory itself.
 
     Writes RUN/population.json, the members' names; overwrite deletes what was measured of the old ones. Raises InputError
-    where the directory holds something else.
+    where the directory holds something else. write: false for a process that leaves all of this to another.
     """
     if len(names) == 1:
         return [run_dir]
+    places = [run_dir / FOLDER / str(k) for k in range(len(names))]
+    if not write:
+        return places
     with file_errors(run_dir):
         there = {path.name for path in run_dir.iterdir() if path.suffix != ".tmp"} if run_dir.is_dir() else set()
     if strange := sorted(there - {POPULATION, FOLDER, "figures", *RESULTS}):
@@ -32,7 +35,7 @@ def member_directories(run_dir: Path, names: Sequence[str], *, overwrite: bool =
                 (run_dir / name).unlink(missing_ok=True)
             shutil.rmtree(run_dir / "figures", ignore_errors=True)
     write_json(run_dir / POPULATION, {"members": list(names)})
-    return [run_dir / FOLDER / str(k) for k in range(len(names))]
+    return places
 
 
 def members(run_dir: Path) -> list[Path]:

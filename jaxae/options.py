@@ -7,6 +7,7 @@ from typing import Literal
 
 import tyro
 
+from jaxae import processes
 from jaxae.cli import say
 from jaxae.config import PRESETS, Config
 from jaxae.data import Dataset, load
@@ -39,7 +40,26 @@ class Many:
     sweep: tuple[str, ...] = ()
     """Values that change no shape, such as learning_rate=1e-3,2e-3; several make a grid."""
     devices: str = "1"
-    """How many devices share the work, or all: members first, then each member's batches."""
+    """How many devices (of each process) share the work, or all: members first, then each member's batches."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Together:
+    """Several processes, on one machine or many, that train together: start the same command in each, but for --process-id."""
+
+    coordinator: str | None = None
+    """HOST:PORT where process 0 can be reached by all; auto: as the cluster's environment says (Slurm, Open MPI, TPUs)."""
+    processes: int | None = None
+    """How many they are."""
+    process_id: int | None = None
+    """Which of them this is: 0, which alone writes the run directory, to one less than --processes."""
+
+    def join(self) -> None:
+        """Joins them; before any other use of JAX. Raises InputError."""
+        if self.coordinator is not None:
+            processes.join(self.coordinator, processes=self.processes, process_id=self.process_id, report=say)
+        elif (self.processes, self.process_id) != (None, None):
+            raise InputError("--processes and --process-id are given without --coordinator: say where process 0 can be reached")
 
 
 @dataclass(frozen=True, kw_only=True)

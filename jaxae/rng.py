@@ -1,6 +1,7 @@
 """The only place where keys are derived: fold_in(fold_in(root, stream), counter). Nothing is split, nothing is reused."""
 
 from enum import IntEnum
+from typing import Any
 
 import jax
 
@@ -29,3 +30,23 @@ def root_key(seed: int, *, impl: str = "threefry2x32") -> jax.Array:
 def derive(root: jax.Array, stream: Stream, counter: jax.typing.ArrayLike = 0) -> jax.Array:
     """The key for one use: the counter-th of a stream (a step, an epoch, or 0)."""
     return jax.random.fold_in(jax.random.fold_in(root, stream), counter)
+
+
+def key_data(tree: Any) -> Any:
+    """The tree with its keys' data, u32[..., n], in their place: what files and other processes take."""
+    return jax.tree.map(lambda leaf: jax.random.key_data(leaf) if _is_key(leaf) else leaf, tree)
+
+
+def wrap_key_data(tree: Any, like: Any) -> Any:
+    """key_data's inverse. like: the tree with its keys, as arrays or shapes."""
+    return jax.tree.map(lambda leaf, k: jax.random.wrap_key_data(leaf, impl=_impl(k)) if _is_key(k) else leaf, tree, like)
+
+
+def _is_key(leaf: Any) -> bool:
+    return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _impl(key: Any) -> Any:
+    found: list[Any] = []
+    jax.eval_shape(lambda k: found.append(jax.random.key_impl(k)), key)  # key_impl itself does not take a shape
+    return found[0]

@@ -20,6 +20,8 @@ from jaxae.state import TrainState, model_variables
 Array = TypeVar("Array", jax.Array, np.ndarray)
 Noise = float | tuple[float, float]
 """A standard deviation, or two between which each image's is drawn."""
+SplitBatch = Callable[[jax.Array], jax.Array]
+"""Says how several devices share a batch; it changes no value."""
 
 
 def to_unit(images: Array) -> Array:
@@ -64,19 +66,23 @@ def train_epoch(
     optimizer: optax.GradientTransformation,
     noise_factor: Noise,
     average_decay: float = 0.0,
-    split_batch: Callable[[jax.Array], jax.Array] = lambda batch: batch,
+    split_batch: SplitBatch = lambda batch: batch,
 ) -> tuple[TrainState, jax.Array]:
-    """A scan of train_step over u8[N, 28, 28] in the epoch's order. Returns the state and the steps' losses, f32[steps].
-
-    split_batch: says how several devices share a batch; it changes no value.
-    """
+    """A scan of train_step over u8[N, 28, 28] in the epoch's order. Returns the state and the steps' losses, f32[steps]."""
     bound = functools.partial(train_step, model=model, optimizer=optimizer)
     step = functools.partial(bound, noise_factor=noise_factor, average_decay=average_decay)
     order = epoch_order(derive(state.key, Stream.ORDER, state.epoch), len(images), batch_size=batch_size)
     return jax.lax.scan(lambda state, batch: step(state, split_batch(images[batch])), state, order)
 
 
-def batch_statistics(state: TrainState, images: jax.Array, *, model: nn.Module, noise_factor: Noise) -> Any:
+def batch_statistics(
+    state: TrainState,
+    images: jax.Array,
+    *,
+    model: nn.Module,
+    noise_factor: Noise,
+    split_batch: SplitBatch = lambda batch: batch,
+) -> Any:
     """The batch statistics of the weights that are evaluated: means over the batches u8[K, B, 28, 28], without dropout.
 
     The running ones belong to weights of some steps before, and are noisy (Wu & Johnson 2021, "precise BatchNorm").
@@ -84,6 +90,7 @@ def batch_statistics(state: TrainState, images: jax.Array, *, model: nn.Module, 
     fresh = model.clone(dropout=(), momentum=0.0)  # keeps nothing of the statistics before: those of this batch
 
     def of_batch(number, batch):
+        batch = split_batch(batch)
         # The same noise after every epoch, as in validation, so that epochs compare.
         noisy = add_training_noise(state.key, Stream.STATISTICS, number, to_unit(batch), noise_factor)
         return fresh.apply(model_variables(state), noisy, train=True, mutable=["batch_stats"])[1]["batch_stats"]

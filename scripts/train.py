@@ -4,35 +4,35 @@ from dataclasses import replace
 from pathlib import Path
 
 import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, options, population
+from jaxae import cli, members, options, population, processes, rundir, train
 from jaxae.config import Config
-from jaxae.members import member_directories
-from jaxae.rundir import run_directory
-from jaxae.train import fit_members
 
 
 def main(
     config: Config,
     many: options.Many,
     place: options.DataPlace,
+    together: options.Together,
     preset: options.Preset = "default",
     run_dir: Path = Path("checkpoints/default"),
     overwrite: bool = False,
 ) -> None:
-    """Trains, or resumes what the run directory holds. Progress goes to stderr; stdout gets the run directory's path.
+    """Trains, or resumes. Progress goes to stderr; stdout gets the run directory's path.
 
     Args:
         preset: Which recipe the other options change: the given procedure, or the best within what that leaves open.
         run_dir: Where the run is kept.
         overwrite: Delete the run in the run directory and start afresh.
     """
-    dataset = place.dataset(config)
-    config = replace(config, dataset=dataset.name)  # what auto has found is part of the recipe
-    recipes = population.recipes(config, seeds=many.seeds, sweep=many.sweep)
-    directory = run_directory(run_dir, config)
-    directories = member_directories(directory, population.labels(recipes), overwrite=overwrite)
-    with cli.synthetic_banner(config):
-        fit_members(recipes, dataset, directories, devices=many.devices, overwrite=overwrite, report=cli.say)
+    together.join()
+    with processes.raised_together():
+        dataset = place.dataset(config)
+        found = replace(config, dataset=dataset.name)  # what auto has found is part of the recipe
+        recipes = population.recipes(found, seeds=many.seeds, sweep=many.sweep)
+        directory, names = rundir.run_directory(run_dir, found), population.labels(recipes)
+        directories = members.member_directories(directory, names, overwrite=overwrite, write=processes.is_first())
+    with cli.synthetic_banner(found):
+        train.fit_members(recipes, dataset, directories, devices=many.devices, overwrite=overwrite, report=cli.say)
     print(directory)
 
 
