@@ -111,11 +111,11 @@ def _set_aside(run_dir: Path, epoch: int) -> Path:
 
 def _write(path: Path, items: dict[str, Any], *, best_epoch: int) -> None:
     temporary = path.with_name(f"{path.name}.tmp")
-    arrays = key_data(items)
+    items = key_data(items)
     if jax.process_count() > 1:  # where Orbax refuses what lies on one process's devices alone
-        arrays = jax.tree.map(np.asarray, arrays)
+        items = jax.tree.map(np.asarray, items)
     with _alone():
-        ocp.save_checkpointables(temporary, arrays)
+        ocp.save_checkpointables(temporary, items)
     for mark in temporary.rglob("commit_success.txt"):
         mark.write_text("")  # Orbax wants it to be there; what it writes into it is a path of this machine
     write_manifest(temporary, items, best_epoch=best_epoch)
@@ -125,15 +125,15 @@ def _write(path: Path, items: dict[str, Any], *, best_epoch: int) -> None:
 def _read(run_dir: Path, epoch: int, like: dict[str, Any]) -> dict[str, Any]:
     path = run_dir / FOLDER / str(epoch)
     manifest = read_manifest(path)
-    check_fit(path, manifest, like)
-    check_files(path, manifest, like)
-    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     shapes = jax.eval_shape(key_data, like)
+    check_fit(path, manifest, shapes)
+    check_files(path, manifest, shapes)
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])  # the device that saved it may not be here
     target = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), shapes)
     with _alone():
-        items = wrap_key_data(ocp.load_checkpointables(path.absolute(), target), like)
+        items = ocp.load_checkpointables(path.absolute(), target)
     check_items(path, manifest, items)
-    return items
+    return wrap_key_data(items, like)
 
 
 @contextlib.contextmanager
