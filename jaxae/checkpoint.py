@@ -125,7 +125,7 @@ def _write(path: Path, items: dict[str, Any], *, best_epoch: int) -> None:
 def _read(run_dir: Path, epoch: int, like: dict[str, Any]) -> dict[str, Any]:
     path = run_dir / FOLDER / str(epoch)
     manifest = read_manifest(path)
-    shapes = jax.eval_shape(key_data, like)
+    shapes = {name: jax.eval_shape(key_data, item) for name, item in like.items()}
     check_fit(path, manifest, shapes)
     check_files(path, manifest, shapes)
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])  # the device that saved it may not be here
