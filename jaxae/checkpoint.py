@@ -19,7 +19,7 @@ from orbax.checkpoint.experimental.v1._src.saving import execution
 
 from jaxae.errors import DamagedError, InputError, Report, brief, silent
 from jaxae.manifest import check_files, check_fit, check_items, read_manifest, write_manifest
-from jaxae.rng import key_data, wrap_key_data
+from jaxae.rng import data_to_keys, keys_to_data
 from jaxae.state import TrainState, model_variables
 
 FOLDER = "states"
@@ -111,7 +111,7 @@ def _set_aside(run_dir: Path, epoch: int) -> Path:
 
 def _write(path: Path, items: dict[str, Any], *, best_epoch: int) -> None:
     temporary = path.with_name(f"{path.name}.tmp")
-    items = key_data(items)
+    items = keys_to_data(items)
     if jax.process_count() > 1:  # where Orbax refuses what lies on one process's devices alone
         items = jax.tree.map(np.asarray, items)
     with _alone():
@@ -125,7 +125,7 @@ def _write(path: Path, items: dict[str, Any], *, best_epoch: int) -> None:
 def _read(run_dir: Path, epoch: int, like: dict[str, Any]) -> dict[str, Any]:
     path = run_dir / FOLDER / str(epoch)
     manifest = read_manifest(path)
-    shapes = {name: jax.eval_shape(key_data, item) for name, item in like.items()}
+    shapes = {name: jax.eval_shape(keys_to_data, item) for name, item in like.items()}
     check_fit(path, manifest, shapes)
     check_files(path, manifest, shapes)
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])  # the device that saved it may not be here
@@ -133,7 +133,7 @@ def _read(run_dir: Path, epoch: int, like: dict[str, Any]) -> dict[str, Any]:
     with _alone():
         items = ocp.load_checkpointables(path.absolute(), target)
     check_items(path, manifest, items)
-    return wrap_key_data(items, like)
+    return data_to_keys(items, like)
 
 
 @contextlib.contextmanager

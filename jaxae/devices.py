@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxae.errors import InputError
-from jaxae.rng import key_data, wrap_key_data
+from jaxae.rng import data_to_keys, keys_to_data
 
 
 class Layout(NamedTuple):
@@ -71,7 +71,7 @@ def make_layout(devices: str | int, *, members: int, batch_size: int) -> Layout 
 
 def put(tree: Any, sharding: NamedSharding | None) -> Any:
     """The arrays where a layout wants them; each process has the whole of them, and keeps its part. None: as they are."""
-    return tree if sharding is None else wrap_key_data(jax.tree.map(lambda x: _put(x, sharding), key_data(tree)), tree)
+    return tree if sharding is None else data_to_keys(jax.tree.map(lambda x: _put(x, sharding), keys_to_data(tree)), tree)
 
 
 def fetch(tree: Any) -> Any:

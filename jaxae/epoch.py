@@ -37,8 +37,7 @@ def bind_epoch(
     """
     config, several = configs[0], len(configs) > 1
     noise = config.noise_range or config.noise_factor
-    shared, states = (layout.shared, layout.states) if layout else (None, None)
-    split = layout.split_batch if layout else _whole
+    shared, states, split = (layout.shared, layout.states, layout.split_batch) if layout else (None, None, _whole)
     images, validation = put((jnp.asarray(dataset.train.images), jnp.asarray(dataset.validation.images)), shared)
     values = put({name: jnp.array([getattr(c, name) for c in configs]) for name in varying(configs)}, states)
     train = compile_epoch(config, like, images, values=values, several=several, layout=layout)

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxae.rng import key_data
+from jaxae.rng import keys_to_data
 
 
 def digest(arrays: Mapping[str, np.ndarray]) -> str:
@@ -23,7 +23,7 @@ def digest(arrays: Mapping[str, np.ndarray]) -> str:
 
 def tree_digest(tree: Any) -> str:
     """digest of a pytree's leaves under their paths; typed keys count by their data."""
-    return digest({name: np.asarray(leaf) for name, leaf in _named(key_data(tree)).items()})
+    return digest({name: np.asarray(leaf) for name, leaf in _named(keys_to_data(tree)).items()})
 
 
 def file_digest(path: Path) -> str:

@@ -15,7 +15,7 @@ from jax.experimental import multihost_utils
 
 from jaxae.errors import InputError, Report, brief
 from jaxae.fingerprint import json_digest
-from jaxae.rng import key_data, wrap_key_data
+from jaxae.rng import data_to_keys, keys_to_data
 
 WAIT_S = 120
 
@@ -62,10 +62,10 @@ def from_first(tree: Any, like: Any) -> Any:
     """The first process's arrays, on every process. like: the tree, as arrays or shapes; tree counts on the first alone."""
     if jax.process_count() == 1:
         return tree
-    shapes = jax.eval_shape(key_data, like)
-    mine = key_data(tree) if is_first() else jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
+    shapes = jax.eval_shape(keys_to_data, like)
+    mine = keys_to_data(tree) if is_first() else jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
     received = multihost_utils.broadcast_one_to_all(jax.tree.map(np.asarray, mine))
-    return wrap_key_data(jax.tree.map(jnp.asarray, received), like)
+    return data_to_keys(jax.tree.map(jnp.asarray, received), like)
 
 
 def gather(text: str) -> list[str]:

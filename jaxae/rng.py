@@ -32,13 +32,13 @@ def derive(root: jax.Array, stream: Stream, counter: jax.typing.ArrayLike = 0) -
     return jax.random.fold_in(jax.random.fold_in(root, stream), counter)
 
 
-def key_data(tree: Any) -> Any:
+def keys_to_data(tree: Any) -> Any:
     """The tree with its keys' data, u32[..., n], in their place: what files and other processes take."""
     return jax.tree.map(lambda leaf: jax.random.key_data(leaf) if _is_key(leaf) else leaf, tree)
 
 
-def wrap_key_data(tree: Any, like: Any) -> Any:
-    """key_data's inverse. like: the tree with its keys, as arrays or shapes."""
+def data_to_keys(tree: Any, like: Any) -> Any:
+    """keys_to_data's inverse. like: the tree with its keys, as arrays or shapes."""
     return jax.tree.map(lambda leaf, k: jax.random.wrap_key_data(leaf, impl=_impl(k)) if _is_key(k) else leaf, tree, like)
 
 
