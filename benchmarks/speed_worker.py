@@ -17,8 +17,9 @@ from jaxae.config import Config
 from jaxae.data import load
 from jaxae.epoch import compile_epoch
 from jaxae.model import LATENT, SIDE, WIDTHS
+from jaxae.population import recipes
 from jaxae.rng import root_key
-from jaxae.state import build_parts, init_state
+from jaxae.state import build_parts, init_state, stack_members
 
 REPEATS = 50
 
@@ -34,14 +35,16 @@ def jaxae(config: Config, images: np.ndarray) -> Iterator[float | None]:
         yield (time.perf_counter() - began) / len(losses) * 1000
 
 
-def prepare(config: Config, images: np.ndarray, **model_options: Any) -> tuple[Callable, Any, jax.Array]:
+def prepare(config: Config, images: np.ndarray, *, seeds: int = 1, **model_options: Any) -> tuple[Callable, Any, jax.Array]:
     """The compiled epoch, a first state, and the images on the device. model_options: for a model unlike the recipe's."""
     parts = build_parts(config)
     parts = parts._replace(model=parts.model.clone(**model_options))
-    state = jax.jit(functools.partial(init_state, root_key(config.seed, impl=config.prng_impl), parts=parts))()
+    fresh = jax.jit(functools.partial(init_state, parts=parts))
+    state = stack_members([fresh(root_key(c.seed, impl=c.prng_impl)) for c in recipes(config, seeds=seeds)])
     data = jnp.asarray(images)
-    compiled = compile_epoch(config, state, data, values={}, several=False, **model_options)
-    return lambda state, data: compiled(state, {}, np.True_, data), state, data
+    compiled = compile_epoch(config, state, data, values={}, several=seeds > 1, **model_options)
+    running = np.ones(seeds, bool) if seeds > 1 else np.True_
+    return lambda state, data: compiled(state, {}, running, data), state, data
 
 
 def pytorch(config: Config, images: np.ndarray, kind: Any) -> Iterator[float | None]:

@@ -1,0 +1,149 @@
+"""How a step's time grows with seeds, batch size, width and processes, beside a model of its cost → tables, scaling.png."""
+
+import itertools
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from scaling_figure import draw
+from speed_worker import prepare
+from train_speed import machine
+
+import jaxae.quiet  # noqa: F401 - before the slow imports
+from jaxae import cli, history
+from jaxae.config import Config
+from jaxae.data import load
+from jaxae.model import LATENT, SIDE, WIDTHS
+
+Size = tuple[int, int, float]
+"""Seeds, batch size, times the default's widths."""
+TINY, HEAVY, LONG = (1, 8, 0.25), (1, 8, 4.0), (1, 4096, 1.0)
+"""What the model's three constants are taken from: a step of nearly nothing, of weights alone, of products alone."""
+SWEEPS: dict[str, list[Size]] = {
+    "seeds": [(seeds, 128, 1.0) for seeds in (1, 2, 4, 8, 16, 32, 64)],
+    "batch size": [(1, batch, 1.0) for batch in (64, 128, 256, 512, 1024, 2048, 4096)],
+    "width": [(1, 128, factor) for factor in (0.25, 0.5, 1.0, 2.0, 4.0)],
+}
+BYTES_A_WEIGHT = 4 * 8
+"""Gradient written and read; weight and AdamW's two moments read and written: float32."""
+
+
+def main(config: Config, rounds: int = 5, processes: bool = True) -> None:
+    """Times programs of every size in turn, round by round; then whole runs of scripts/train.py, a process on each core.
+
+    Args:
+        config: The recipe; its batch size and seed are not used.
+        rounds: Measurements of each size; the medians count.
+        processes: Also time one and two processes of one core each.
+    """
+    dataset = load(config.dataset, report=cli.say)
+    sizes = list(dict.fromkeys([TINY, HEAVY, LONG, *itertools.chain(*SWEEPS.values())]))
+    programs = {}
+    for size in sizes:
+        programs[size] = program(config, dataset.train.images, size)
+        programs[size]()  # the first is slower
+        cli.say(f"compiled for {size[0]} seeds, batches of {size[1]}, width ×{size[2]:g}")
+    laps: dict[Size, list[float]] = {size: [] for size in sizes}
+    for _ in range(rounds):
+        for size, run in programs.items():
+            laps[size].append(run())
+    seconds = {size: median(each) for size, each in laps.items()}
+    constants = np.linalg.solve([cost(size) for size in (TINY, HEAVY, LONG)], [seconds[s] for s in (TINY, HEAVY, LONG)])
+    predicted = {size: float(np.dot(cost(size), constants)) for size in sizes}
+    once, rates = constants[0] * 1e3, 1e-9 / constants[1:]
+    print(f"{once:.2f} ms a step; for each model in it 1 s a {rates[0]:.0f} GFLOP, and 1 s a {rates[1]:.0f} GB\n")
+    print("| | | ms a step | the model says | ms a step and model | images/s | model·images/s | GFLOP/s |\n" + "|---" * 8 + "|")
+    for name, sweep in SWEEPS.items():
+        for size in sweep:
+            label = f"{name} | {'×' if name == 'width' else ''}{size[list(SWEEPS).index(name)]:g}"
+            ms, said, rate = seconds[size] * 1e3, predicted[size] * 1e3, size[1] / seconds[size]
+            each = f"{ms:.2f} | {said:.2f} | {ms / size[0]:.2f} | {rate:,.0f} | {size[0] * rate:,.0f}"
+            print(f"| {label} | {each} | {cost(size)[1] / seconds[size] / 1e9:.0f} |")
+    shared = shared_batches() if processes and dataset.name == "fashion_mnist" else {}
+    path = Path(__file__).with_name("scaling.png" if dataset.name == "fashion_mnist" else "scaling-SYNTHETIC.png")
+    draw(SWEEPS, seconds, predicted, shared, machine()).savefig(path, dpi=120)
+    cli.say(f"Wrote {path}")
+
+
+def cost(size: Size) -> tuple[float, float, float]:
+    """What the constants multiply: 1 for the step; the operations of all models' matrix products; the optimiser's bytes."""
+    seeds, batch, factor = size
+    widths = scaled(factor)
+    weights = [a * b for a, b in itertools.pairwise([SIDE * SIDE, *widths, LATENT])]
+    flop = 2 * batch * (3 * 2 * sum(weights) - weights[0])  # two a weight; forward, and twice back; none to the input
+    return 1.0, float(seeds * flop), float(seeds * 2 * sum(weights) * BYTES_A_WEIGHT)
+
+
+def scaled(factor: float) -> tuple[int, ...]:
+    """The hidden layers' widths times a factor."""
+    return tuple(max(1, round(width * factor)) for width in WIDTHS)
+
+
+def program(config: Config, images: np.ndarray, size: Size) -> Callable[[], float]:
+    """Half a second or more of compiled steps; each call goes on where the last ended, and returns seconds a step."""
+    seeds, batch, factor = size
+    steps = int(np.clip(1e11 // cost(size)[1], 4, 1000))
+    data = np.resize(images, (steps * batch, SIDE, SIDE))
+    run, state, on_device = prepare(replace(config, batch_size=batch), data, seeds=seeds, widths=scaled(factor))
+
+    def lap() -> float:
+        nonlocal state
+        began = time.perf_counter()
+        state, losses = run(state, on_device)
+        losses.block_until_ready()
+        return (time.perf_counter() - began) / steps
+
+    return lap
+
+
+def shared_batches() -> dict[tuple[int, int], float]:
+    """(processes, batch size) → seconds a step, statistics and validation included, of processes with a core each."""
+    cores, seconds = sorted(os.sched_getaffinity(0))[:2], {}
+    for batch in (64, 128, 256, 512, 1024, 2048):
+        for count in (1, 2) if batch in (128, 512, 2048) and len(cores) > 1 else (1,):
+            seconds[count, batch] = train(batch, cores[:count])
+            cli.say(f"{count} processes, batches of {batch}: {seconds[count, batch] * 1e3:.1f} ms a step")
+    print("\n| batch size | one process, ms a step | with half the batch | two processes | of that, between them | gain |")
+    print("|---" * 6 + "|")
+    for batch in (128, 512, 2048) if len(cores) > 1 else ():
+        one, half, two = (1e3 * seconds[key] for key in ((1, batch), (1, batch // 2), (2, batch)))
+        print(f"| {batch} | {one:.1f} | {half:.1f} | {two:.1f} | {two - half:.1f} | × {one / two:.2f} |")
+    return seconds
+
+
+def train(batch: int, cores: list[int], epochs: int = 4) -> float:
+    """Median seconds a step of the later epochs of a run by processes with one core each."""
+    with tempfile.TemporaryDirectory() as place, socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        script = Path(__file__).parents[1] / "scripts" / "train.py"
+        command = [
+            sys.executable,
+            str(script),
+            "--run-dir",
+            f"{place}/run",
+            "--epochs",
+            str(epochs),
+            "--batch-size",
+            str(batch),
+        ]
+        together = ["--coordinator", f"127.0.0.1:{probe.getsockname()[1]}", "--processes", str(len(cores)), "--process-id"]
+        probe.close()
+        running = []
+        for number, core in enumerate(cores):
+            mine = [*command, *together, str(number)] if len(cores) > 1 else command
+            running.append(subprocess.Popen(["taskset", "-c", str(core), *mine], env=os.environ | {"NPROC": "1"}))
+        if sum(process.wait() for process in running):
+            raise SystemExit(1)
+        return median(batch / row["images_per_s"] for row in history.read(Path(place) / "run")[1:])
+
+
+if __name__ == "__main__":
+    cli.run(main)
