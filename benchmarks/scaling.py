@@ -25,8 +25,8 @@ from jaxae.model import LATENT, SIDE, WIDTHS
 
 Size = tuple[int, int, float]
 """Seeds, batch size, times the default's widths."""
-TINY, HEAVY, LONG = (1, 8, 0.25), (1, 8, 4.0), (1, 4096, 1.0)
-"""What the model's three constants are taken from: a step of nearly nothing, of weights alone, of products alone."""
+CORNERS: list[Size] = [(1, 8, 0.25), (1, 8, 4.0), (1, 4096, 0.25), (1, 4096, 1.0)]
+"""What the model's four constants are taken from: steps of nearly nothing, of weights, of pixels, of products."""
 SWEEPS: dict[str, list[Size]] = {
     "seeds": [(seeds, 128, 1.0) for seeds in (1, 2, 4, 8, 16, 32, 64)],
     "batch size": [(1, batch, 1.0) for batch in (64, 128, 256, 512, 1024, 2048, 4096)],
@@ -36,7 +36,7 @@ BYTES_A_WEIGHT = 4 * 8
 """Gradient written and read; weight and AdamW's two moments read and written: float32."""
 
 
-def main(config: Config, rounds: int = 5, processes: bool = True) -> None:
+def main(config: Config, rounds: int = 3, processes: bool = True) -> None:
     """Times programs of every size in turn, round by round; then whole runs of scripts/train.py, a process on each core.
 
     Args:
@@ -45,7 +45,7 @@ def main(config: Config, rounds: int = 5, processes: bool = True) -> None:
         processes: Also time one and two processes of one core each.
     """
     dataset = load(config.dataset, report=cli.say)
-    sizes = list(dict.fromkeys([TINY, HEAVY, LONG, *itertools.chain(*SWEEPS.values())]))
+    sizes = list(dict.fromkeys([*CORNERS, *itertools.chain(*SWEEPS.values())]))
     programs = {}
     for size in sizes:
         programs[size] = program(config, dataset.train.images, size)
@@ -56,30 +56,30 @@ def main(config: Config, rounds: int = 5, processes: bool = True) -> None:
         for size, run in programs.items():
             laps[size].append(run())
     seconds = {size: median(each) for size, each in laps.items()}
-    constants = np.linalg.solve([cost(size) for size in (TINY, HEAVY, LONG)], [seconds[s] for s in (TINY, HEAVY, LONG)])
+    constants = np.linalg.solve([cost(size) for size in CORNERS], [seconds[size] for size in CORNERS])
     predicted = {size: float(np.dot(cost(size), constants)) for size in sizes}
-    once, rates = constants[0] * 1e3, 1e-9 / constants[1:]
-    print(f"{once:.2f} ms a step; for each model in it 1 s a {rates[0]:.0f} GFLOP, and 1 s a {rates[1]:.0f} GB\n")
+    once, image, product, byte = constants
+    each = f"{image * 1e6:.2f} µs an image, 1 s for {1e-9 / product:.0f} GFLOP, 1 s for {1e-9 / byte:.0f} GB"
+    print(f"The model: {once * 1e3:.2f} ms a step; of each model in it {each}.\n")
     print("| | | ms a step | the model says | ms a step and model | images/s | model·images/s | GFLOP/s |\n" + "|---" * 8 + "|")
     for name, sweep in SWEEPS.items():
         for size in sweep:
             label = f"{name} | {'×' if name == 'width' else ''}{size[list(SWEEPS).index(name)]:g}"
             ms, said, rate = seconds[size] * 1e3, predicted[size] * 1e3, size[1] / seconds[size]
             each = f"{ms:.2f} | {said:.2f} | {ms / size[0]:.2f} | {rate:,.0f} | {size[0] * rate:,.0f}"
-            print(f"| {label} | {each} | {cost(size)[1] / seconds[size] / 1e9:.0f} |")
+            print(f"| {label} | {each} | {cost(size)[2] / seconds[size] / 1e9:.0f} |")
     shared = shared_batches() if processes and dataset.name == "fashion_mnist" else {}
     path = Path(__file__).with_name("scaling.png" if dataset.name == "fashion_mnist" else "scaling-SYNTHETIC.png")
     draw(SWEEPS, seconds, predicted, shared, machine()).savefig(path, dpi=120)
     cli.say(f"Wrote {path}")
 
 
-def cost(size: Size) -> tuple[float, float, float]:
-    """What the constants multiply: 1 for the step; the operations of all models' matrix products; the optimiser's bytes."""
+def cost(size: Size) -> tuple[float, float, float, float]:
+    """What the constants multiply: the step; its images; the operations of its matrix products; the bytes of its weights."""
     seeds, batch, factor = size
-    widths = scaled(factor)
-    weights = [a * b for a, b in itertools.pairwise([SIDE * SIDE, *widths, LATENT])]
+    weights = [a * b for a, b in itertools.pairwise([SIDE * SIDE, *scaled(factor), LATENT])]
     flop = 2 * batch * (3 * 2 * sum(weights) - weights[0])  # two a weight; forward, and twice back; none to the input
-    return 1.0, float(seeds * flop), float(seeds * 2 * sum(weights) * BYTES_A_WEIGHT)
+    return 1.0, float(seeds * batch), float(seeds * flop), float(seeds * 2 * sum(weights) * BYTES_A_WEIGHT)
 
 
 def scaled(factor: float) -> tuple[int, ...]:
@@ -88,9 +88,9 @@ def scaled(factor: float) -> tuple[int, ...]:
 
 
 def program(config: Config, images: np.ndarray, size: Size) -> Callable[[], float]:
-    """Half a second or more of compiled steps; each call goes on where the last ended, and returns seconds a step."""
+    """So many steps that a call's own cost is lost in them; each call goes on from the last. Returns seconds a step."""
     seeds, batch, factor = size
-    steps = int(np.clip(1e11 // cost(size)[1], 4, 1000))
+    steps = int(np.clip(1e11 // cost(size)[2], 24, 1000))
     data = np.resize(images, (steps * batch, SIDE, SIDE))
     run, state, on_device = prepare(replace(config, batch_size=batch), data, seeds=seeds, widths=scaled(factor))
 

@@ -15,7 +15,6 @@ from unittest import mock
 import jax
 import numpy as np
 from orbax.checkpoint import v1 as ocp
-from orbax.checkpoint.experimental.v1._src.saving import execution
 
 from jaxae.errors import DamagedError, InputError, Report, brief, silent
 from jaxae.manifest import check_files, check_fit, check_items, read_manifest, write_manifest
@@ -139,6 +138,11 @@ def _read(run_dir: Path, epoch: int, like: dict[str, Any]) -> dict[str, Any]:
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
     """Keeps Orbax from waiting for other processes: the one that is here has the files to itself."""
+    if jax.process_count() == 1:
+        yield
+        return
+    from orbax.checkpoint.experimental.v1._src.saving import execution
+
     context, me = ocp.Context(), jax.process_index()
     context.multiprocessing.primary_host = me
     context.multiprocessing.active_processes = {me}

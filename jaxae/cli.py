@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -66,7 +67,7 @@ def run(main: Callable[..., None], **defaults: object) -> None:
     except jax.errors.JaxRuntimeError as error:
         if not processes.joined():
             raise
-        _fail(f"another process is gone, see what it says ({brief(error)}): what is saved is whole; start all of them again")
+        _fail(f"another process is gone, or JAX has failed here ({brief(error)}): start all again, what is saved is whole")
     except Stop as stop:
         say("Stopped.")
         sys.stdout.flush()
@@ -76,7 +77,8 @@ def run(main: Callable[..., None], **defaults: object) -> None:
 def _fail(reason: str) -> None:
     say(f"error: {reason}")
     if processes.joined():
-        os._exit(2)  # sys.exit would wait for the other processes
+        time.sleep(1 if processes.is_first() else 0)  # the others end by themselves, or with the first, with a stack trace
+        os._exit(2)  # sys.exit would wait for them
     sys.exit(2)
 
 

@@ -51,7 +51,7 @@ def make_layout(devices: str | int, *, members: int, batch_size: int) -> Layout 
     Members come first: as many of the devices as divide their number, the rest shares out each member's batch.
     """
     of_each = [jax.local_devices(process) for process in range(jax.process_count())]
-    there = min(map(len, of_each))
+    there = len(of_each[0])
     count = there if devices == "all" else int(devices) if str(devices).isdecimal() else 0
     if not 1 <= count <= there:
         kind = of_each[0][0].device_kind

@@ -1,7 +1,7 @@
 """Groups of options that scripts share, and what they mean."""
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +29,11 @@ class DataPlace:
     def dataset(self, config: Config) -> Dataset:
         """The data that a recipe names. Raises InputError."""
         return load(config.dataset, data_dir=self.data_dir, manual_dir=self.manual_dir, report=say)
+
+    def settle(self, config: Config) -> tuple[Dataset, Config]:
+        """The data that a recipe names, and the recipe with the data's own name: what auto has found is part of it."""
+        dataset = self.dataset(config)
+        return dataset, replace(config, dataset=dataset.name)
 
 
 @dataclass(frozen=True, kw_only=True)

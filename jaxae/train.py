@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -48,9 +49,9 @@ def fit_members(
     """
     mine = run_dirs if processes.is_first() else ()  # what this process reads and writes
     report = report if mine else silent
+    processes.check_agreement(recipe=[c.to_json() for c in configs], data=dataset.digest, devices=str(devices))
     _check(configs, dataset)
     layout = make_layout(devices, members=len(configs), batch_size=configs[0].batch_size)
-    processes.check_agreement(recipe=[c.to_json() for c in configs], data=dataset.digest, devices=str(devices))
     place = f"{run_dirs[0].parent} ({len(configs)} members)" if len(configs) > 1 else str(run_dirs[0])
     fresh = jax.jit(functools.partial(init_state, parts=build_parts(configs[0])))
     keys = [root_key(config.seed, impl=config.prng_impl) for config in configs]
@@ -64,7 +65,7 @@ def fit_members(
             reports.start(place, configs[0], dataset, mine, saved, running, report)
         running = np.array(processes.from_first(running, running))
         if not running.any():
-            return [state for state in saved if state]
+            return processes.from_first(saved, [like] * len(configs))
         epochs = [int(state.epoch) if state else 0 for state in saved]
         try:
             # In a thread, so that a signal need not wait for the compiler, and the state is drawn meanwhile: a second won.
@@ -104,12 +105,13 @@ def _run_epochs(
     for number in itertools.count(1):
         started = time.perf_counter()
         state, outcomes = run_epoch(state, running)
-        now, rows = time.perf_counter(), []
+        now = time.perf_counter()
         left = max(configs[k].epochs - epochs[k] for k in map(int, np.flatnonzero(running))) - 1
         clock = {
             "images_per_s": round(steps * configs[0].batch_size / (now - started)),
             "seconds_left": round((now - began) / number * left),
         }
+        rows: dict[int, dict[str, Any]] = {}
         for k in map(int, np.flatnonzero(running)):
             outcome = outcomes[k]
             if isinstance(outcome, InputError):
@@ -120,13 +122,15 @@ def _run_epochs(
                 continue
             states[k] = fetch(take(state, k) if several else state)
             reached = {"epoch": int(states[k].epoch), "step": int(states[k].step)}
-            rows.append({"data": configs[k].data_title, **reached, **outcome, **clock})
-            if run_dirs:
-                history.append(run_dirs[k], rows[-1])  # before the checkpoint: a row too many is cut when the run resumes
-                checkpoint.save(run_dirs[k], states[k])
-            epochs[k], running[k] = reached["epoch"], not finished(states[k], configs[k])
+            rows[k] = {"data": configs[k].data_title, **reached, **outcome, **clock}
+        with processes.raised_together():
+            for k, row in rows.items():
+                if run_dirs:
+                    history.append(run_dirs[k], row)  # before the checkpoint: a row too many is cut when the run resumes
+                    checkpoint.save(run_dirs[k], states[k])
+                epochs[k], running[k] = row["epoch"], not finished(states[k], configs[k])
         if rows:
-            report(history.progress_line(rows, configs[0].epochs, members=len(configs)))
+            report(history.progress_line(list(rows.values()), configs[0].epochs, members=len(configs)))
         if not running.any():
             return
 

@@ -1,6 +1,5 @@
 """Trains a denoising autoencoder, or several at once, or resumes what the run directory already holds."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import jaxae.quiet  # noqa: F401 - before the slow imports
@@ -26,12 +25,13 @@ def main(
     """
     together.join()
     with processes.raised_together():
-        dataset = place.dataset(config)
-        found = replace(config, dataset=dataset.name)  # what auto has found is part of the recipe
-        recipes = population.recipes(found, seeds=many.seeds, sweep=many.sweep)
-        directory, names = rundir.run_directory(run_dir, found), population.labels(recipes)
+        dataset, config = place.settle(config)
+        recipes = population.recipes(config, seeds=many.seeds, sweep=many.sweep)
+    processes.check_agreement(recipe=[recipe.to_json() for recipe in recipes])
+    with processes.raised_together():
+        directory, names = rundir.run_directory(run_dir, config), population.labels(recipes)
         directories = members.member_directories(directory, names, overwrite=overwrite, write=processes.is_first())
-    with cli.synthetic_banner(found):
+    with cli.synthetic_banner(config):
         train.fit_members(recipes, dataset, directories, devices=many.devices, overwrite=overwrite, report=cli.say)
     print(directory)
 

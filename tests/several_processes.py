@@ -4,6 +4,7 @@ from pathlib import Path
 
 import jax
 
+import jaxae.quiet  # noqa: F401 - as the scripts do
 from jaxae import cli, options
 from jaxae.config import Config
 from jaxae.data import split
@@ -12,11 +13,11 @@ from jaxae.synthetic import synthetic_arrays
 from jaxae.train import fit_members
 
 
-def main(together: options.Together, place: Path, seeds: int = 1, epochs: int = 3) -> None:
+def main(together: options.Together, place: Path, seeds: int = 1, epochs: int = 4) -> None:
     """Prints where the first process has written."""
     together.join()
     dataset = split("synthetic", synthetic_arrays(jax.random.key(1), train=600, test=103))
-    config = Config(dataset="synthetic", epochs=epochs, batch_size=64, learning_rate=1e-5, statistics_images=200)
+    config = Config(dataset="synthetic", epochs=epochs, batch_size=64, learning_rate=1e-7, statistics_images=200)
     members = recipes(config, seeds=seeds)
     fit_members(members, dataset, [place / str(k) for k in range(seeds)], report=cli.say)
     print(place)

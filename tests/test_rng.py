@@ -1,8 +1,10 @@
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
 
-from jaxae.rng import Stream, derive, root_key
+from jaxae.rng import Stream, data_to_keys, derive, keys_to_data, root_key
 
 
 @pytest.mark.parametrize("impl", ["threefry2x32", "threefry4x32", "philox2x32", "philox4x32", "rbg"])
@@ -29,3 +31,14 @@ def test_the_same_under_jit_and_with_a_traced_counter():
     eager = jax.random.key_data(derive(root, Stream.DROPOUT, 17))
     traced = jax.random.key_data(jax.jit(lambda counter: derive(root, Stream.DROPOUT, counter))(17))
     assert (eager == traced).all()
+
+
+@pytest.mark.parametrize("impl", ["philox2x32", "rbg"])
+def test_keys_go_through_their_data_and_come_back(impl):
+    tree: dict[str, Any] = {"key": root_key(3, impl=impl), "x": np.arange(3)}
+    plain = keys_to_data(tree)
+    assert plain["key"].dtype == np.uint32
+    back = data_to_keys(jax.tree.map(np.asarray, plain), jax.eval_shape(lambda: tree))
+    assert back["key"] == tree["key"]
+    assert back["key"].dtype == tree["key"].dtype
+    assert (back["x"] == tree["x"]).all()
