@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,9 +17,10 @@ from speed_worker import prepare
 from train_speed import machine
 
 import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, history
+from jaxae import cli
 from jaxae.config import Config
 from jaxae.data import load
+from jaxae.errors import InputError
 from jaxae.model import LATENT, SIDE, WIDTHS
 
 Size = tuple[int, int, float]
@@ -32,17 +32,22 @@ SWEEPS: dict[str, list[Size]] = {
     "batch size": [(1, batch, 1.0) for batch in (64, 128, 256, 512, 1024, 2048, 4096)],
     "width": [(1, 128, factor) for factor in (0.25, 0.5, 1.0, 2.0, 4.0)],
 }
+SHARED: dict[str, tuple[str, ...]] = {
+    "two models, one each": ("--seeds", "2", "--steps", "100"),
+    "a batch of 128, half each": ("--steps", "30"),
+    "a batch of 2048, half each": ("--batch-size", "2048", "--steps", "15"),
+}
+"""What one process does alone and two do together, and the options of processes_worker.py for it."""
 BYTES_A_WEIGHT = 4 * 8
 """Gradient written and read; weight and AdamW's two moments read and written: float32."""
 
 
-def main(config: Config, rounds: int = 3, processes: bool = True) -> None:
-    """Times programs of every size in turn, round by round; then whole runs of scripts/train.py, a process on each core.
+def main(config: Config, rounds: int = 3) -> None:
+    """Times programs of every size in turn, round by round; then one process against two of one core each. Wants two cores.
 
     Args:
         config: The recipe; its batch size and seed are not used.
         rounds: Measurements of each size; the medians count.
-        processes: Also time one and two processes of one core each.
     """
     dataset = load(config.dataset, report=cli.say)
     sizes = list(dict.fromkeys([*CORNERS, *itertools.chain(*SWEEPS.values())]))
@@ -68,9 +73,9 @@ def main(config: Config, rounds: int = 3, processes: bool = True) -> None:
             ms, said, rate = seconds[size] * 1e3, predicted[size] * 1e3, size[1] / seconds[size]
             each = f"{ms:.2f} | {said:.2f} | {ms / size[0]:.2f} | {rate:,.0f} | {size[0] * rate:,.0f}"
             print(f"| {label} | {each} | {cost(size)[2] / seconds[size] / 1e9:.0f} |")
-    shared = shared_batches() if processes and dataset.name == "fashion_mnist" else {}
+    print("\n| | one process, one core: ms a step | two, one core each | gain |\n|---|---|---|---|")
     path = Path(__file__).with_name("scaling.png" if dataset.name == "fashion_mnist" else "scaling-SYNTHETIC.png")
-    draw(SWEEPS, seconds, predicted, shared, machine()).savefig(path, dpi=120)
+    draw(SWEEPS, seconds, predicted, time_processes(), machine()).savefig(path, dpi=120)
     cli.say(f"Wrote {path}")
 
 
@@ -104,45 +109,36 @@ def program(config: Config, images: np.ndarray, size: Size) -> Callable[[], floa
     return lap
 
 
-def shared_batches() -> dict[tuple[int, int], float]:
-    """(processes, batch size) → seconds a step, statistics and validation included, of processes with a core each."""
-    cores, seconds = sorted(os.sched_getaffinity(0))[:2], {}
-    for batch in (64, 128, 256, 512, 1024, 2048):
-        for count in (1, 2) if batch in (128, 512, 2048) and len(cores) > 1 else (1,):
-            seconds[count, batch] = train(batch, cores[:count])
-            cli.say(f"{count} processes, batches of {batch}: {seconds[count, batch] * 1e3:.1f} ms a step")
-    print("\n| batch size | one process, ms a step | with half the batch | two processes | of that, between them | gain |")
-    print("|---" * 6 + "|")
-    for batch in (128, 512, 2048) if len(cores) > 1 else ():
-        one, half, two = (1e3 * seconds[key] for key in ((1, batch), (1, batch // 2), (2, batch)))
-        print(f"| {batch} | {one:.1f} | {half:.1f} | {two:.1f} | {two - half:.1f} | × {one / two:.2f} |")
+def time_processes() -> dict[str, tuple[float, float]]:
+    """What two processes with a core each have to do → seconds a step by one process with one core, and by both."""
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    seconds = {}
+    for name, options in SHARED.items():
+        seconds[name] = race(options, cores[:1]), race(options, cores)
+        one, two = (1e3 * each for each in seconds[name])
+        print(f"| {name} | {one:.1f} | {two:.1f} | × {one / two:.2f} |")
     return seconds
 
 
-def train(batch: int, cores: list[int], epochs: int = 4) -> float:
-    """Median seconds a step of the later epochs of a run by processes with one core each."""
-    with tempfile.TemporaryDirectory() as place, socket.socket() as probe:
+def race(options: tuple[str, ...], cores: list[int]) -> float:
+    """Seconds a step by processes with one core each. Raises InputError where one fails."""
+    with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        script = Path(__file__).parents[1] / "scripts" / "train.py"
-        command = [
-            sys.executable,
-            str(script),
-            "--run-dir",
-            f"{place}/run",
-            "--epochs",
-            str(epochs),
-            "--batch-size",
-            str(batch),
-        ]
-        together = ["--coordinator", f"127.0.0.1:{probe.getsockname()[1]}", "--processes", str(len(cores)), "--process-id"]
-        probe.close()
-        running = []
-        for number, core in enumerate(cores):
-            mine = [*command, *together, str(number)] if len(cores) > 1 else command
-            running.append(subprocess.Popen(["taskset", "-c", str(core), *mine], env=os.environ | {"NPROC": "1"}))
-        if sum(process.wait() for process in running):
-            raise SystemExit(1)
-        return median(batch / row["images_per_s"] for row in history.read(Path(place) / "run")[1:])
+        port = probe.getsockname()[1]
+    command = [sys.executable, str(Path(__file__).with_name("processes_worker.py")), *options]
+    together = ["--coordinator", f"127.0.0.1:{port}", "--processes", str(len(cores)), "--process-id"]
+    running = []
+    for number, core in enumerate(cores):
+        mine = ["taskset", "-c", str(core), *command, *([*together, str(number)] if len(cores) > 1 else [])]
+        running.append(subprocess.Popen(mine, env=os.environ | {"NPROC": "1"}, stdout=subprocess.PIPE, text=True))
+    try:
+        said = [process.communicate()[0] for process in running]
+    finally:
+        for process in running:
+            process.kill()
+    if any(process.returncode for process in running):
+        raise InputError(f"A process of {' '.join(command)} has failed: see what it says above")
+    return float(said[0])
 
 
 if __name__ == "__main__":

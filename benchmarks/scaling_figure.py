@@ -13,11 +13,12 @@ def draw(
     sweeps: Mapping[str, Sequence[Size]],
     seconds: Mapping[Size, float],
     predicted: Mapping[Size, float],
-    shared: Mapping[tuple[int, int], float],
+    shared: Mapping[str, tuple[float, float]],
     machine: str,
 ) -> Figure:
-    """Images trained a second against seeds, batch size, width, and processes. seconds: of a step, measured; shared: of
-    (processes, batch size).
+    """Images trained a second against seeds, batch size and width, and what two processes gain. All times are seconds a step.
+
+    seconds, predicted: of (seeds, batch size, width); shared: by one process, and by two.
     """
     figure = Figure(figsize=(9, 7), layout="constrained")
     figure.suptitle(f"How training scales: {machine}")
@@ -35,12 +36,13 @@ def draw(
         _decorate(axes, titles[name], label, values, prefix="×" if name == "width" else "")
         axes.set_ylabel("thousand model·images a second" if name == "seeds" else "thousand images a second")
     last = panels[3]
-    for count, color in ((1, BLUE), (2, ORANGE)):
-        batches = sorted(batch for processes, batch in shared if processes == count)
-        label = f"{count} process{'es' if count > 1 else ''}, one core each"
-        last.plot(batches, [batch / shared[count, batch] / 1e3 for batch in batches], "o-", color=color, label=label)
-    _decorate(last, "A batch shared by processes", "images a step", sorted({batch for _, batch in shared}))
-    last.set_ylabel("thousand images a second")
+    gains = [one / two for one, two in shared.values()]
+    bars = last.barh(range(len(gains)), gains, color=ORANGE)
+    last.bar_label(bars, [f"× {gain:.2f}" for gain in gains], padding=3)
+    last.set_yticks(range(len(gains)), [name.replace(", ", ",\n") for name in shared])
+    last.invert_yaxis()
+    last.axvline(1, color=GREY, linestyle="--")
+    last.set(title="Two processes, one core each", xlabel="times the speed of one process with one core", xlim=(0, 2.3))
     return figure
 
 
@@ -50,5 +52,4 @@ def _decorate(axes: Axes, title: str, label: str, values: Sequence[float], prefi
     axes.minorticks_off()
     axes.set(title=title, xlabel=label)
     axes.set_ylim(0)
-    if axes.has_data():
-        axes.legend(frameon=False)
+    axes.legend(frameon=False)

@@ -15,6 +15,7 @@ import numpy as np
 from jaxae import quiet  # noqa: F401 - Ctrl-C ends it without a traceback
 from jaxae.config import Config
 from jaxae.data import load
+from jaxae.devices import Layout, put
 from jaxae.epoch import compile_epoch
 from jaxae.model import LATENT, SIDE, WIDTHS
 from jaxae.population import recipes
@@ -35,15 +36,19 @@ def jaxae(config: Config, images: np.ndarray) -> Iterator[float | None]:
         yield (time.perf_counter() - began) / len(losses) * 1000
 
 
-def prepare(config: Config, images: np.ndarray, *, seeds: int = 1, **model_options: Any) -> tuple[Callable, Any, jax.Array]:
+def prepare(
+    config: Config, images: np.ndarray, *, seeds: int = 1, layout: Layout | None = None, **model_options: Any
+) -> tuple[Callable, Any, jax.Array]:
     """The compiled epoch, a first state, and the images on the device. model_options: for a model unlike the recipe's."""
     parts = build_parts(config)
     parts = parts._replace(model=parts.model.clone(**model_options))
     fresh = jax.jit(functools.partial(init_state, parts=parts))
-    state = stack_members([fresh(root_key(c.seed, impl=c.prng_impl)) for c in recipes(config, seeds=seeds)])
-    data = jnp.asarray(images)
-    compiled = compile_epoch(config, state, data, values={}, several=seeds > 1, **model_options)
-    running = np.ones(seeds, bool) if seeds > 1 else np.True_
+    states, shared = (layout.states, layout.shared) if layout else (None, None)
+    keys = [root_key(c.seed, impl=c.prng_impl) for c in recipes(config, seeds=seeds)]
+    state, data = put(stack_members([fresh(key) for key in keys]), states), put(jnp.asarray(images), shared)
+    several = seeds > 1
+    compiled = compile_epoch(config, state, data, values={}, several=several, layout=layout, **model_options)
+    running = put(np.ones(seeds, bool) if several else np.True_, states)
     return lambda state, data: compiled(state, {}, running, data), state, data
 
 

@@ -1,0 +1,36 @@
+"""One of the processes that scaling.py times: trains together with the others, and the first prints seconds a step."""
+
+import time
+from dataclasses import replace
+
+from speed_worker import prepare
+
+import jaxae.quiet  # noqa: F401 - before the slow imports
+from jaxae import cli, options
+from jaxae.config import Config
+from jaxae.data import load
+from jaxae.devices import make_layout
+
+
+def main(config: Config, together: options.Together, seeds: int = 1, steps: int = 16) -> None:
+    """Times an epoch of so many steps, the second of two.
+
+    Args:
+        config: The recipe.
+        together: The other processes.
+        seeds: Models in one program.
+        steps: Steps of the epoch.
+    """
+    together.join()
+    images = load(config.dataset).train.images[: steps * config.batch_size]
+    layout = make_layout("all", members=seeds, batch_size=config.batch_size)
+    run, state, data = prepare(replace(config, statistics_images=0), images, seeds=seeds, layout=layout)
+    state, losses = run(state, data)
+    losses.block_until_ready()
+    began = time.perf_counter()
+    run(state, data)[1].block_until_ready()
+    print((time.perf_counter() - began) / steps)
+
+
+if __name__ == "__main__":
+    cli.run(main)
