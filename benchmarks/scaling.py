@@ -34,6 +34,7 @@ SWEEPS: dict[str, list[Size]] = {
 }
 SHARED: dict[str, tuple[str, ...]] = {
     "two models, one each": ("--seeds", "2", "--steps", "100"),
+    "four models, two each": ("--seeds", "4", "--steps", "50"),
     "a batch of 128, half each": ("--steps", "30"),
     "a batch of 2048, half each": ("--batch-size", "2048", "--steps", "15"),
 }
@@ -130,7 +131,7 @@ def race(options: tuple[str, ...], cores: list[int]) -> float:
     running = []
     for number, core in enumerate(cores):
         mine = ["taskset", "-c", str(core), *command, *([*together, str(number)] if len(cores) > 1 else [])]
-        running.append(subprocess.Popen(mine, env=os.environ | {"NPROC": "1"}, stdout=subprocess.PIPE, text=True))
+        running.append(subprocess.Popen(mine, env=os.environ | {"NPROC": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}, stdout=subprocess.PIPE, text=True))
     try:
         said = [process.communicate()[0] for process in running]
     finally:

@@ -51,5 +51,5 @@ def _decorate(axes: Axes, title: str, label: str, values: Sequence[float], prefi
     axes.set_xticks(values, [f"{prefix}{value:g}" for value in values])
     axes.minorticks_off()
     axes.set(title=title, xlabel=label)
-    axes.set_ylim(0)
+    axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
     axes.legend(frameon=False)
