@@ -128,10 +128,11 @@ def race(options: tuple[str, ...], cores: list[int]) -> float:
         port = probe.getsockname()[1]
     command = [sys.executable, str(Path(__file__).with_name("processes_worker.py")), *options]
     together = ["--coordinator", f"127.0.0.1:{port}", "--processes", str(len(cores)), "--process-id"]
+    environment = os.environ | {"NPROC": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
     running = []
     for number, core in enumerate(cores):
         mine = ["taskset", "-c", str(core), *command, *([*together, str(number)] if len(cores) > 1 else [])]
-        running.append(subprocess.Popen(mine, env=os.environ | {"NPROC": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}, stdout=subprocess.PIPE, text=True))
+        running.append(subprocess.Popen(mine, env=environment, stdout=subprocess.PIPE, text=True))
     try:
         said = [process.communicate()[0] for process in running]
     finally:

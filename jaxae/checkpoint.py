@@ -139,13 +139,11 @@ def _read(run_dir: Path, epoch: int, like: dict[str, Any]) -> dict[str, Any]:
 def _alone() -> Iterator[None]:
     """Keeps Orbax from waiting for other processes: the one that is here has the files to itself."""
     if jax.process_count() == 1:
-        yield
-        return
+        return (yield)
     from orbax.checkpoint.experimental.v1._src.saving import execution
 
     context, me = ocp.Context(), jax.process_index()
-    context.multiprocessing.primary_host = me
-    context.multiprocessing.active_processes = {me}
+    context.multiprocessing.primary_host, context.multiprocessing.active_processes = me, {me}
     context.multiprocessing.barrier_sync_key_prefix = f"process-{me}"
     # Orbax 0.12 asks every process whether it saves to the same path, also those that are not active.
     with context, mock.patch.object(execution, "_check_directory_consistency"):
