@@ -6,12 +6,12 @@ ARGS ?=
 BIN = $(VENV)/bin
 FIGURES = reconstructions error_maps noise_robustness latent_space
 
-.PHONY: help train test lint clean
+.PHONY: help train test test-slow lint clean
 
 help:
 	@echo 'make train   creates $(VENV), installs, trains the default model, evaluates it, draws four figures'
 	@echo '             ARGS="--epochs 3 --run-dir checkpoints/quick" passes options to scripts/train.py'
-	@echo 'make test    creates $(VENV), installs, runs the test suite'
+	@echo 'make test    creates $(VENV), installs, runs the test suite; make test-slow the long tests'
 	@echo 'make lint    ruff and mypy'
 	@echo 'make clean   removes $(VENV) and caches; runs are kept'
 
@@ -23,10 +23,12 @@ train: $(BIN)/.installed
 	echo '== drawing' && for figure in $(FIGURES); do $(BIN)/python scripts/plot_$$figure.py "$$run" || exit; done && \
 	echo "== done: the run is in $$run"
 
-test: $(BIN)/.installed-tests
-	@echo '== testing'
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
-	@echo '== done: all tests passed; they wrote to temporary directories alone'
+test: MARK = not slow
+test-slow: MARK = slow
+test test-slow: $(BIN)/.installed-tests
+	@echo '== testing what is marked "$(MARK)"'
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m '$(MARK)'
+	@echo '== done: all of them passed; they wrote to temporary directories alone'
 
 lint: $(BIN)/.installed-tests
 	$(BIN)/ruff check .

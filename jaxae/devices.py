@@ -4,6 +4,7 @@ One device needs none of it.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -43,6 +44,26 @@ class Layout(NamedTuple):
         if len(batch) % self.mesh.shape["batch"]:
             return batch
         return jax.lax.with_sharding_constraint(batch, NamedSharding(self.mesh, PartitionSpec("batch")))
+
+    def share_members(self, mapped: Callable, alone: Callable, *, count: int) -> Callable:
+        """mapped, by each device over its own of so many members; or alone, its function of one, where each device has one.
+
+        Both are of (state, values, running, images). With an axis of length one XLA would transpose the weights in every step.
+        """
+
+        def one(state, values, running, images):
+            state, values, running = jax.tree.map(lambda x: x[0], (state, values, running))
+            return jax.tree.map(lambda x: x[None], alone(state, values, running, images))
+
+        mine = PartitionSpec("members")
+        return jax.shard_map(
+            one if count == self.mesh.shape["members"] else mapped,
+            mesh=self.mesh,
+            in_specs=(mine, mine, mine, PartitionSpec()),
+            out_specs=(mine, mine),
+            axis_names={"members"},
+            check_vma=False,
+        )
 
 
 def make_layout(devices: str | int, *, members: int, batch_size: int) -> Layout | None:

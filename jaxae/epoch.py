@@ -49,8 +49,7 @@ def bind_epoch(
         return batch_statistics(state, images, model=build_model(config), noise_factor=noise, split_batch=split)
 
     def validate(state, images):
-        images = split(images)
-        key = derive(state.key, Stream.VALIDATION)  # the same noise in every epoch
+        key, images = derive(state.key, Stream.VALIDATION), split(images)  # the same noise in every epoch
         noisy = add_gaussian_noise(key, to_unit(images), std=config.noise_factor)
         return eval_step(model_variables(state), noisy, images, model=build_model(config))
 
@@ -113,9 +112,10 @@ def compile_epoch(
         trained, losses = bound(state, images, noise_factor=config.noise_range or config.noise_factor)
         return _keep(running, trained, state) if several else trained, losses
 
-    members = jax.vmap(epoch, in_axes=(0, 0, 0, None), spmd_axis_name="members" if layout else None) if several else epoch
-    running = jax.ShapeDtypeStruct(like.epoch.shape, bool)
-    shardings = layout.of_an_epoch if layout else {}
+    members = jax.vmap(epoch, in_axes=(0, 0, 0, None)) if several else epoch
+    if several and layout:
+        members = layout.share_members(members, epoch, count=len(like.epoch))
+    running, shardings = jax.ShapeDtypeStruct(like.epoch.shape, bool), layout.of_an_epoch if layout else {}
     return jax.jit(members, donate_argnums=0, **shardings).lower(like, values, running, images).compile()
 
 

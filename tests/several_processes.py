@@ -13,7 +13,7 @@ from jaxae.synthetic import synthetic_arrays
 from jaxae.train import fit_members
 
 
-def main(together: options.Together, place: Path, seeds: int = 1, epochs: int = 4) -> None:
+def main(together: options.Together, place: Path, seeds: int = 1, epochs: int = 3) -> None:
     """Prints where the first process has written."""
     together.join()
     dataset = split("synthetic", synthetic_arrays(jax.random.key(1), train=600, test=103))

@@ -94,6 +94,7 @@ def test_a_mistake_is_named(x, z, labels, message):
         scorecard(x, z, labels)
 
 
+@pytest.mark.slow
 def test_pca_has_the_scores_that_others_have_computed(real_files, tmp_path):
     """PCA-2 of the 60,000 training images, computed independently: equal to about one unit of its last digit."""
     data = load("fashion_mnist", data_dir=tmp_path, manual_dir=real_files)

@@ -109,6 +109,7 @@ def test_each_member_takes_the_steps_of_the_single_run_of_its_recipe(dataset):
     assert len({float(value) for value in losses[:, 0]}) == len(configs)
 
 
+@pytest.mark.slow
 def test_members_end_where_single_runs_end_on_average(dataset, tmp_path):
     """Rounding makes other runs of the same recipes, not better or worse ones: Welch's test, and the means."""
     configs = recipes(CONFIG, seeds=4)

@@ -18,15 +18,14 @@ from jaxae import checkpoint, history
 from jaxae.config import Config
 from jaxae.errors import InputError, silent
 from jaxae.fingerprint import tree_digest
-from jaxae.population import recipes
 from jaxae.processes import check_agreement, from_first, gather, raised_together
 from jaxae.rng import root_key
 from jaxae.state import TrainState, build_parts, init_state
-from jaxae.train import fit, fit_members
+from jaxae.train import fit
 
 ROOT = Path(__file__).parents[1]
 # Gradients of the first step agree to 5e-5; AdamW turns rounding errors into whole steps, and a tiny rate keeps these small.
-CONFIG = Config(dataset="synthetic", epochs=4, batch_size=64, learning_rate=1e-7, statistics_images=200)
+CONFIG = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=1e-7, statistics_images=200)
 
 
 def start(place: Path, *options: str, second: tuple[str, ...] = ()) -> list[subprocess.Popen[str]]:
@@ -68,7 +67,7 @@ def whole(tmp_path_factory) -> Path:
     assert (code, other_code) == (0, 0), err + other_err
     assert out == f"{place}\n"
     assert other_out == ""
-    assert err.count("\nepoch ") == 4
+    assert err.count("\nepoch ") == 3
     assert "Compiled for 2 × " in err
     assert "epoch" not in other_err
     return place / "0"
@@ -81,7 +80,7 @@ def gradients_differ(a: TrainState, b: TrainState) -> float:
 
 
 def test_two_processes_train_as_one(whole, dataset, tmp_path):
-    """Losses and gradients of 32 steps within rounding; another seed, as the control, is far away."""
+    """Losses and gradients of 24 steps within rounding; another seed, as the control, is far away."""
     alone, other = (
         fit(replace(CONFIG, seed=seed), dataset, tmp_path / str(seed), report=silent) for seed in (CONFIG.seed, CONFIG.seed + 1)
     )
@@ -91,6 +90,7 @@ def test_two_processes_train_as_one(whole, dataset, tmp_path):
     assert gradients_differ(other, alone) > 0.3
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_ends_both_and_the_same_command_goes_on_to_the_same_bits(whole, dataset, tmp_path):
     both = start(tmp_path)
     assert both[0].stderr
@@ -113,18 +113,18 @@ def test_a_process_that_is_killed_ends_both_and_the_same_command_goes_on_to_the_
     assert float(alone.best_loss) == pytest.approx(float(latest(whole).best_loss), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_each_process_trains_its_members_and_the_first_saves_them(dataset, tmp_path):
     outcomes = finish(start(tmp_path / "two", "--seeds", "2", "--epochs", "1"))
     assert [code for code, _, _ in outcomes] == [0, 0], outcomes
-    configs = recipes(replace(CONFIG, epochs=1), seeds=2)
-    alone = fit_members(configs, dataset, [tmp_path / "one" / str(k) for k in (0, 1)], report=silent)
+    alone = [fit(replace(CONFIG, seed=k, epochs=1), dataset, tmp_path / f"one-{k}", report=silent) for k in (0, 1)]
     together = [latest(tmp_path / "two" / str(k)) for k in (0, 1)]
     assert max(gradients_differ(a, b) for a, b in zip(together, alone, strict=True)) < 0.05
     assert gradients_differ(*together) > 0.3
 
 
 def test_a_process_with_another_recipe_is_refused_by_both(tmp_path):
-    for code, _, err in finish(start(tmp_path, second=("--epochs", "5"))):
+    for code, _, err in finish(start(tmp_path, second=("--epochs", "4"))):
         assert code == 2
         assert err.count("error: ") == 1
         assert err.endswith("error: Process 1 has another recipe than process 0: start all with the same options and data\n")

@@ -70,6 +70,7 @@ def benchmark(name: str, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_killed_runs_end_with_the_same_bits():
     said = benchmark("kill_resume", "--kills", "2", "--epochs", "4")
     assert re.match(
@@ -77,6 +78,7 @@ def test_killed_runs_end_with_the_same_bits():
     )  # a fast machine may end a run before a kill
 
 
+@pytest.mark.slow
 def test_no_damage_gives_a_wrong_state():
     assert ", 0 wrong states" in benchmark("damage", "--trials", "57")
 

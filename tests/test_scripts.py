@@ -70,6 +70,7 @@ def test_the_latent_scorecard_of_synthetic_data_has_no_published_rows(run):
     assert ours["knn_5"] > 0.2
 
 
+@pytest.mark.slow
 def test_the_noise_curve_is_measured_and_drawn(run):
     code, _, err = call("plot_noise_curve", run, "--images", "20", "--draws", "2")
     assert code == 0, err
@@ -142,6 +143,7 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(script, arguments, expected
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_a_population_is_trained_measured_and_drawn(tmp_path):
     code, out, err = call(
         "train", *RECIPE[:-4], "--epochs", "2", "--batch-size", "512", "--seeds", "2", "--run-dir", tmp_path / "two"
