@@ -58,7 +58,7 @@ def fit_members(
     like = jax.eval_shape(fresh, keys[0])
     with contextlib.ExitStack() as stack:
         with processes.raised_together():
-            for config, run_dir in zip(configs, mine, strict=False):
+            for config, run_dir in zip(configs, mine, strict=bool(mine)):
                 stack.enter_context(rundir.open_run(run_dir, config, overwrite=overwrite))
             saved = [checkpoint.load_latest(run_dir, like, report=report) for run_dir in mine] or [None] * len(configs)
             running = np.array([not (state and finished(state, config)) for state, config in zip(saved, configs, strict=True)])

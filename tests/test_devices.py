@@ -24,6 +24,7 @@ def found(tmp_path_factory) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_fifty_losses_on_eight_devices_are_those_on_one(found):
     """Within rounding, which grows, and which a small learning rate keeps small; noise is a device's share of one draw."""
     one, eight = found["losses"]["1"], found["losses"]["8"]
@@ -34,6 +35,7 @@ def test_fifty_losses_on_eight_devices_are_those_on_one(found):
     assert found["all_reduces"] > 10  # the batch was shared out: statistics and gradients are summed over devices
 
 
+@pytest.mark.slow
 def test_members_on_eight_devices_end_as_on_one_and_load_there(found):
     eight, one = found["best"]
     np.testing.assert_allclose(eight, one, rtol=1e-3)
