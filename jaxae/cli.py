@@ -18,7 +18,7 @@ import tyro
 from jaxae import processes
 from jaxae.config import Config
 from jaxae.environment import cpu
-from jaxae.errors import InputError, brief
+from jaxae.errors import InputError, brief, refusal
 from jaxae.fingerprint import json_digest
 
 
@@ -63,7 +63,7 @@ def run(main: Callable[..., None], **defaults: object) -> None:
     except InputError as error:
         _fail(str(error))
     except OSError as error:  # what no closer place has explained
-        _fail(f"{error.filename or 'the system'}: {error.strerror or error}")
+        _fail(refusal(error))
     except jax.errors.JaxRuntimeError as error:
         if not processes.joined():
             raise

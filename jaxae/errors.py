@@ -35,3 +35,8 @@ def check_pair(output: ArrayLike, target: ArrayLike) -> None:
 def brief(error: Exception) -> str:
     """What another library says, on one short line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+
+def refusal(error: OSError) -> str:
+    """What the system has refused, on one line."""
+    return f"{error.filename or 'the system'}: {error.strerror or error}"

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 
-from jaxae.errors import InputError, Report, brief
+from jaxae.errors import InputError, Report, brief, refusal
 from jaxae.fingerprint import json_digest
 from jaxae.rng import data_to_keys, keys_to_data
 
@@ -28,7 +28,8 @@ def join(coordinator: str, *, processes: int | None = None, process_id: int | No
     coordinator: HOST:PORT at which process 0 can be reached by all, or "auto": the cluster's own environment says it all.
     """
     auto = coordinator == "auto"
-    if not auto and not coordinator.rpartition(":")[2].isdecimal():
+    host, _, port = coordinator.rpartition(":")
+    if not auto and not (host and port.isdecimal()):
         raise InputError(f"--coordinator is {coordinator}: give HOST:PORT, or auto")
     if not auto and (processes is None or process_id is None):
         raise InputError(f"--coordinator is {coordinator}: give --processes and --process-id too, or --coordinator auto")
@@ -115,7 +116,7 @@ def raised_together() -> Iterator[None]:
     except InputError as error:
         mine = error
     except OSError as error:
-        mine = InputError(f"{error.filename or 'the system'}: {error.strerror or error}")
+        mine = InputError(refusal(error))
     reasons = gather(str(mine or ""))
     if mine:
         raise mine
