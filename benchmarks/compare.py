@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, rundir
-from jaxae.classes import by_class
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.cli import command, messages
 from jaxae.config import PRESETS
-from jaxae.data import Dataset, load
+from jaxae.data.dataset import Dataset
+from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
-from jaxae.evaluate import evaluate, load_run
-from jaxae.latent import score_latent
-from jaxae.train import fit
+from jaxae.evaluation.latent_scorecard import score_latent
+from jaxae.evaluation.reconstruction import by_class, evaluate
+from jaxae.inference import load_run
+from jaxae.runs import files
+from jaxae.runs.directory import run_directory
+from jaxae.train.loop import fit
 
 COLUMNS = {
     "noisy MSE": ("evaluation.json", "jaxae, noisy input", "mse", 5),
@@ -49,7 +52,7 @@ def main(
         raise InputError(f"seeds is {seeds}: give 1 or more")
     if unknown := set(presets) - set(PRESETS):
         raise InputError(f"{unknown.pop()} is no preset: there are {', '.join(PRESETS)}")
-    dataset = load("auto", report=cli.say)
+    dataset = load_dataset("auto", report=messages.say)
     print(f"| {dataset.name}, {seeds} seeds | validation loss | " + " | ".join(COLUMNS) + " |")
     print("|---" * (len(COLUMNS) + 2) + "|", flush=True)
     for preset in presets:
@@ -57,8 +60,8 @@ def main(
         for seed in range(seeds):
             config = replace(PRESETS[preset], dataset=dataset.name, seed=seed)
             config = replace(config, epochs=epochs) if epochs else config
-            directory = rundir.run_directory(place / f"{preset}-{seed}", config)
-            state = fit(config, dataset, directory, report=cli.say)
+            directory = run_directory(place / f"{preset}-{seed}", config)
+            state = fit(config, dataset, directory, report=messages.say)
             rows.append([float(state.best_loss), *scores(directory, dataset)])
         mean, deviation = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1 if seeds > 1 else 0)
         digits = [5, *(column[-1] for column in COLUMNS.values())]
@@ -71,17 +74,17 @@ def main(
 def scores(directory: Path, dataset: Dataset) -> list[float]:
     """The run's values of COLUMNS; what no script has written yet is measured and written now."""
     run = load_run(directory)
-    files: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for name in ("evaluation.json", "latent_scorecard.json"):
-        old = rundir.read_json(directory / name)
+        old = files.read_json(directory / name)
         if (old.get("checkpoint_epoch"), old.get("noise_factor", 0.25)) != (run.epoch, 0.25):
             made = score_latent(run, dataset) if name == "latent_scorecard.json" else evaluate(run, dataset)
             if name == "evaluation.json":
                 made["classes"] = by_class(run, dataset)
-            rundir.write_json(directory / name, made)
-        files[name] = json.loads((directory / name).read_text())
-    return [files[file]["rows"][row][key] for file, row, key, _ in COLUMNS.values()]
+            files.write_json(directory / name, made)
+        found[name] = json.loads((directory / name).read_text())
+    return [found[file]["rows"][row][key] for file, row, key, _ in COLUMNS.values()]
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

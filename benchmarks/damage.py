@@ -13,15 +13,19 @@ from pathlib import Path
 import jax
 import numpy as np
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import checkpoint, cli, data
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.build import build_parts
+from jaxae.cli import command
 from jaxae.config import Config
+from jaxae.core.state import init_state, model_variables
+from jaxae.data import cache, dataset
+from jaxae.data.load import load_dataset
+from jaxae.data.synthetic import synthetic_arrays
+from jaxae.digests import tree_digest
 from jaxae.errors import InputError
-from jaxae.fingerprint import tree_digest
 from jaxae.rng import root_key
-from jaxae.state import build_parts, init_state, model_variables
-from jaxae.synthetic import synthetic_arrays
-from jaxae.train import fit
+from jaxae.runs import checkpoint
+from jaxae.train.loop import fit
 
 DAMAGES = ("flip", "truncate", "delete")
 OUTCOMES = ("exact", "fell back", "named error", "WRONG")
@@ -63,9 +67,9 @@ def prepare(place: Path) -> dict[str, Callable[[Path], str]]:
     """Makes a run of three epochs and a data cache; returns the loaders, each of which says what came of a load."""
     config = Config(dataset="synthetic", epochs=3, batch_size=64)
     arrays = synthetic_arrays(jax.random.key(0), train=600, test=60)
-    fit(config, data.split("synthetic", arrays), place / "run", report=lambda line: None)
-    data.fetch = lambda *arguments: arrays  # stands in for TFDS, which has tests of its own
-    cached = data.load("fashion_mnist", data_dir=place / "data").digest
+    fit(config, dataset.split("synthetic", arrays), place / "run", report=lambda line: None)
+    cache.fetch = lambda *arguments: arrays  # stands in for TFDS, which has tests of its own
+    cached = load_dataset("fashion_mnist", data_dir=place / "data").digest
 
     parts = build_parts(config)
     like = jax.eval_shape(functools.partial(init_state, parts=parts), root_key(0, impl=config.prng_impl))
@@ -98,12 +102,12 @@ def prepare(place: Path) -> dict[str, Callable[[Path], str]]:
             return "named error" if "states/" in str(error) else "WRONG"
         return "exact" if tree_digest(variables) == best else "WRONG"
 
-    def cache(place: Path) -> str:
+    def cached_arrays(place: Path) -> str:
         told: list[str] = []
-        same = data.load("fashion_mnist", data_dir=place / "data", report=told.append).digest == cached
+        same = load_dataset("fashion_mnist", data_dir=place / "data", report=told.append).digest == cached
         return "WRONG" if not same else "fell back" if told else "exact"
 
-    return {"latest": latest, "best": best_of, "cache": cache}
+    return {"latest": latest, "best": best_of, "cache": cached_arrays}
 
 
 def file_classes(place: Path) -> Iterator[tuple[str, list[Path]]]:
@@ -132,4 +136,4 @@ def spoil(path: Path, damage: str, draw: random.Random) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -13,13 +13,15 @@ from pathlib import Path
 
 import jax
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import checkpoint, cli, rundir
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.build import build_parts
+from jaxae.cli import command, messages
+from jaxae.core.state import init_state
+from jaxae.digests import tree_digest
 from jaxae.errors import InputError
-from jaxae.fingerprint import tree_digest
-from jaxae.members import members
 from jaxae.rng import root_key
-from jaxae.state import build_parts, init_state
+from jaxae.runs import checkpoint, directory
+from jaxae.runs.population_directory import members
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 CLOCK = ("images_per_s", "seconds_left")
@@ -52,7 +54,7 @@ def main(kills: int = 50, seed: int = 0, epochs: int = 12, seeds: int = 1) -> No
                 saving += any(True for _ in run_dir(run).rglob("states/*[!0-9]*"))
             same = outcome(train(run, recipe)) == expected
             equal += same
-            cli.say(f"{done:3d} kills, run {runs}: {'the same bits' if same else 'DIFFERENT'}")
+            messages.say(f"{done:3d} kills, run {runs}: {'the same bits' if same else 'DIFFERENT'}")
             shutil.rmtree(run_dir(run))
     print(f"{equal} of {runs} runs ended with the same bits after {done} kills, {saving} of them inside a save or a deletion")
     if equal < runs:
@@ -106,7 +108,7 @@ def of_member(run: Path) -> dict[str, object]:
     """Of a run: each checkpoint's digests, the metrics but for the clock, the evaluation, the files' names."""
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     manifests = {path.parent.name: json.loads(path.read_text())["content"] for path in run.glob("states/*/manifest.json")}
-    config = rundir.read_config(run)
+    config = directory.read_config(run)
     key = root_key(0, impl=config.prng_impl)
     shapes = jax.eval_shape(functools.partial(init_state, parts=build_parts(config)), key)
     return {
@@ -121,4 +123,4 @@ def of_member(run: Path) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

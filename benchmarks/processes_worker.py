@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from speed_worker import prepare
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, options
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.cli import command, options
 from jaxae.config import Config
-from jaxae.data import load
-from jaxae.devices import make_layout
+from jaxae.data.load import load_dataset
+from jaxae.train.sharding import make_layout
 
 
 def main(config: Config, together: options.Together, seeds: int = 1, steps: int = 16) -> None:
@@ -22,7 +22,7 @@ def main(config: Config, together: options.Together, seeds: int = 1, steps: int 
         steps: Steps of the epoch.
     """
     together.join()
-    images = load(config.dataset).train.images[: steps * config.batch_size]
+    images = load_dataset(config.dataset).train.images[: steps * config.batch_size]
     layout = make_layout("all", members=seeds, batch_size=config.batch_size)
     run, state, data = prepare(replace(config, statistics_images=0), images, seeds=seeds, layout=layout)
     state, losses = run(state, data)
@@ -33,4 +33,4 @@ def main(config: Config, together: options.Together, seeds: int = 1, steps: int 
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -10,15 +10,17 @@ import jax.numpy as jnp
 import optax
 from speed_worker import ceiling_jaxae
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.build import Parts, build_parts
+from jaxae.cli import command, messages
 from jaxae.config import Config
-from jaxae.corruption import add_gaussian_noise
-from jaxae.data import epoch_order, load
-from jaxae.objective import reconstruction_loss
+from jaxae.core.corruption import add_gaussian_noise
+from jaxae.core.images import to_unit
+from jaxae.core.objective import reconstruction_loss
+from jaxae.core.state import TrainState, init_state
+from jaxae.core.step import epoch_order, train_step
+from jaxae.data.load import load_dataset
 from jaxae.rng import Stream, derive, root_key
-from jaxae.state import Parts, TrainState, build_parts, init_state
-from jaxae.step import to_unit, train_step
 
 STEPS = 100
 
@@ -30,7 +32,7 @@ def main(config: Config, rounds: int = 15) -> None:
         config: The recipe.
         rounds: Passes of a hundred steps of each program; the medians count.
     """
-    images = jnp.asarray(load(config.dataset, report=cli.say).train.images)
+    images = jnp.asarray(load_dataset(config.dataset, report=messages.say).train.images)
     parts = build_parts(config)
     still = parts._replace(model=parts.model.clone(dropout=()))
     decay = {"learning_rate": config.learning_rate, "weight_decay": config.weight_decay}
@@ -107,4 +109,4 @@ def timer(config: Config, parts: Parts, images: jax.Array, step: Callable) -> Ca
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

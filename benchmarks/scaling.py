@@ -16,12 +16,12 @@ from scaling_figure import draw
 from speed_worker import prepare
 from train_speed import machine
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.cli import command, messages
 from jaxae.config import Config
-from jaxae.data import load
+from jaxae.core.model import LATENT, SIDE, WIDTHS
+from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
-from jaxae.model import LATENT, SIDE, WIDTHS
 
 Size = tuple[int, int, float]
 """Seeds, batch size, times the default's widths."""
@@ -50,13 +50,13 @@ def main(config: Config, rounds: int = 3) -> None:
         config: The recipe; its batch size and seed are not used.
         rounds: Measurements of each size; the medians count.
     """
-    dataset = load(config.dataset, report=cli.say)
+    dataset = load_dataset(config.dataset, report=messages.say)
     sizes = list(dict.fromkeys([*CORNERS, *itertools.chain(*SWEEPS.values())]))
     programs = {}
     for size in sizes:
         programs[size] = program(config, dataset.train.images, size)
         programs[size]()  # the first is slower
-        cli.say(f"compiled for {size[0]} seeds, batches of {size[1]}, width ×{size[2]:g}")
+        messages.say(f"compiled for {size[0]} seeds, batches of {size[1]}, width ×{size[2]:g}")
     laps: dict[Size, list[float]] = {size: [] for size in sizes}
     for _ in range(rounds):
         for size, run in programs.items():
@@ -77,7 +77,7 @@ def main(config: Config, rounds: int = 3) -> None:
     print("\n| | one process, one core: ms a step | two, one core each | gain |\n|---|---|---|---|")
     path = Path(__file__).with_name("scaling.png" if dataset.name == "fashion_mnist" else "scaling-SYNTHETIC.png")
     draw(SWEEPS, seconds, predicted, time_processes(), machine()).savefig(path, dpi=120)
-    cli.say(f"Wrote {path}")
+    messages.say(f"Wrote {path}")
 
 
 def cost(size: Size) -> tuple[float, float, float, float]:
@@ -144,4 +144,4 @@ def race(options: tuple[str, ...], cores: list[int]) -> float:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

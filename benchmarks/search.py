@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, history, rundir
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.cli import command, messages
 from jaxae.config import PRESETS
-from jaxae.data import load
+from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
-from jaxae.train import fit
+from jaxae.runs import metrics_log
+from jaxae.runs.directory import run_directory
+from jaxae.train.loop import fit
 
 TRIES: dict[str, dict[str, Any]] = {
     "as it is": {},
@@ -48,15 +50,15 @@ def main(
     """
     if unknown := [*({preset} - set(PRESETS)), *(set(only) - set(TRIES))]:
         raise InputError(f"{unknown[0]} is no preset or try: there are {', '.join([*PRESETS, *TRIES])}")
-    dataset = load("auto", report=cli.say)
+    dataset = load_dataset("auto", report=messages.say)
     rows = []
     for name in only or TRIES:
         config = replace(PRESETS[preset], dataset=dataset.name, epochs=epochs, seed=seed, **TRIES[name])
         folder = re.sub(r"[^\w.-]+", "-", f"{preset}-{epochs}-{seed}-{name}")
-        directory = rundir.run_directory(place / folder, config)
-        cli.say(f"== {name}")
-        state = fit(config, dataset, directory, report=cli.say)
-        best = next(row for row in history.read(directory) if row["epoch"] == int(state.best_epoch))
+        directory = run_directory(place / folder, config)
+        messages.say(f"== {name}")
+        state = fit(config, dataset, directory, report=messages.say)
+        best = next(row for row in metrics_log.read(directory) if row["epoch"] == int(state.best_epoch))
         rows.append((best["validation_loss"], best["validation_mse"], best["epoch"], best["learning_rate"], name))
     print(f"| {preset}, {epochs} epochs, seed {seed} | validation loss | validation MSE | best epoch | learning rate there |")
     print("|---|---|---|---|---|")
@@ -65,4 +67,4 @@ def main(
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

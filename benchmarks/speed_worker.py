@@ -12,15 +12,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxae import quiet  # noqa: F401 - Ctrl-C ends it without a traceback
+from jaxae.build import build_parts
 from jaxae.config import Config
-from jaxae.data import load
-from jaxae.devices import Layout, put
-from jaxae.epoch import compile_epoch
-from jaxae.model import LATENT, SIDE, WIDTHS
-from jaxae.population import recipes
+from jaxae.core.model import LATENT, SIDE, WIDTHS
+from jaxae.core.state import init_state, stack_members
+from jaxae.data.load import load_dataset
 from jaxae.rng import root_key
-from jaxae.state import build_parts, init_state, stack_members
+from jaxae.train.epoch import compile_epoch
+from jaxae.train.population import recipes
+from jaxae.train.sharding import Layout, put
 
 REPEATS = 50
 
@@ -131,7 +131,7 @@ def answers(name: str, dataset: Any) -> Iterator[Any]:
         return ceiling_jaxae(config.batch_size)
     if name == "ceiling-pytorch":
         return ceiling_pytorch(config.batch_size)
-    images = load(dataset).train.images
+    images = load_dataset(dataset).train.images
     return jaxae(config, images) if name == "jaxae" else pytorch(config, images, name)
 
 

@@ -14,8 +14,8 @@ from typing import Annotated
 
 import tyro
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.cli import command, messages
 from jaxae.errors import InputError
 
 HERE = Path(__file__).parent
@@ -39,7 +39,7 @@ def main(seeds: int = 3, target: float = 0.1080, json_file: Annotated[Path | Non
             with tempfile.TemporaryDirectory() as place:
                 own = ["--run-dir", f"{place}/run"] if name == "jaxae" else []
                 reached[name].append(race([sys.executable, str(script), "--seed", str(seed), *own], target))
-            cli.say(f"seed {seed}, {name}: seconds {show(reached[name][-1][0])}, epochs {reached[name][-1][1]}")
+            messages.say(f"seed {seed}, {name}: seconds {show(reached[name][-1][0])}, epochs {reached[name][-1][1]}")
     print(f"| seconds until the validation loss is {target:g} or less | median | each seed | epochs |\n|---|---|---|---|")
     for name, results in reached.items():
         seconds, epochs = zip(*results, strict=True)
@@ -75,4 +75,4 @@ def race(command: list[str], target: float) -> tuple[float, int]:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.cli import command, messages
 from jaxae.config import Config
-from jaxae.data import load
-from jaxae.model import LATENT, SIDE, WIDTHS
+from jaxae.core.model import LATENT, SIDE, WIDTHS
+from jaxae.data.load import load_dataset
 
 Kind = Literal["plain", "tuned", "compiled"]
 
@@ -130,7 +130,7 @@ class Peer:
 def main(config: Config, kind: Kind = "tuned") -> None:
     """Trains with the recipe's plateau and prints a line an epoch, as scripts/train.py does."""
     torch.set_flush_denormal(kind != "plain")  # as XLA does; without it, AdamW slows down as its moments decay
-    dataset = load(config.dataset, report=cli.say)
+    dataset = load_dataset(config.dataset, report=messages.say)
     peer = Peer(kind, config, dataset.train.images, device="cuda" if torch.cuda.is_available() else "cpu")
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
         peer.optimizer,
@@ -142,8 +142,8 @@ def main(config: Config, kind: Kind = "tuned") -> None:
     for epoch in range(1, config.epochs + 1):
         train_loss, validation_loss = peer.epoch(), peer.validate(dataset.validation.images)
         plateau.step(validation_loss)
-        cli.say(f"epoch {epoch:3}/{config.epochs}  train {train_loss:.5f}  validation {validation_loss:.5f}")
+        messages.say(f"epoch {epoch:3}/{config.epochs}  train {train_loss:.5f}  validation {validation_loss:.5f}")
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -14,12 +14,12 @@ from typing import Annotated, Any
 
 import tyro
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.cli import command, messages
 from jaxae.config import Config
-from jaxae.data import load
-from jaxae.environment import cpu
+from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
+from jaxae.runs.environment import cpu
 
 HERE = Path(__file__).parent
 RACERS = ("jaxae", "plain", "tuned", "compiled")
@@ -44,16 +44,18 @@ def main(rounds: int = 7, starts: int = 3, json_file: Annotated[Path | None, tyr
         raise InputError("PyTorch is not installed: pip install -e '.[torch]' brings it")
     if min(rounds, starts) < 1:
         raise InputError(f"rounds is {rounds} and starts {starts}: give 1 or more")
-    config = Config(dataset=load("auto", report=cli.say).name)
+    config = Config(dataset=load_dataset("auto", report=messages.say).name)
     crews = {name: Worker(name, config.dataset) for name in (*RACERS, "ceiling-jaxae", "ceiling-pytorch")}
     for worker in crews.values():
         worker.ask()
-    cli.say(f"All racers have started; racing on {config.data_title}.")
+    messages.say(f"All racers have started; racing on {config.data_title}.")
     times: dict[str, list[Any]] = {name: [] for name in crews}
     for lap in range(rounds):
         for name, worker in crews.items():
             times[name].append(worker.ask())
-        cli.say(f"round {lap + 1}/{rounds}: " + ", ".join(f"{name} {times[name][-1]:.2f}" for name in RACERS) + " ms a step")
+        messages.say(
+            f"round {lap + 1}/{rounds}: " + ", ".join(f"{name} {times[name][-1]:.2f}" for name in RACERS) + " ms a step"
+        )
     ms = {name: median(times[name]) for name in RACERS}
     alone = {name: [min(rounds) for rounds in zip(*times[name], strict=True)] for name in crews if name not in RACERS}
     ceiling = sum(min(each) for each in zip(*alone.values(), strict=True))  # the best case of each product, not the usual one
@@ -159,4 +161,4 @@ def table(config: Config, ms: dict[str, float], ceiling: float, alone: dict[str,
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -1,0 +1,1 @@
+"""A denoising autoencoder with a 2-D latent space, as pure functions on JAX."""

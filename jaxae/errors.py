@@ -2,9 +2,6 @@
 
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 Report = Callable[[str], None]
 """Takes a line for the person who runs it."""
 
@@ -23,13 +20,6 @@ class DataUnavailableError(InputError):
 
 class DamagedError(InputError):
     """A checkpoint is not what was saved."""
-
-
-def check_pair(output: ArrayLike, target: ArrayLike) -> None:
-    """Raises InputError unless both are [B, height, width] of one shape: broadcasting would give a number without a meaning."""
-    shapes = [list(np.shape(images)) for images in (output, target)]
-    if shapes[0] != shapes[1] or len(shapes[0]) != 3:
-        raise InputError(f"images have the shapes {shapes[0]} and {shapes[1]}: give two of one shape [B, height, width]")
 
 
 def brief(error: Exception) -> str:

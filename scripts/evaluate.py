@@ -2,10 +2,11 @@
 
 from typing import Any
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import classes, cli, options
-from jaxae.evaluate import evaluate, table
-from jaxae.measure import measure
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.cli import command, options
+from jaxae.cli.measure import measure
+from jaxae.evaluation import reconstruction
+from jaxae.evaluation.reconstruction import evaluate, table
 
 
 def main(source: options.Source, noise_factor: float = 0.25) -> None:
@@ -17,14 +18,14 @@ def main(source: options.Source, noise_factor: float = 0.25) -> None:
     """
 
     def show(evaluation: dict[str, Any]) -> str:
-        return f"{table(evaluation)}\n\n{classes.table(evaluation['classes'])}"
+        return f"{table(evaluation)}\n\n{reconstruction.class_table(evaluation['classes'])}"
 
     def work(run, dataset) -> dict[str, Any]:
-        by_class = classes.by_class(run, dataset, noise_factor=noise_factor)
+        by_class = reconstruction.by_class(run, dataset, noise_factor=noise_factor)
         return {**evaluate(run, dataset, noise_factor=noise_factor), "classes": by_class}
 
     measure(source, "evaluation.json", work, table=show)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

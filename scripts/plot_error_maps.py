@@ -1,10 +1,13 @@
 """Figure 2: six test samples and the heat maps of their pixels' errors → RUN/figures/error_maps.png."""
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, figures, options, rundir
-from jaxae.data import CLASSES
-from jaxae.evaluate import corrupt, load_run, reconstruct
-from jaxae.step import to_unit
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.cli import command, messages, options
+from jaxae.core.images import to_unit
+from jaxae.data import dataset
+from jaxae.data.dataset import CLASSES
+from jaxae.figures import samples
+from jaxae.inference import corrupt, load_run, reconstruct
+from jaxae.runs import files
 
 
 def main(source: options.Source, noise_factor: float = 0.25) -> None:
@@ -16,16 +19,16 @@ def main(source: options.Source, noise_factor: float = 0.25) -> None:
     """
     run = load_run(source.directory)
     test = source.dataset(run.config).test
-    chosen = figures.one_of_each_class(test.labels)[-6:]
+    chosen = dataset.one_of_each_class(test.labels)[-6:]
     clean = to_unit(test.images[chosen])
-    figure = figures.error_maps(
+    figure = samples.error_maps(
         clean,
         reconstruct(run, corrupt(clean, std=noise_factor)),
         names=[CLASSES[label] for label in test.labels[chosen]],
         title=f"Where the pixels go wrong: {run.config.data_title} test images, noise {noise_factor:g}",
     )
-    cli.say(f"Wrote {rundir.save_figure(source.directory, 'error_maps', figure)}")
+    messages.say(f"Wrote {files.save_figure(source.directory, 'error_maps', figure)}")
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

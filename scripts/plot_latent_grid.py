@@ -1,11 +1,12 @@
 """The decoder's images over the latent plane, and the test images' density there → RUN/figures/latent_grid.png."""
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, options, rundir
-from jaxae.evaluate import decode, encode, load_run
-from jaxae.latent import quantile_grid
-from jaxae.latent_figures import latent_grid
-from jaxae.step import to_unit
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.cli import command, messages, options
+from jaxae.core.images import to_unit
+from jaxae.evaluation.latent_plane import quantile_grid
+from jaxae.figures.latent_plane import latent_grid
+from jaxae.inference import decode, encode, load_run
+from jaxae.runs import files
 
 CELLS = 20
 
@@ -21,8 +22,8 @@ def main(source: options.Source) -> None:
         edges=(edges[0], edges[1]),
         title=f"The decoder over the latent plane: {run.config.data_title}, {len(test.images):,} clean test images",
     )
-    cli.say(f"Wrote {rundir.save_figure(source.directory, 'latent_grid', figure)}")
+    messages.say(f"Wrote {files.save_figure(source.directory, 'latent_grid', figure)}")
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -1,11 +1,12 @@
 """Figure 4: all test images as points of the latent plane → RUN/figures/latent_space.png."""
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, options, rundir
-from jaxae.data import CLASSES
-from jaxae.evaluate import encode, load_run
-from jaxae.latent_figures import latent_space
-from jaxae.step import to_unit
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.cli import command, messages, options
+from jaxae.core.images import to_unit
+from jaxae.data.dataset import CLASSES
+from jaxae.figures.latent_plane import latent_space
+from jaxae.inference import encode, load_run
+from jaxae.runs import files
 
 
 def main(source: options.Source) -> None:
@@ -18,8 +19,8 @@ def main(source: options.Source) -> None:
         names=CLASSES,
         title=f"The {len(test.images):,} clean {run.config.data_title} test images in the 2-D latent space",
     )
-    cli.say(f"Wrote {rundir.save_figure(source.directory, 'latent_space', figure)}")
+    messages.say(f"Wrote {files.save_figure(source.directory, 'latent_space', figure)}")
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -1,10 +1,11 @@
 """Quality against noise for a run and its rivals → RUN/noise_curve.json and RUN/figures/noise_curve.png."""
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, options, rundir
-from jaxae.evaluate import load_run
-from jaxae.noise_curve import noise_curve, unseen_examples
-from jaxae.noise_figures import noise_curve as draw
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.cli import command, messages, options
+from jaxae.evaluation.denoising_curve import noise_curve, unseen_examples
+from jaxae.figures.denoising_curve import noise_curve as draw
+from jaxae.inference import load_run
+from jaxae.runs import files
 
 
 def main(source: options.Source, images: int = 1000, draws: int = 5) -> None:
@@ -19,16 +20,16 @@ def main(source: options.Source, images: int = 1000, draws: int = 5) -> None:
     """
     run = load_run(source.directory)
     dataset = source.dataset(run.config)
-    curve = noise_curve(run, dataset, images=images, draws=draws, report=cli.say)
-    rundir.write_json(source.directory / "noise_curve.json", curve)
-    cli.say(f"Wrote {source.directory / 'noise_curve.json'}")
+    curve = noise_curve(run, dataset, images=images, draws=draws, report=messages.say)
+    files.write_json(source.directory / "noise_curve.json", curve)
+    messages.say(f"Wrote {source.directory / 'noise_curve.json'}")
     figure = draw(
         curve,
         examples=unseen_examples(run, dataset),
         title=f"Denoising at every noise level: {run.config.data_title}, {curve['split']}, {draws} noise draws",
     )
-    cli.say(f"Wrote {rundir.save_figure(source.directory, 'noise_curve', figure)}")
+    messages.say(f"Wrote {files.save_figure(source.directory, 'noise_curve', figure)}")
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -1,12 +1,13 @@
 """Where noise pushes the latents, over the decoded plane, and what it does to the 5-NN class → RUN/figures/noise_drift.png."""
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, options, rundir
-from jaxae.data import CLASSES
-from jaxae.evaluate import decode, load_run
-from jaxae.latent import noise_drift, regular_grid
-from jaxae.latent_figures import noise_drift as draw
-from jaxae.noise_curve import LEVELS
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.cli import command, messages, options
+from jaxae.data.dataset import CLASSES
+from jaxae.evaluation.denoising_curve import LEVELS
+from jaxae.evaluation.latent_plane import noise_drift, regular_grid
+from jaxae.figures.latent_plane import noise_drift as draw
+from jaxae.inference import decode, load_run
+from jaxae.runs import files
 
 SHOWN, ARROWS, CELLS = (0.25, 0.6), 300, 16
 
@@ -29,8 +30,8 @@ def main(source: options.Source) -> None:
         **{share: drift[share] for share in ("changed", "accuracy")},
         title=f"Where noise pushes {run.config.data_title} test images in the latent plane ({ARROWS} of {len(clean):,} drawn)",
     )
-    cli.say(f"Wrote {rundir.save_figure(source.directory, 'noise_drift', figure)}")
+    messages.say(f"Wrote {files.save_figure(source.directory, 'noise_drift', figure)}")
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -2,11 +2,15 @@
 
 import numpy as np
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, figures, options, rundir
-from jaxae.data import CLASSES
-from jaxae.evaluate import corrupt, image_psnr, load_run, reconstruct
-from jaxae.step import to_unit
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.cli import command, messages, options
+from jaxae.core.images import to_unit
+from jaxae.core.metrics import image_psnr
+from jaxae.data import dataset
+from jaxae.data.dataset import CLASSES
+from jaxae.figures import samples
+from jaxae.inference import corrupt, load_run, reconstruct
+from jaxae.runs import files
 
 LEVELS = (0.1, 0.25, 0.4, 0.6)
 
@@ -15,12 +19,12 @@ def main(source: options.Source) -> None:
     """Draws images at noise 0.1, 0.25, 0.4 and 0.6 as original, noisy and denoised → RUN/figures/noise_robustness.png."""
     run = load_run(source.directory)
     test = source.dataset(run.config).test
-    chosen = figures.one_of_each_class(test.labels)[:2]
+    chosen = dataset.one_of_each_class(test.labels)[:2]
     clean = to_unit(test.images[chosen])
     noisy = np.stack([corrupt(clean, std=level) for level in LEVELS])
     denoised = np.stack([reconstruct(run, images) for images in noisy])
     trained = " to ".join(f"{level:g}" for level in run.config.noise_range or [run.config.noise_factor])
-    figure = figures.noise_robustness(
+    figure = samples.noise_robustness(
         clean,
         noisy.swapaxes(0, 1),
         denoised.swapaxes(0, 1),
@@ -30,8 +34,8 @@ def main(source: options.Source) -> None:
         denoised_psnr=image_psnr(denoised, clean).T,
         title=f"Noise of four strengths, trained on {trained}: {run.config.data_title} test images",
     )
-    cli.say(f"Wrote {rundir.save_figure(source.directory, 'noise_robustness', figure)}")
+    messages.say(f"Wrote {files.save_figure(source.directory, 'noise_robustness', figure)}")
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -1,10 +1,14 @@
 """Figure 1: eight test samples as clean, noisy and denoised rows → RUN/figures/reconstructions.png."""
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, figures, options, rundir
-from jaxae.data import CLASSES
-from jaxae.evaluate import corrupt, image_psnr, load_run, reconstruct
-from jaxae.step import to_unit
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.cli import command, messages, options
+from jaxae.core.images import to_unit
+from jaxae.core.metrics import image_psnr
+from jaxae.data import dataset
+from jaxae.data.dataset import CLASSES
+from jaxae.figures import samples
+from jaxae.inference import corrupt, load_run, reconstruct
+from jaxae.runs import files
 
 
 def main(source: options.Source, noise_factor: float = 0.25) -> None:
@@ -16,11 +20,11 @@ def main(source: options.Source, noise_factor: float = 0.25) -> None:
     """
     run = load_run(source.directory)
     test = source.dataset(run.config).test
-    chosen = figures.one_of_each_class(test.labels)[:8]
+    chosen = dataset.one_of_each_class(test.labels)[:8]
     clean = to_unit(test.images[chosen])
     noisy = corrupt(clean, std=noise_factor)
     denoised = reconstruct(run, noisy)
-    figure = figures.reconstructions(
+    figure = samples.reconstructions(
         clean,
         noisy,
         denoised,
@@ -29,8 +33,8 @@ def main(source: options.Source, noise_factor: float = 0.25) -> None:
         denoised_psnr=image_psnr(denoised, clean),
         title=f"Denoising through two numbers: {run.config.data_title} test images, noise {noise_factor:g}",
     )
-    cli.say(f"Wrote {rundir.save_figure(source.directory, 'reconstructions', figure)}")
+    messages.say(f"Wrote {files.save_figure(source.directory, 'reconstructions', figure)}")
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -2,15 +2,17 @@
 
 import numpy as np
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, figures, options, rundir
-from jaxae.agreement import align, shared_neighbours
-from jaxae.agreement_figures import seed_agreement
-from jaxae.data import CLASSES
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.cli import command, messages, options
+from jaxae.core.images import to_unit
+from jaxae.data import dataset
+from jaxae.data.dataset import CLASSES
 from jaxae.errors import InputError
-from jaxae.evaluate import corrupt, encode, load_run, reconstruct
-from jaxae.population import labels
-from jaxae.step import to_unit
+from jaxae.evaluation.seeds import align, shared_neighbours
+from jaxae.figures.seeds import seed_agreement
+from jaxae.inference import corrupt, encode, load_run, reconstruct
+from jaxae.runs import files
+from jaxae.train.population import labels
 
 
 def main(source: options.Source) -> None:
@@ -20,7 +22,7 @@ def main(source: options.Source) -> None:
     runs = [load_run(directory) for directory in source.directories]
     config, test = runs[0].config, source.dataset(runs[0].config).test
     clean = to_unit(test.images)
-    chosen = figures.one_of_each_class(test.labels)[:6]
+    chosen = dataset.one_of_each_class(test.labels)[:6]
     latents = [encode(run, clean) for run in runs]
     denoised = np.stack([reconstruct(run, corrupt(clean[chosen], std=config.noise_factor)) for run in runs])
     figure = seed_agreement(
@@ -33,8 +35,8 @@ def main(source: options.Source) -> None:
         denoised=denoised,
         title=f"{len(runs)} members on the {len(clean):,} clean {config.data_title} test images, aligned on the first",
     )
-    cli.say(f"Wrote {rundir.save_figure(source.run, 'seed_agreement', figure)}")
+    messages.say(f"Wrote {files.save_figure(source.run, 'seed_agreement', figure)}")
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

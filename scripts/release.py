@@ -5,11 +5,12 @@ from pathlib import Path
 
 import tyro
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import checkpoint, cli, rundir
-from jaxae.evaluate import load_run
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.cli import command, messages
+from jaxae.inference import load_run
+from jaxae.runs import checkpoint, directory, files
 
-FILES = ("config.json", "environment.json", "metrics.jsonl", *rundir.RESULTS)
+FILES = ("config.json", "environment.json", "metrics.jsonl", *directory.RESULTS)
 
 
 def main(run: tyro.conf.Positional[Path], destination: tyro.conf.Positional[Path]) -> None:
@@ -20,7 +21,7 @@ def main(run: tyro.conf.Positional[Path], destination: tyro.conf.Positional[Path
         destination: Directory to write; it must not exist.
     """
     loaded = load_run(run)
-    with rundir.file_errors(destination):
+    with files.file_errors(destination):
         destination.mkdir(parents=True)
         for name in FILES:
             if (run / name).is_file():
@@ -28,8 +29,8 @@ def main(run: tyro.conf.Positional[Path], destination: tyro.conf.Positional[Path
         if (run / "figures").is_dir():
             shutil.copytree(run / "figures", destination / "figures")
         checkpoint.release(run, destination, loaded.variables)
-    cli.say(f"Wrote {destination}")
+    messages.say(f"Wrote {destination}")
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -1,9 +1,9 @@
 """The latent scorecard of a run's best checkpoint on the test images → RUN/latent_scorecard.json and a table."""
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, options
-from jaxae.latent import score_latent, table
-from jaxae.measure import measure
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.cli import command, options
+from jaxae.cli.measure import measure
+from jaxae.evaluation.latent_scorecard import score_latent, table
 
 
 def main(source: options.Source) -> None:
@@ -12,4 +12,4 @@ def main(source: options.Source) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

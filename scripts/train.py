@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
-import jaxae.quiet  # noqa: F401 - before the slow imports
-from jaxae import cli, members, options, population, processes, rundir, train
+import jaxae.cli.startup  # noqa: F401 - before the slow imports
+from jaxae.cli import command, messages, options
 from jaxae.config import Config
+from jaxae.runs import population_directory
+from jaxae.runs.directory import run_directory
+from jaxae.train import loop, multihost, population
 
 
 def main(
@@ -24,17 +27,17 @@ def main(
         overwrite: Delete the run in the run directory and start afresh.
     """
     together.join()
-    with processes.raised_together():
+    with multihost.raised_together():
         dataset, config = place.settle(config)
         recipes = population.recipes(config, seeds=many.seeds, sweep=many.sweep)
-    processes.check_agreement(recipe=[recipe.to_json() for recipe in recipes])
-    with processes.raised_together():
-        directory, names = rundir.run_directory(run_dir, config), population.labels(recipes)
-        directories = members.member_directories(directory, names, overwrite=overwrite, write=processes.is_first())
-    with cli.synthetic_banner(config):
-        train.fit_members(recipes, dataset, directories, devices=many.devices, overwrite=overwrite, report=cli.say)
+    multihost.check_agreement(recipe=[recipe.to_json() for recipe in recipes])
+    with multihost.raised_together():
+        directory, names = run_directory(run_dir, config), population.labels(recipes)
+        directories = population_directory.member_directories(directory, names, overwrite=overwrite, write=multihost.is_first())
+    with messages.synthetic_banner(config):
+        loop.fit_members(recipes, dataset, directories, devices=many.devices, overwrite=overwrite, report=messages.say)
     print(directory)
 
 
 if __name__ == "__main__":
-    cli.run(main, config=options.preset())
+    command.run(main, config=options.preset())

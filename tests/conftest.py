@@ -16,9 +16,9 @@ import jax
 import pytest
 
 from jaxae.config import Config
-from jaxae.data import Dataset, split
-from jaxae.fashion_mnist import FILES
-from jaxae.synthetic import synthetic_arrays
+from jaxae.data.dataset import Dataset, split
+from jaxae.data.synthetic import synthetic_arrays
+from jaxae.data.tfds_files import FILES
 
 REAL_FILES = Path(os.environ.get("JAXAE_MANUAL_DIR") or Path(__file__).parents[2] / "shared" / "fashion-mnist")
 

@@ -1,112 +1,137 @@
-"""The shape of the house: imports point down, keys are derived in one place, scripts stay thin."""
+"""The shape of the house: imports point down, keys are derived in one place, wings and rooms stay small."""
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-LAYERS = {
-    0: [
-        "errors",
-        "quiet",
-        "config",
-        "rng",
-        "fingerprint",
-        "fashion_mnist",
-        "synthetic",
-        "corruption",
-        "objective",
-        "metrics",
-        "model",
-        "optim",
-        "environment",
-        "embedding",
-        "baselines",
-        "agreement",
-        "published",
-    ],
-    1: ["data", "state", "rundir", "manifest", "population", "devices", "processes"],
-    2: ["step", "checkpoint", "history", "figures", "members"],
-    3: ["epoch", "evaluate", "reports", "latent_figures", "noise_figures", "agreement_figures"],
-    4: ["train", "cli", "latent", "noise_curve", "classes"],
-    5: ["options"],
-    6: ["measure"],
+from tests import ROOT
+
+PACKAGE = ROOT / "jaxae"
+WINGS = ("core", "data", "runs", "train", "evaluation", "figures", "cli")
+BELOW: dict[str, set[str]] = {
+    "errors": set(),
+    "rng": set(),
+    "config": {"errors"},
+    "digests": {"rng"},
+    "core": {"errors", "rng"},
+    "data": {"errors", "rng", "config", "digests"},
+    "figures": set(),
+    "build": {"errors", "rng", "config", "core"},
+    "runs": {"errors", "rng", "config", "digests", "core", "build"},
+    "inference": {"errors", "rng", "config", "core", "build", "runs"},
+    "evaluation": {"errors", "rng", "config", "core", "data", "runs", "inference"},
+    "train": {"errors", "rng", "config", "digests", "core", "data", "build", "runs"},
+    "cli": {"errors", "config", "core", "digests", "data", "runs", "inference", "evaluation", "train"},
 }
-LAYER = {name: layer for layer, names in LAYERS.items() for name in names}
-MODULES = sorted(path for path in (ROOT / "jaxae").glob("*.py") if path.stem != "__init__")
+"""What each wing, and each module that stands alone, may import besides itself."""
+MODULES = sorted(PACKAGE.rglob("*.py"))
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 
 
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def name(path: Path) -> str:
+    """jaxae.core.step of jaxae/core/step.py; jaxae.core of jaxae/core/__init__.py."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+NAMES = {name(path) for path in MODULES}
+
+
+def wing(module: str) -> str:
+    """core of jaxae.core.step; build of jaxae.build; nothing of jaxae itself."""
+    return module.partition(".")[2].partition(".")[0]
+
+
 def imported(path: Path) -> set[str]:
-    """Dotted names of all that a file imports, wherever the import stands."""
+    """Dotted names of the modules that a file imports, wherever the import stands, and of what it takes from them."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: imports name the whole path"
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 
-def test_every_module_has_a_layer():
-    assert {path.stem for path in MODULES} == set(LAYER)
+def test_every_wing_has_its_place():
+    there = {wing(each) for each in NAMES} - {""}
+    assert there == set(BELOW)
+    assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == set(WINGS)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in MODULES if wing(name(path))], ids=name)
 def test_imports_point_down(path):
-    for name in imported(path):
-        if name.startswith("jaxae."):
-            other = name.split(".")[1]
-            allowed = LAYER[other] < LAYER[path.stem] or other in ("errors", "config", "rng")  # the ground that all stand on
-            assert allowed, f"{path.stem} (layer {LAYER[path.stem]}) imports {other} (layer {LAYER[other]})"
+    mine = wing(name(path))
+    for other in imported(path):
+        if other.split(".")[0] == "jaxae" and wing(other) != mine:
+            assert wing(other) in BELOW[mine], f"{name(path)} imports {other}"
+
+
+def test_no_circle():
+    """Within a wing too: every module can be placed after all that it imports."""
+    needs = {
+        name(path): {other for other in NAMES for each in imported(path) if f"{each}.".startswith(f"{other}.")}
+        for path in MODULES
+    }
+    needs = {
+        module: {each for each in others if each not in ("jaxae", f"jaxae.{wing(each)}")} for module, others in needs.items()
+    }
+    while ready := [module for module, others in needs.items() if not others & set(needs)]:
+        for module in ready:
+            del needs[module]
+    assert not needs
 
 
 def test_one_importer_of_orbax():
-    assert [path.stem for path in MODULES if any(name.startswith("orbax") for name in imported(path))] == ["checkpoint"]
+    assert [path.stem for path in MODULES if any(each.startswith("orbax") for each in imported(path))] == ["checkpoint"]
 
 
-@pytest.mark.parametrize(
-    ("stem", "forbidden"),
-    [("config", "jax."), ("figures", "jax."), ("latent_figures", "jax."), ("noise_figures", "jax."), ("errors", "jax.")],
-)
-def test_no_jax_where_none_is_needed(stem, forbidden):
-    names = {name + "." for name in imported(ROOT / "jaxae" / f"{stem}.py")}
-    assert not any(name.startswith((forbidden, "jaxlib.")) for name in names)
+@pytest.mark.parametrize("path", [path for path in MODULES if wing(name(path)) in ("config", "errors", "figures")], ids=name)
+def test_no_jax_where_none_is_needed(path):
+    assert not any(f"{each}.".startswith(("jax.", "jaxlib.", "flax.", "optax.")) for each in imported(path))
 
 
 def test_keys_are_derived_in_rng_alone():
     deriving = ("random.key(", "random.PRNGKey(", "random.split(", "random.fold_in(", "wrap_key_data(", "np.random")
     for path in MODULES + SCRIPTS:
-        if path.stem not in ("rng", "latent_figures"):  # which shuffles the order of drawing
+        if name(path) not in ("jaxae.rng", "jaxae.figures.latent_plane"):  # which shuffles the order of drawing
             assert not [call for call in deriving if call in path.read_text()], path
 
 
-def test_pure_layers_have_no_jit_inside():
-    for stem in [*LAYERS[0], "state", "step"]:
-        assert "jax.jit" not in (ROOT / "jaxae" / f"{stem}.py").read_text(), stem
+def test_the_maths_has_no_jit_inside():
+    for path in PACKAGE.glob("core/*.py"):
+        assert "jax.jit" not in path.read_text(), path
 
 
 def test_random_functions_take_the_key_first_and_options_by_keyword():
     for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
                 names = [argument.arg for argument in node.args.args if argument.arg not in ("self", "cls")]
-                assert "key" not in names[1:], f"{path.stem}.{node.name}: the key comes first"
+                assert "key" not in names[1:], f"{name(path)}.{node.name}: the key comes first"
                 named = path.stem == "rng" or node.name == "scorecard"  # whose labels are the third of three arrays
-                assert not node.args.defaults or named, f"{path.stem}.{node.name}: options are keyword-only"
+                assert not node.args.defaults or named, f"{name(path)}.{node.name}: options are keyword-only"
 
 
 def test_public_functions_have_a_contract():
     for path in MODULES + SCRIPTS:
-        tree = ast.parse(path.read_text())
-        assert ast.get_docstring(tree), path
-        for node in tree.body:
+        assert ast.get_docstring(tree(path)), path
+        for node in tree(path).body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-                assert ast.get_docstring(node), f"{path.stem}.{node.name}"
+                assert ast.get_docstring(node), f"{name(path)}.{node.name}"
 
 
-def test_no_module_is_long_and_scripts_are_thin():
-    lengths = {path.name: len(path.read_text().splitlines()) for path in MODULES}
-    assert {name: length for name, length in lengths.items() if length > 150} == {}
-    assert [path.name for path in SCRIPTS if len(path.read_text().splitlines()) > 40] == []
+def test_modules_wings_and_scripts_are_small():
+    lengths = {name(path): len(path.read_text().splitlines()) for path in MODULES}
+    assert {module: length for module, length in lengths.items() if length > 150} == {}
+    rooms = {wing: len([path for path in (PACKAGE / wing).glob("*.py") if path.stem != "__init__"]) for wing in WINGS}
+    assert {wing: count for wing, count in rooms.items() if count > 8} == {}
+    assert [path.name for path in SCRIPTS if len(path.read_text().splitlines()) > 43] == []

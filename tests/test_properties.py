@@ -10,17 +10,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from jaxae import data, history, manifest, rundir
+from jaxae import digests
 from jaxae.config import Config
-from jaxae.corruption import add_gaussian_noise
+from jaxae.core import step
+from jaxae.core.corruption import add_gaussian_noise
+from jaxae.core.images import to_unit
+from jaxae.core.metrics import mae, mse, psnr, ssim
+from jaxae.core.model import Autoencoder
+from jaxae.core.objective import reconstruction_loss
+from jaxae.core.state import init_variables
+from jaxae.data import cache, tfds_files
+from jaxae.data.load import load_dataset
 from jaxae.errors import DamagedError, InputError
-from jaxae.evaluate import Run, encode, reconstruct
-from jaxae.metrics import mae, mse, psnr, ssim
-from jaxae.model import Autoencoder
-from jaxae.objective import reconstruction_loss
+from jaxae.inference import Run, encode, reconstruct
 from jaxae.rng import root_key
-from jaxae.state import init_variables
-from jaxae.step import to_unit
+from jaxae.runs import directory, manifest, metrics_log
 
 NAMED = (InputError, TypeError, ValueError)
 DTYPES = st.sampled_from([np.float32, np.float16, np.uint8, np.int32])
@@ -93,7 +97,7 @@ def test_not_a_number_in_one_image_stays_in_that_image(run):
 @given(size=st.integers(0, 300), batch_size=st.integers(-5, 400))
 @settings(quickly, max_examples=10)
 def test_epoch_order(size, batch_size):
-    order = attempt(data.epoch_order, root_key(0), size, batch_size=batch_size)
+    order = attempt(step.epoch_order, root_key(0), size, batch_size=batch_size)
     assert (order is None) == (batch_size < 1)
     assert order is None or sorted(set(order.ravel().tolist())) == sorted(order.ravel().tolist())
 
@@ -129,8 +133,8 @@ def test_files_with_random_bytes_are_refused(content):
         for file in ("config.json", "metrics.jsonl", manifest.NAME):
             (place / file).write_bytes(content)
         with pytest.raises(InputError):
-            rundir.read_config(place)
-        assert history.read(place) == []
+            directory.read_config(place)
+        assert metrics_log.read(place) == []
         with pytest.raises(DamagedError):
             manifest.read_manifest(place)
 
@@ -138,12 +142,12 @@ def test_files_with_random_bytes_are_refused(content):
 @given(content=st.binary(max_size=300))
 @settings(quickly, max_examples=30)
 def test_a_cache_with_random_bytes_is_rebuilt(content):
-    arrays = {name: np.zeros((12, 28, 28) if "images" in name else 12, np.uint8) for name in data.FILES}
+    arrays = {name: np.zeros((12, 28, 28) if "images" in name else 12, np.uint8) for name in tfds_files.FILES}
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(data, "fetch", lambda *_: arrays)
+        patch.setattr(cache, "fetch", lambda *_: arrays)
         path = Path(name) / "jaxae" / "fashion_mnist.npz"
         path.parent.mkdir()
         path.write_bytes(content)
         told: list[str] = []
-        assert data.load("fashion_mnist", data_dir=Path(name), report=told.append).digest == data.digest(arrays)
+        assert load_dataset("fashion_mnist", data_dir=Path(name), report=told.append).digest == digests.digest(arrays)
         assert "damaged" in told[0]

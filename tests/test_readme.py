@@ -2,15 +2,14 @@
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 
 from jaxae.config import Config
-from jaxae.evaluate import encode, load_run
-from jaxae.fingerprint import tree_digest
+from jaxae.digests import tree_digest
+from jaxae.inference import encode, load_run
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 RELEASED = ROOT / "checkpoints" / "released"
 
@@ -49,7 +48,7 @@ def test_the_released_run_was_trained_with_the_defaults():
 def test_files_and_options_that_the_readme_names_exist():
     for path in re.findall(r"\]\(([a-zA-Z][^)#:]*)\)", README) + re.findall(r"scripts/\w+\.py", README):
         assert (ROOT / path).exists(), path
-    sources = [ROOT / "scripts" / "train.py", ROOT / "jaxae" / "options.py", *(ROOT / "benchmarks").glob("*.py")]
+    sources = [ROOT / "scripts" / "train.py", ROOT / "jaxae" / "cli" / "options.py", *(ROOT / "benchmarks").glob("*.py")]
     arguments = re.findall(r"\b(\w+): ", "".join(path.read_text() for path in sources))
     known = set(vars(Config())) | {"help", "noise_factor"} | set(arguments)
     for option in re.findall(r"(?<![\w-])--([a-z][a-z-]+)", README):

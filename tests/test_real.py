@@ -3,14 +3,16 @@
 import pytest
 
 from jaxae.config import Config
-from jaxae.data import Dataset, load
-from jaxae.evaluate import evaluate, load_run
-from jaxae.train import fit
+from jaxae.data.dataset import Dataset
+from jaxae.data.load import load_dataset
+from jaxae.evaluation.reconstruction import evaluate
+from jaxae.inference import load_run
+from jaxae.train.loop import fit
 
 
 @pytest.fixture(scope="module")
 def real(real_files, tmp_path_factory) -> Dataset:
-    return load("fashion_mnist", data_dir=tmp_path_factory.mktemp("real"), manual_dir=real_files)
+    return load_dataset("fashion_mnist", data_dir=tmp_path_factory.mktemp("real"), manual_dir=real_files)
 
 
 def test_one_epoch_beats_the_mean_image_and_the_rows_that_do_not_learn_are_the_published_ones(real, tmp_path):

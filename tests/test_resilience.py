@@ -9,23 +9,23 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import jax
 import pytest
 
-from jaxae import checkpoint
+from jaxae.build import build_parts
 from jaxae.config import Config
+from jaxae.core.state import TrainState, init_state, model_variables
+from jaxae.digests import tree_digest
 from jaxae.errors import InputError
-from jaxae.evaluate import load_run
-from jaxae.fingerprint import tree_digest
+from jaxae.inference import load_run
 from jaxae.rng import root_key
-from jaxae.state import TrainState, build_parts, init_state, model_variables
-from jaxae.train import fit
-from tests.test_scripts import start
-from tests.test_train import metrics
+from jaxae.runs import checkpoint
+from jaxae.train.loop import fit
+from tests import ROOT
+from tests.cli.test_scripts import start
+from tests.train.test_loop import metrics
 
-ROOT = Path(__file__).parents[1]
 CONFIG = Config(dataset="synthetic", epochs=4, batch_size=64)
 
 
@@ -146,11 +146,12 @@ def test_a_checkpoint_loads_on_other_devices(saving, loading, tmp_path):
 import functools, sys
 from pathlib import Path
 import jax
-from jaxae import checkpoint
+from jaxae.build import build_parts
 from jaxae.config import Config
-from jaxae.fingerprint import tree_digest
+from jaxae.core.state import init_state
+from jaxae.digests import tree_digest
 from jaxae.rng import root_key
-from jaxae.state import build_parts, init_state
+from jaxae.runs import checkpoint
 make = functools.partial(init_state, parts=build_parts(Config()))
 key = root_key(0, impl="philox2x32")
 if sys.argv[1] == "save":

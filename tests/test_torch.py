@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxae.config import Config
-from jaxae.model import Autoencoder
-from jaxae.objective import reconstruction_loss
-from jaxae.optim import make_optimizer, make_plateau
+from jaxae.core.model import Autoencoder
+from jaxae.core.objective import reconstruction_loss
+from jaxae.core.optim import make_optimizer, make_plateau
+from jaxae.core.state import init_variables
 from jaxae.rng import root_key
-from jaxae.state import init_variables
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -e '.[torch]' brings it")
 import torch_peer  # noqa: E402 - it imports torch

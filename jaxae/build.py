@@ -1,0 +1,43 @@
+"""From a recipe to its parts: model, optimiser, plateau."""
+
+from typing import Any
+
+import numpy as np
+
+from jaxae.config import Config
+from jaxae.core.model import Autoencoder
+from jaxae.core.optim import make_optimizer, make_plateau
+from jaxae.core.state import Parts, TrainState
+
+
+def build_model(config: Config) -> Autoencoder:
+    """The recipe's model."""
+    return Autoencoder(
+        dropout=config.dropout,
+        latent_activation=config.latent_activation,
+        momentum=config.batch_norm_momentum,
+        initializer=config.initializer,
+    )
+
+
+def build_parts(config: Config, **values: Any) -> Parts:
+    """The recipe's model, optimiser and plateau. values: what to take instead of the recipe's, numbers or traced arrays."""
+    chosen = {**vars(config), **values}
+    return Parts(
+        model=build_model(config),
+        optimizer=make_optimizer(
+            learning_rate=chosen["learning_rate"],
+            weight_decay=chosen["weight_decay"],
+            clip_norm=chosen["clip_norm"],
+            b2=chosen["adam_b2"],
+        ),
+        plateau=make_plateau(factor=config.plateau_factor, patience=config.plateau_patience, min_scale=config.min_scale),
+        average_decay=config.average_decay,
+    )
+
+
+def finished(state: TrainState, config: Config) -> bool:
+    """All epochs done, or the learning rate at its floor and no new best for early_stop_patience epochs."""
+    at_floor = float(state.plateau.scale) <= float(np.float32(config.min_scale))
+    stale = int(state.epoch) - int(state.best_epoch) >= config.early_stop_patience
+    return int(state.epoch) >= config.epochs or (at_floor and stale)

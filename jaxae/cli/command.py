@@ -1,0 +1,105 @@
+"""What the scripts share: a command line for a function, one line for a user's mistake, silence from the libraries."""
+
+import contextlib
+import functools
+import importlib.metadata
+import io
+import os
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import tyro
+
+from jaxae.cli.messages import say
+from jaxae.digests import json_digest
+from jaxae.errors import InputError, brief, refusal
+from jaxae.runs.environment import cpu
+from jaxae.train import multihost
+
+
+class Stop(KeyboardInterrupt):
+    """SIGINT or SIGTERM, as an exception that carries the signal's number."""
+
+
+def run(main: Callable[..., None], **defaults: object) -> None:
+    """Calls main with the arguments of the command line. Exit codes: 2 for a user's mistake, 130 and 143 when stopped.
+
+    defaults: of main's parameters, where the script finds them out.
+    """
+    warnings.simplefilter("ignore")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that can't show ± must not end a run
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _stop)
+        command = _parse(main, defaults)
+        _use_compilation_cache(os.environ.get("JAXAE_COMPILATION_CACHE"))
+        command()
+    except InputError as error:
+        _fail(str(error))
+    except OSError as error:  # what no closer place has explained
+        _fail(refusal(error))
+    except jax.errors.JaxRuntimeError as error:
+        if not multihost.joined():
+            raise
+        _fail(f"another process is gone, or JAX has failed here ({brief(error)}): start all again, what is saved is whole")
+    except Stop as stop:
+        say("Stopped.")
+        sys.stdout.flush()
+        os._exit(128 + stop.args[0])  # sys.exit would wait for the epoch that the device is computing
+
+
+def _fail(reason: str) -> None:
+    say(f"error: {reason}")
+    if multihost.joined():
+        time.sleep(1 if multihost.is_first() else 0)  # the others end by themselves, or with the first, with a stack trace
+        os._exit(2)  # sys.exit would wait for them
+    sys.exit(2)
+
+
+def _use_compilation_cache(directory: str | None) -> None:
+    """Keeps compiled programs for later starts. The folder is one jaxlib's and one processor's: code for another may crash."""
+    if not directory:
+        return
+    key = {"jaxlib": importlib.metadata.version("jaxlib"), **cpu()}
+    folder = Path(directory).expanduser().absolute() / f"jaxlib-{key['jaxlib']}-{json_digest(key)[:16]}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"JAXAE_COMPILATION_CACHE is {directory}: {error.strerror}; name a folder that can be written"
+        ) from error
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def _stop(number: int, frame: object) -> None:
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_DFL)  # a second signal stops at once
+    raise Stop(number)
+
+
+def _parse(main: Callable[..., None], defaults: dict[str, object]) -> Callable[[], None]:
+    """main bound to the command line's arguments. tyro's framed complaint becomes one line."""
+
+    @functools.wraps(main)
+    def bind(*args, **kwargs) -> Callable[[], None]:
+        return functools.partial(main, *args, **kwargs)
+
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(functools.partial(bind, **defaults), config=(tyro.conf.OmitArgPrefixes,))
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        lines = [line.strip(" │╭╮╰╯─") for line in complaint.getvalue().splitlines()]  # plain ASCII in some locales
+        words = [line for line in lines if line.strip("-")][1:]  # after the title
+        end = next((i for i, line in enumerate(words) if line.startswith("For full helptext")), len(words))
+        raise InputError(f"{' '.join(words[:end])} (see --help)") from None

@@ -1,0 +1,79 @@
+"""What a run is at a moment: a pytree of arrays, saved and restored whole; and the parts that a recipe builds."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+
+from jaxae.core.model import SIDE, Autoencoder
+from jaxae.rng import Stream, derive
+
+
+class TrainState(NamedTuple):
+    """Arrays only; the model, the optimiser and the plateau are bound to the steps with functools.partial."""
+
+    step: jax.Array
+    """i32[]: updates done."""
+    epoch: jax.Array
+    """i32[]: epochs done."""
+    params: Any
+    batch_stats: Any
+    opt_state: optax.OptState
+    plateau: Any
+    best_loss: jax.Array
+    """f32[]: lowest validation loss so far, inf before the first epoch."""
+    best_epoch: jax.Array
+    """i32[]: the epoch of best_loss, for the early stop; a tie keeps the earlier one."""
+    key: jax.Array
+    """The root key: never split, never advanced."""
+    average: Any = None
+    """The exponential moving average of params, which is evaluated in their place; None where a recipe has none."""
+
+
+class Parts(NamedTuple):
+    """What acts on a TrainState and holds no arrays."""
+
+    model: Autoencoder
+    optimizer: optax.GradientTransformation
+    plateau: optax.GradientTransformationExtraArgs
+    average_decay: float
+
+
+def init_variables(key: jax.Array, *, model: nn.Module) -> dict[str, Any]:
+    """{"params", "batch_stats"} before training. key: a run's root key."""
+    return dict(model.init(derive(key, Stream.INIT), jnp.zeros((1, SIDE, SIDE))))
+
+
+def init_state(key: jax.Array, *, parts: Parts) -> TrainState:
+    """The state before the first step. key: the run's root key, which the state keeps."""
+    variables = init_variables(key, model=parts.model)
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        epoch=jnp.zeros((), jnp.int32),
+        params=variables["params"],
+        batch_stats=variables["batch_stats"],
+        opt_state=parts.optimizer.init(variables["params"]),
+        plateau=parts.plateau.init(variables["params"]),
+        best_loss=jnp.float32(jnp.inf),
+        best_epoch=jnp.zeros((), jnp.int32),
+        key=key,
+        average=jax.tree.map(jnp.copy, variables["params"]) if parts.average_decay else None,
+    )
+
+
+def model_variables(state: TrainState) -> dict[str, Any]:
+    """What `model.apply` needs to evaluate: parameters, averaged where the recipe says so, and batch statistics."""
+    return {"params": state.params if state.average is None else state.average, "batch_stats": state.batch_stats}
+
+
+def stack_members(states: Sequence[TrainState]) -> TrainState:
+    """States on a new leading axis; one alone stays as it is."""
+    return states[0] if len(states) == 1 else jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+
+
+def take_member(states: TrainState, k: jax.typing.ArrayLike) -> TrainState:
+    """The k-th of stacked states."""
+    return jax.tree.map(lambda leaf: leaf[k], states)

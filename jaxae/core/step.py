@@ -1,0 +1,143 @@
+"""The steps of training as pure functions: no jit, no loop over epochs, no I/O. Images come as uint8."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+
+from jaxae.core.corruption import add_gaussian_noise
+from jaxae.core.images import to_unit
+from jaxae.core.metrics import mae, mse
+from jaxae.core.objective import reconstruction_loss
+from jaxae.core.state import TrainState, model_variables
+from jaxae.errors import InputError
+from jaxae.rng import Stream, derive
+
+Noise = float | tuple[float, float]
+"""A standard deviation, or two between which each image's is drawn."""
+SplitBatch = Callable[[jax.Array], jax.Array]
+"""Says how several devices share a batch; it changes no value."""
+
+
+def train_step(
+    state: TrainState,
+    images: jax.Array,
+    *,
+    model: nn.Module,
+    optimizer: optax.GradientTransformation,
+    noise_factor: Noise,
+    average_decay: float = 0.0,
+) -> tuple[TrainState, jax.Array]:
+    """One update on a batch u8[B, 28, 28]. Returns the next state and the batch's mean loss, f32[]."""
+    clean = to_unit(images)
+    noisy = add_training_noise(state.key, Stream.NOISE, state.step, clean, noise_factor)
+    rngs = {"dropout": derive(state.key, Stream.DROPOUT, state.step)}
+
+    def mean_loss(params):
+        variables = {"params": params, "batch_stats": state.batch_stats}
+        output, updated = model.apply(variables, noisy, train=True, rngs=rngs, mutable=["batch_stats"])
+        return jnp.mean(reconstruction_loss(output, clean)), updated["batch_stats"]
+
+    (loss, batch_stats), gradients = jax.value_and_grad(mean_loss, has_aux=True)(state.params)
+    updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+    updates = jax.tree.map(lambda u: state.plateau.scale * u, updates)
+    params = optax.apply_updates(state.params, updates)
+    average = _moving_average(state, params, decay=average_decay) if average_decay else None
+    updated = state._replace(step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state, average=average)
+    return updated, loss
+
+
+def train_epoch(
+    state: TrainState,
+    images: jax.Array,
+    *,
+    batch_size: int,
+    model: nn.Module,
+    optimizer: optax.GradientTransformation,
+    noise_factor: Noise,
+    average_decay: float = 0.0,
+    split_batch: SplitBatch = lambda batch: batch,
+) -> tuple[TrainState, jax.Array]:
+    """A scan of train_step over u8[N, 28, 28] in the epoch's order. Returns the state and the steps' losses, f32[steps]."""
+    bound = functools.partial(train_step, model=model, optimizer=optimizer)
+    step = functools.partial(bound, noise_factor=noise_factor, average_decay=average_decay)
+    order = epoch_order(derive(state.key, Stream.ORDER, state.epoch), len(images), batch_size=batch_size)
+    return jax.lax.scan(lambda state, batch: step(state, split_batch(images[batch])), state, order)
+
+
+def batch_statistics(
+    state: TrainState,
+    images: jax.Array,
+    *,
+    model: nn.Module,
+    noise_factor: Noise,
+    split_batch: SplitBatch = lambda batch: batch,
+) -> Any:
+    """The batch statistics of the weights that are evaluated: means over the batches u8[K, B, 28, 28], without dropout.
+
+    The running ones belong to weights of some steps before, and are noisy (Wu & Johnson 2021, "precise BatchNorm").
+    """
+    fresh = model.clone(dropout=(), momentum=0.0)  # keeps nothing of the statistics before: those of this batch
+
+    def of_batch(number, batch):
+        batch = split_batch(batch)
+        # The same noise after every epoch, as in validation, so that epochs compare.
+        noisy = add_training_noise(state.key, Stream.STATISTICS, number, to_unit(batch), noise_factor)
+        return fresh.apply(model_variables(state), noisy, train=True, mutable=["batch_stats"])[1]["batch_stats"]
+
+    each = jax.lax.map(lambda pair: of_batch(*pair), (jnp.arange(len(images)), images))
+    return jax.tree.map(lambda statistics: statistics.mean(axis=0), each)
+
+
+def eval_step(variables, noisy: jax.Array, images: jax.Array, *, model: nn.Module) -> dict[str, jax.Array]:
+    """Loss, MSE and MAE of each image, f32[B], with running statistics. noisy: f32[B, 28, 28]; images: u8[B, 28, 28]."""
+    clean = to_unit(images)
+    output = cast(jax.Array, model.apply(variables, noisy))
+    return {"loss": reconstruction_loss(output, clean), "mse": mse(output, clean), "mae": mae(output, clean)}
+
+
+def end_epoch(
+    state: TrainState, validation_loss: jax.Array, *, plateau: optax.GradientTransformationExtraArgs
+) -> tuple[TrainState, jax.Array]:
+    """Counts the epoch, steps the plateau, notes the best. Returns the state and whether this epoch is the best, bool[]."""
+    epoch = state.epoch + 1
+    _, plateau_state = plateau.update({}, state.plateau, value=validation_loss)
+    improved = validation_loss < state.best_loss
+    return state._replace(
+        epoch=epoch,
+        plateau=plateau_state,
+        best_loss=jnp.where(improved, validation_loss, state.best_loss),
+        best_epoch=jnp.where(improved, epoch, state.best_epoch),
+    ), improved
+
+
+def add_training_noise(
+    root: jax.Array, stream: Stream, counter: jax.typing.ArrayLike, clean: jax.Array, noise: Noise
+) -> jax.Array:
+    """Gaussian noise as a recipe trains on it, clipped to [0, 1]. root: the run's root key; clean: f32[B, 28, 28]."""
+    key = derive(root, stream, counter)
+    if not isinstance(noise, tuple):
+        return add_gaussian_noise(key, clean, std=noise)
+    level_key = derive(derive(root, Stream.NOISE_LEVEL, stream), stream, counter)
+    std = jax.random.uniform(level_key, (len(clean), 1, 1), minval=noise[0], maxval=noise[1])
+    return add_gaussian_noise(key, clean, std=std)
+
+
+def _moving_average(state: TrainState, params: Any, *, decay: float) -> Any:
+    warm = jnp.minimum(decay, (1 + state.step) / (10 + state.step))  # so that the first weights do not linger
+    return optax.incremental_update(params, state.average, 1 - warm)
+
+
+def epoch_order(key: jax.Array, size: int, *, batch_size: int) -> jax.Array:
+    """A random order of 0 … size - 1 cut into batches, i32[size // batch_size, batch_size]; the rest is left out.
+
+    Raises InputError for a batch size below 1.
+    """
+    if batch_size < 1:
+        raise InputError(f"batch_size is {batch_size}: give 1 or more")
+    steps = size // batch_size
+    return jax.random.permutation(key, size)[: steps * batch_size].reshape(steps, batch_size)

@@ -1,0 +1,104 @@
+"""The simple rivals of the network: affine maps fitted in closed form, and total variation. Images are f32[N, 28, 28]."""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxae.core.images import check_pair
+from jaxae.errors import InputError
+
+CHUNK = 5000
+TV_WEIGHTS = np.geomspace(0.01, 1.0, 13)
+TV_IMAGES = 100
+
+
+class Affine(NamedTuple):
+    """pixels ↦ pixels @ matrix + offset."""
+
+    matrix: np.ndarray
+    offset: np.ndarray
+
+
+class Moments(NamedTuple):
+    """What least squares need to know of pairs (noisy, clean): both means, and the centred sums of products."""
+
+    mean_y: np.ndarray
+    mean_x: np.ndarray
+    yy: np.ndarray
+    yx: np.ndarray
+
+
+def moments(noisy: np.ndarray, clean: np.ndarray) -> Moments:
+    """The moments of pairs, in float64. Raises InputError for two shapes that differ."""
+    check_pair(noisy, clean)
+    y, x = (images.reshape(len(images), -1) for images in (noisy, clean))
+    mean_y, mean_x = (a.mean(axis=0, dtype=np.float64) for a in (y, x))
+    yy, yx = np.zeros((2, y.shape[1], y.shape[1]))
+    for start in range(0, len(y), CHUNK):
+        rows = slice(start, start + CHUNK)
+        centred = y[rows] - mean_y
+        yy += centred.T @ centred
+        yx += centred.T @ (x[rows] - mean_x)
+    return Moments(mean_y, mean_x, yy, yx)
+
+
+def fit_affine(pairs: Moments, *, rank: int | None = None) -> Affine:
+    """The affine map noisy → clean of least squared error among those of this rank: reduced-rank regression (Izenman 1975).
+
+    rank 0 is the mean image; fitted on clean → clean, rank 2 is PCA-2; None is the full-rank linear MMSE denoiser.
+    """
+    if rank is not None and not 0 <= rank <= len(pairs.yx):
+        raise InputError(f"rank is {rank}: give 0 to {len(pairs.yx)}, or None")
+    matrix = np.linalg.pinv(pairs.yy, rcond=1e-10, hermitian=True) @ pairs.yx
+    if rank is not None:
+        _, vectors = np.linalg.eigh(pairs.yx.T @ matrix)  # of the predictions' covariance, ascending
+        top = vectors[:, len(vectors) - rank :]
+        matrix = matrix @ top @ top.T
+    return Affine(matrix, pairs.mean_x - pairs.mean_y @ matrix)
+
+
+def apply_affine(affine: Affine, images: np.ndarray) -> np.ndarray:
+    """The map's output, not clipped to [0, 1]. f32[N, 28, 28] → f32[N, 28, 28]."""
+    flat = images.reshape(len(images), -1) @ affine.matrix.astype(np.float32) + affine.offset.astype(np.float32)
+    return flat.reshape(images.shape)
+
+
+def denoise_tv(images: np.ndarray, *, weight: float) -> np.ndarray:
+    """Total-variation denoising (Chambolle 2004) of each image, through scikit-image. weight > 0: more is smoother."""
+    from skimage.restoration import denoise_tv_chambolle  # here, not above: most callers need not wait for SciPy
+
+    return np.array([denoise_tv_chambolle(image, weight=weight) for image in images], np.float32).reshape(images.shape)
+
+
+def fit_tv(noisy: np.ndarray, clean: np.ndarray) -> float:
+    """The weight of TV_WEIGHTS that has the least squared error on the first TV_IMAGES images."""
+    check_pair(noisy, clean)
+    noisy, clean = noisy[:TV_IMAGES], clean[:TV_IMAGES]
+    errors = [np.square(denoise_tv(noisy, weight=weight) - clean).mean() for weight in TV_WEIGHTS]
+    return float(TV_WEIGHTS[np.argmin(errors)])
+
+
+def fit_rivals(noisy: np.ndarray, clean: np.ndarray, *, pca: Affine) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Every rival by its name, fitted on training images at this noise: noisy images → denoised ones, in [0, 1].
+
+    pca: PCA-2 of the clean training images, the same at every noise.
+    """
+    pairs = moments(noisy, clean)
+    affine = {
+        "mean training image": Affine(np.zeros_like(pairs.yx), pairs.mean_x),
+        "PCA-2": pca,
+        "linear, rank 2": fit_affine(pairs, rank=2),
+        "linear, full rank": fit_affine(pairs),
+    }
+    weight = fit_tv(noisy, clean)
+
+    def clipped(denoise: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda images: np.clip(denoise(images), 0, 1)
+
+    return {
+        "do nothing": lambda images: images,
+        **{name: clipped(functools.partial(apply_affine, each)) for name, each in affine.items()},
+        "total variation": clipped(functools.partial(denoise_tv, weight=weight)),
+    }

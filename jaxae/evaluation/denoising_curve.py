@@ -1,0 +1,150 @@
+"""How well a run denoises at every noise level, beside its rivals, and under noise that it has never seen."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from jaxae.core.corruption import add_gaussian_noise, mask_pixels, poisson_noise, salt_and_pepper
+from jaxae.core.images import to_unit
+from jaxae.core.metrics import psnr, ssim
+from jaxae.data.dataset import Dataset, check_data
+from jaxae.errors import InputError, Report, silent
+from jaxae.evaluation.baselines import fit_affine, fit_rivals, moments
+from jaxae.inference import Run, corrupt, reconstruct
+from jaxae.rng import Stream, derive, root_key
+from jaxae.runs.environment import versions
+
+LEVELS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+MATCHED = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
+EXAMPLES = 1_000_000  # counters from here on are the examples', below are the draws'
+Corruption = Callable[[jax.Array, np.ndarray, float], Any]
+UNSEEN: dict[str, tuple[Corruption, float]] = {
+    "salt and pepper": (lambda key, images, s: salt_and_pepper(key, images, fraction=s), 1.0),
+    "masking": (lambda key, images, s: mask_pixels(key, images, fraction=s), 1.0),
+    "Poisson": (lambda key, images, s: poisson_noise(key, images, photons=1 / s), 10.0),
+    "blur": (lambda key, images, s: gaussian_filter(images, (0, s, s)), 20.0),
+}
+"""Each kind's corruption(key, images, strength), and its greatest strength: a fraction, seconds a photon, pixels."""
+
+
+def noise_curve(run: Run, dataset: Dataset, *, images: int = 1000, draws: int = 5, report: Report = silent) -> dict[str, Any]:
+    """The contents of noise_curve.json: MSE, PSNR and SSIM by level and draw for the model and its rivals; and unseen noise.
+
+    images: how many of the first test images; rivals are fitted on all training images at each level. Raises InputError.
+    """
+    check_data(run.config, dataset)
+    if images < 1 or draws < 1:
+        raise InputError(f"images is {images} and draws is {draws}: give 1 or more of each")
+    clean = to_unit(dataset.test.images[:images])
+    train = to_unit(dataset.train.images)
+    pca = fit_affine(moments(train, train), rank=2)
+    rows: dict[str, dict[str, list[list[float]]]] = {}
+    for number, std in enumerate(LEVELS):
+        report(f"noise {std:.2f}: {number + 1} of {len(LEVELS)} levels")
+        key = derive(root_key(0), Stream.RIVALS, number)
+        rivals = fit_rivals(np.asarray(add_gaussian_noise(key, jnp.asarray(train), std=std)), train, pca=pca)
+        methods = {"jaxae": lambda noisy: reconstruct(run, noisy), **rivals}
+        noisy_draws = [corrupt(clean, std=std, draw=draw) for draw in range(draws)]
+        for name, denoise in methods.items():
+            for metric, values in _measure(denoise, noisy_draws, clean).items():
+                rows.setdefault(name, {}).setdefault(metric, []).append(values)
+    report(f"unseen noise: {', '.join(UNSEEN)}")
+    return {
+        "data": run.config.data_title,
+        "data_sha256": dataset.digest,
+        "split": f"test, the first {len(clean)} images",
+        "draws": draws,
+        "checkpoint_epoch": run.epoch,
+        "trained_noise": run.config.noise_range or [run.config.noise_factor] * 2,
+        "versions": versions(),
+        "levels": list(LEVELS),
+        "rows": rows,
+        "break_even": break_even(LEVELS, *(np.mean(rows[name]["mse"], axis=1) for name in ("jaxae", "do nothing"))),
+        "unseen": {
+            "Gaussian": [
+                {"std": std, **_pair(run, clean, [corrupt(clean, std=std, draw=d) for d in range(draws)])} for std in MATCHED
+            ],
+            **{kind: _unseen(run, clean, kind, draws) for kind in UNSEEN},
+        },
+    }
+
+
+def break_even(levels: Any, ours: np.ndarray, theirs: np.ndarray) -> float | None:
+    """The least level from which on our error is below theirs, by linear interpolation; None if it never is at the end."""
+    above = np.flatnonzero(ours >= theirs)
+    if not len(above):
+        return float(levels[0])
+    i = above[-1]
+    if i + 1 == len(levels):
+        return None
+    gap = ours[i : i + 2] - theirs[i : i + 2]
+    return float(levels[i] + (levels[i + 1] - levels[i]) * gap[0] / (gap[0] - gap[1]))
+
+
+def matched_strength(key: jax.Array, images: np.ndarray, kind: str, *, mse: float) -> float | None:
+    """The strength at which this kind of noise does this much damage, by bisection; None where it never does so much."""
+    corruption, greatest = UNSEEN[kind]
+
+    def damage(strength: float) -> float:
+        return float(np.square(np.asarray(corruption(key, images, strength)) - images).mean(dtype=np.float64))
+
+    low, high = 0.0, greatest
+    if damage(high) < mse:
+        return None
+    for _ in range(20):
+        middle = (low + high) / 2
+        low, high = (middle, high) if damage(middle) < mse else (low, middle)
+    return high
+
+
+def _measure(denoise: Callable[[np.ndarray], np.ndarray], draws: list[np.ndarray], clean: np.ndarray) -> dict[str, list[Any]]:
+    def measure(noisy: np.ndarray) -> tuple[float, float]:
+        output = denoise(noisy)
+        return _mse(output, clean), float(ssim(output, clean).mean())
+
+    with ThreadPoolExecutor(2) as pool:
+        errors, similarities = zip(*pool.map(measure, draws), strict=True)
+    decibels = [float(value) if np.isfinite(value) else None for value in psnr(np.array(errors))]
+    return {"mse": list(errors), "psnr_db": decibels, "ssim": list(similarities)}
+
+
+def _unseen(run: Run, clean: np.ndarray, kind: str, draws: int) -> list[dict[str, Any]]:
+    keys = [derive(root_key(0), Stream.UNSEEN_NOISE, list(UNSEEN).index(kind) * draws + draw) for draw in range(draws)]
+    points = []
+    for std in MATCHED:
+        target = _mse(corrupt(clean, std=std), clean)
+        strength = matched_strength(keys[0], clean, kind, mse=target)
+        if strength is not None:
+            noisy = [np.asarray(UNSEEN[kind][0](key, clean, strength), np.float32) for key in keys]
+            points.append({"matches_std": std, "strength": strength, **_pair(run, clean, noisy)})
+    return points
+
+
+def _pair(run: Run, clean: np.ndarray, draws: list[np.ndarray]) -> dict[str, list[float]]:
+    return {
+        "input_mse": [_mse(noisy, clean) for noisy in draws],
+        "output_mse": [_mse(reconstruct(run, noisy), clean) for noisy in draws],
+    }
+
+
+def _mse(output: np.ndarray, clean: np.ndarray) -> float:
+    return float(np.square(output - clean).mean(dtype=np.float64))
+
+
+def unseen_examples(
+    run: Run, dataset: Dataset, *, number: int = 0, std: float = 0.25
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """One test image under each kind of noise at the damage of Gaussian noise, and denoised: f32[28, 28] both."""
+    clean = to_unit(dataset.test.images[number : number + 1])
+    pairs = {"Gaussian": corrupt(clean, std=std)}
+    for counter, (kind, (corruption, _)) in enumerate(UNSEEN.items()):
+        key = derive(root_key(0), Stream.UNSEEN_NOISE, EXAMPLES + counter)
+        strength = matched_strength(key, clean, kind, mse=_mse(pairs["Gaussian"], clean))
+        if strength is not None:
+            pairs[kind] = np.asarray(corruption(key, clean, strength), np.float32)
+    return {kind: (noisy[0], reconstruct(run, noisy)[0]) for kind, noisy in pairs.items()}

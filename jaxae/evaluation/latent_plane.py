@@ -1,0 +1,53 @@
+"""The latent plane: where noise pushes images on it, and grids over it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxae.core.images import to_unit
+from jaxae.data.dataset import Dataset, check_data
+from jaxae.evaluation.embedding_quality import knn_predict
+from jaxae.inference import Run, corrupt, encode
+
+
+def noise_drift(run: Run, dataset: Dataset, *, levels: Sequence[float]) -> dict[str, Any]:
+    """Where noise pushes the test images' latents: one draw, classes by 5-NN among the clean training images' latents.
+
+    latents: level → f32[N, 2], changed: the share whose class is not the clean image's, accuracy: the share of true classes.
+    """
+    check_data(run.config, dataset)
+    train, test = encode(run, to_unit(dataset.train.images)), to_unit(dataset.test.images)
+
+    def classes(latents: np.ndarray) -> np.ndarray:
+        return knn_predict(train, dataset.train.labels, latents, k=5)
+
+    latents = {level: encode(run, corrupt(test, std=level)) for level in levels}
+    unmoved = classes(encode(run, test))
+    found = [classes(z) for z in latents.values()]
+    return {
+        "latents": latents,
+        "changed": np.array([np.mean(each != unmoved) for each in found]),
+        "accuracy": np.array([np.mean(each == dataset.test.labels) for each in found]),
+    }
+
+
+def quantile_grid(latents: np.ndarray, *, cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The plane cut at the quantiles of the latents' two coordinates: edges f64[2, cells + 1], middles f32[cells², 2], counts.
+
+    counts: int[cells, cells], and the middles' order, are [row of dimension 2, column of dimension 1].
+    """
+    edges = np.quantile(latents, np.linspace(0, 1, cells + 1), axis=0).T
+    middles = np.quantile(latents, (np.arange(cells) + 0.5) / cells, axis=0).astype(np.float32)
+    x, y = np.meshgrid(middles[:, 0], middles[:, 1])
+    inside = [np.clip(np.searchsorted(e, z, side="right") - 1, 0, cells - 1) for e, z in zip(edges, latents.T, strict=True)]
+    counts = np.bincount(inside[1] * cells + inside[0], minlength=cells**2).reshape(cells, cells)
+    return edges, np.stack([x.ravel(), y.ravel()], axis=1), counts
+
+
+def regular_grid(latents: np.ndarray, *, cells: int) -> tuple[tuple[float, float, float, float], np.ndarray]:
+    """All but the outermost 0.4 % of the latents' range: (left, right, bottom, top), and its cells' middles, f32[cells², 2]."""
+    low, high = np.quantile(latents, [0.002, 0.998], axis=0)
+    middles = low + (high - low) * (np.arange(cells)[:, None] + 0.5) / cells
+    plane = np.stack(np.meshgrid(*middles.T), axis=-1).reshape(-1, 2).astype(np.float32)
+    return (float(low[0]), float(high[0]), float(low[1]), float(high[1])), plane

@@ -1,0 +1,1 @@
+"""Arrays → matplotlib Figures. Nothing here imports the rest of jaxae."""

@@ -1,0 +1,101 @@
+"""A run directory: all that a person can read about a run, and the place of its checkpoints.
+
+config.json, environment.json, metrics.jsonl (a row an epoch), evaluation.json, figures/*.png, states/ (Orbax).
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jaxae.config import Config
+from jaxae.errors import InputError
+from jaxae.runs.files import file_errors, write_text
+
+if TYPE_CHECKING:
+    pass  # train.py draws nothing: it starts 0.3 s sooner without
+
+SYNTHETIC_SUFFIX = "-SYNTHETIC"
+RESULTS = ("evaluation.json", "latent_scorecard.json", "noise_curve.json")
+WRITTEN = {"config.json", "environment.json", "metrics.jsonl", *RESULTS, "figures", "states", "damaged"}
+
+
+def run_directory(run_dir: Path, config: Config) -> Path:
+    """The directory of a run, absolute; one on synthetic data has SYNTHETIC in its name."""
+    run_dir = Path(os.path.expanduser(run_dir)).absolute()
+    if config.dataset == "synthetic" and not any(SYNTHETIC_SUFFIX in part for part in run_dir.parts):
+        return run_dir.parent / (run_dir.name + SYNTHETIC_SUFFIX)
+    return run_dir
+
+
+@contextlib.contextmanager
+def open_run(run_dir: Path, config: Config, *, overwrite: bool = False) -> Iterator[None]:
+    """Makes the directory, or checks that it holds a run of this very recipe, and keeps other processes out of it.
+
+    Raises InputError where another process trains there, the recipe differs, or the directory holds something else.
+    """
+    with file_errors(run_dir):
+        if run_dir.exists() and not run_dir.is_dir():
+            raise InputError(f"{run_dir} is a file: name a directory with --run-dir")
+        if overwrite and (strange := sorted(_entries(run_dir) - WRITTEN)):
+            raise InputError(f"{run_dir} holds {strange[0]}, which no run writes: --overwrite deletes runs alone")
+        run_dir.mkdir(parents=True, exist_ok=True)
+    with _locked(run_dir):
+        if overwrite:
+            with file_errors(run_dir):
+                for name in sorted(_entries(run_dir), key="config.json".__eq__):  # it goes last: a kill leaves a run
+                    path = run_dir / name
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+        elif _entries(run_dir) and (old := _stored_config(run_dir)) != config:
+            raise InputError(
+                f"{run_dir} holds a run with another config ({'; '.join(config.differences(old))}): "
+                "name another --run-dir, or --overwrite it"
+            )
+        write_text(run_dir / "config.json", config.to_json())
+        yield
+
+
+def _entries(run_dir: Path) -> set[str]:
+    """What is in the directory, but for the unfinished files that a kill may leave."""
+    return {path.name for path in run_dir.iterdir() if path.suffix != ".tmp"} if run_dir.is_dir() else set()
+
+
+@contextlib.contextmanager
+def _locked(run_dir: Path) -> Iterator[None]:
+    """Holds the directory's own lock, which the system releases however the process ends."""
+    with file_errors(run_dir):
+        descriptor = os.open(run_dir, os.O_RDONLY)
+    try:
+        with file_errors(run_dir):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                advice = "wait for it, or name another --run-dir"
+                raise InputError(f"Another process is training in {run_dir}: {advice}") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def read_config(run_dir: Path) -> Config:
+    """The recipe of a run. Raises InputError where the directory holds none."""
+    with file_errors(run_dir):
+        exists = run_dir.is_dir()
+    if not exists:
+        synthetic = run_dir.with_name(run_dir.name + SYNTHETIC_SUFFIX)
+        hint = f"did you mean {synthetic}?" if synthetic.is_dir() else "train one with scripts/train.py --run-dir"
+        raise InputError(f"{run_dir} does not exist: {hint}")
+    return _stored_config(run_dir)
+
+
+def _stored_config(run_dir: Path) -> Config:
+    path = run_dir / "config.json"
+    try:
+        return Config.from_json(path.read_bytes())
+    except OSError:
+        raise InputError(f"{run_dir} is not a run directory: it has no config.json; name one that train.py wrote") from None
+    except InputError as error:
+        raise InputError(f"{path} is damaged ({error}): restore it, or train again with --overwrite") from error

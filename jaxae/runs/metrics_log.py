@@ -1,0 +1,36 @@
+"""metrics.jsonl: a row an epoch, and what of it stands on the screen."""
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+from jaxae.runs.files import file_errors, write_text
+
+
+def read(run_dir: Path, *, up_to_epoch: int | None = None) -> list[dict[str, Any]]:
+    """The rows of metrics.jsonl that are whole, epochs ascending, none twice."""
+    path = run_dir / "metrics.jsonl"
+    lines = path.read_bytes().splitlines() if path.is_file() else []
+    rows: dict[int, dict[str, Any]] = {}
+    for line in lines:
+        with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
+            row = json.loads(line)
+            if up_to_epoch is None or row["epoch"] <= up_to_epoch:
+                rows.setdefault(row["epoch"], row)
+    return [rows[epoch] for epoch in sorted(rows)]
+
+
+def rewind(run_dir: Path, epoch: int) -> list[str]:
+    """Cuts metrics.jsonl back to the epoch that training resumes from. Returns a line about rows that are lost, if any."""
+    rows = read(run_dir, up_to_epoch=epoch)
+    write_text(run_dir / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    lost = epoch - len(rows)
+    return [f"{run_dir / 'metrics.jsonl'} has lost {lost} of {epoch} rows; training is not touched by it"] if lost else []
+
+
+def append(run_dir: Path, row: dict[str, Any]) -> None:
+    """Adds an epoch's row to metrics.jsonl."""
+    path = run_dir / "metrics.jsonl"
+    with file_errors(path), path.open("a") as file:
+        file.write(json.dumps(row) + "\n")

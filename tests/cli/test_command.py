@@ -1,0 +1,181 @@
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jaxae.cli import command, messages
+from jaxae.config import Config
+from jaxae.errors import InputError
+
+PROGRAM = """
+import jax
+from jaxae.cli import command
+
+def main() -> None:
+    a = jax.random.normal(jax.random.key(0), (300, 300))
+    print(jax.jit(lambda a: jax.lax.fori_loop(0, 9, lambda i, x: jax.nn.tanh(x @ a + jax.numpy.sin(x)), a))(a).sum())
+
+command.run(main)
+"""
+
+
+def call(main, *arguments: str) -> int | str | None:
+    """The exit code of a script with these arguments."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["script.py", *arguments])
+        patch.setattr("signal.signal", lambda number, handler: None)
+        try:
+            command.run(main)
+        except SystemExit as stop:
+            return stop.code
+    return 0
+
+
+def train(config: Config, run_dir: Path = Path("there")) -> None:
+    """Stands in for a script.
+
+    Args:
+        config: The recipe.
+        run_dir: A place.
+    """
+    print(config.epochs, run_dir)
+
+
+def test_options_are_the_fields_of_the_config(capsys):
+    assert call(train, "--epochs", "7", "--run-dir", "here", "--dropout", "0", "0.1", "0.2") == 0
+    assert capsys.readouterr().out == "7 here\n"
+    assert call(train, "--help") in (0, None)
+    shown = capsys.readouterr().out
+    for field in dataclasses.fields(Config):
+        assert "--" + field.name.replace("_", "-") in shown
+    assert "(default: 128)" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--epochs", "0"], "epochs is 0"),
+        (["--epochs", "many"], "--epochs"),
+        (["--noise-factor", "-1"], "noise_factor is -1.0"),
+        (["--dropout", "0.1", "0.1", "1"], "dropout.2 is 1.0"),
+        (["--plateau-patience", "0"], "plateau_patience is 0"),
+        (["--dataset", "mnist"], "'mnist'"),
+        (["--speed", "9"], "--speed"),
+        (["--epochs"], "--epochs"),
+    ],
+)
+def test_a_mistake_gets_one_line_and_exit_code_2(arguments, expected, capsys):
+    assert call(train, *arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert expected in captured.err
+
+
+def test_an_error_from_within_is_told_in_the_same_way(capsys):
+    def main() -> None:
+        """Fails."""
+        raise InputError("the moon is -3: take another")
+
+    assert call(main) == 2
+    assert capsys.readouterr().err == "error: the moon is -3: take another\n"
+
+
+def test_a_bug_is_not_hidden():
+    def main() -> None:
+        """Fails."""
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        call(main)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_has_the_conventional_exit_code_and_no_traceback(number, code):
+    script = f"""
+import os, time
+from jaxae.cli import command
+def main() -> None:
+    os.kill(os.getpid(), {int(number)})
+    time.sleep(60)
+command.run(main)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=50)
+    assert done.returncode == code
+    assert done.stderr == "Stopped.\n"
+
+
+def test_a_second_signal_stops_at_once():
+    script = f"""
+import os, time
+from jaxae.cli import command
+def main() -> None:
+    try:
+        os.kill(os.getpid(), {int(signal.SIGTERM)})
+        time.sleep(60)
+    finally:
+        os.kill(os.getpid(), {int(signal.SIGTERM)})
+        time.sleep(60)
+command.run(main)
+"""
+    assert subprocess.run([sys.executable, "-c", script], timeout=50).returncode == -signal.SIGTERM
+
+
+def test_synthetic_data_is_announced_before_and_after_even_when_interrupted(capsys):
+    def work() -> None:
+        with messages.synthetic_banner(Config(dataset="synthetic")):
+            messages.say("work")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    before, after = capsys.readouterr().err.split("work")
+    assert "SYNTHETIC" in before
+    assert "SYNTHETIC" in after
+    with messages.synthetic_banner(Config(dataset="fashion_mnist")):
+        pass
+    assert capsys.readouterr().err == ""
+
+
+def test_the_compilation_cache_is_off_unless_asked_for_and_keyed_by_jaxlib_and_processor(tmp_path, monkeypatch, capsys):
+    settings: list[tuple[str, str]] = []
+    monkeypatch.setattr("jax.config.update", lambda name, value: settings.append((name, value)))
+    monkeypatch.delenv("JAXAE_COMPILATION_CACHE", raising=False)
+    assert call(train) == 0
+    assert settings == []
+
+    def folder() -> str:
+        settings.clear()
+        assert call(train) == 0
+        assert dict(settings)["jax_compilation_cache_dir"].startswith(str(tmp_path / "programs" / "jaxlib-"))
+        return dict(settings)["jax_compilation_cache_dir"]
+
+    monkeypatch.setenv("JAXAE_COMPILATION_CACHE", str(tmp_path / "programs"))
+    here = folder()
+    assert here == folder()
+    monkeypatch.setattr("jaxae.cli.command.cpu", lambda: {"model": "another", "features": "fpu"})
+    assert folder() != here
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("JAXAE_COMPILATION_CACHE", str(tmp_path / "file"))
+    assert call(train) == 2
+    assert str(tmp_path / "file") in capsys.readouterr().err
+
+
+def test_the_compilation_cache_starts_the_same_run(tmp_path):
+    """A program from the cache, and a damaged entry, which JAX passes over, give the bits of a run without it."""
+    command = [sys.executable, "-c", PROGRAM]
+    environment = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
+    bits = [subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout]
+    environment["JAXAE_COMPILATION_CACHE"] = str(tmp_path)
+    for damage in (False, False, True):
+        entries = list(tmp_path.glob("*/*-cache"))
+        assert bool(entries) == (len(bits) > 1)
+        for entry in entries if damage else []:
+            entry.write_bytes(entry.read_bytes()[:-20])
+        bits.append(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    assert len(set(bits)) == 1

@@ -1,0 +1,191 @@
+"""The whole procedure through the scripts, as a user runs it: on synthetic data, in processes of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests import ROOT
+from tests.train.test_loop import metrics
+
+OFFLINE = {"http_proxy": "http://127.0.0.1:9", "no_proxy": ""}  # a test must not download, wherever it runs
+RECIPE = ["--dataset", "synthetic", "--epochs", "3", "--batch-size", "512"]
+FIGURES = ["reconstructions", "error_maps", "noise_robustness", "latent_space", "latent_grid", "noise_drift"]
+
+
+def start(script: str, *arguments: object) -> subprocess.Popen[str]:
+    command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | OFFLINE)
+
+
+def call(script: str, *arguments: object) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr."""
+    with start(script, *arguments) as process:
+        try:
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
+    return process.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """A finished run, evaluated; its directory got the word SYNTHETIC."""
+    wanted = tmp_path_factory.mktemp("scripts") / "run"
+    code, out, err = call("train", *RECIPE, "--run-dir", wanted)
+    assert code == 0, err
+    assert out == f"{wanted}-SYNTHETIC\n"
+    assert err.count("SYNTHETIC DATA") == 2
+    assert err.count("\nepoch ") == 3
+    return Path(out.strip())
+
+
+def test_everything_a_synthetic_run_writes_says_so(run):
+    code, out, err = call("evaluate", run)
+    assert code == 0, err
+    assert "SYNTHETIC" in out
+    for name in ("config.json", "metrics.jsonl", "environment.json", "evaluation.json"):
+        assert "SYNTHETIC" in (run / name).read_text(), name
+    rows = json.loads((run / "evaluation.json").read_text())["rows"]
+    assert rows["jaxae, noisy input"]["mse"] > 0
+    assert "Ankle boot" in out
+
+
+def test_the_latent_scorecard_of_synthetic_data_has_no_published_rows(run):
+    code, out, err = call("score_latent", run)
+    assert code == 0, err
+    assert "SYNTHETIC" in out
+    assert "autoencoder" not in out
+    scores = json.loads((run / "latent_scorecard.json").read_text())
+    assert scores["data"] == "SYNTHETIC"
+    ours, pca = scores["rows"].values()
+    assert set(ours) == set(pca)
+    assert 0.5 < pca["l_trust"] < 1
+    assert ours["knn_5"] > 0.2
+
+
+@pytest.mark.slow
+def test_the_noise_curve_is_measured_and_drawn(run):
+    code, _, err = call("plot_noise_curve", run, "--images", "20", "--draws", "2")
+    assert code == 0, err
+    assert err.count("levels\n") == 12
+    curve = json.loads((run / "noise_curve.json").read_text())
+    assert curve["data"] == "SYNTHETIC"
+    with Image.open(run / "figures" / "noise_curve.png") as image:
+        assert min(image.size) > 400
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_each_figure_is_drawn_and_the_same_pixels_again(run, name):
+    path = run / "figures" / f"{name}.png"
+    pixels = []
+    for _ in range(2):
+        code, _, err = call(f"plot_{name}", run)
+        assert code == 0, err
+        assert err == f"Wrote {path}\n"
+        pixels.append(path.read_bytes())
+    assert pixels[0] == pixels[1]
+    with Image.open(path) as image:
+        assert min(image.size) > 400
+        assert len(set(image.convert("L").resize((64, 64)).tobytes())) > 20
+
+
+def test_ctrl_c_resumes_to_the_same_bits(run, tmp_path):
+    with start("train", *RECIPE, "--run-dir", tmp_path / "run") as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("epoch   1/3"):
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stderr.read()
+        assert process.wait(timeout=60) == 130
+    assert "Traceback" not in rest
+    assert "same command" in rest
+    assert len(metrics(tmp_path / "run-SYNTHETIC")) < 3
+
+    code, _, err = call("train", *RECIPE, "--run-dir", tmp_path / "run")
+    assert code == 0, err
+    assert "Resuming after epoch" in err
+    assert metrics(tmp_path / "run-SYNTHETIC") == metrics(run)
+    assert digests(tmp_path / "run-SYNTHETIC") == digests(run)
+
+
+def digests(run_dir: Path) -> dict[str, dict[str, str]]:
+    """SHA-256 of the parameters and of the rest of the state, of each checkpoint."""
+    return {
+        path.parent.name: json.loads(path.read_text())["content"]["sha256"] for path in run_dir.glob("states/*/manifest.json")
+    }
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "expected"),
+    [
+        ("train", ["--dataset", "fashion_mnist", "--data-dir", "{tmp}", "--run-dir", "{tmp}/x"], "--manual-dir"),
+        ("train", ["--dataset", "synthetic", "--batch-size", "6000", "--run-dir", "{tmp}/x"], "5500 training images"),
+        ("evaluate", ["{tmp}"], "not a run directory"),
+        ("evaluate", ["{tmp}/nowhere"], "does not exist"),
+        ("plot_latent_space", ["{tmp}"], "not a run directory"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_exit_code_2(script, arguments, expected, tmp_path):
+    code, out, err = call(script, *(argument.format(tmp=tmp_path) for argument in arguments))
+    assert code == 2
+    assert out == ""
+    last = err.splitlines()[-1] if "SYNTHETIC" not in err else next(x for x in err.splitlines() if x.startswith("error"))
+    assert last.startswith("error: ")
+    assert expected in last
+    assert "Traceback" not in err
+
+
+@pytest.mark.slow
+def test_a_population_is_trained_measured_and_drawn(tmp_path):
+    code, out, err = call(
+        "train", *RECIPE[:-4], "--epochs", "2", "--batch-size", "512", "--seeds", "2", "--run-dir", tmp_path / "two"
+    )
+    assert code == 0, err
+    assert "2 of 2 in training" in err
+    assert "| member | seed | validation loss |" in err
+    run = Path(out.strip())
+    assert sorted(path.name for path in (run / "members").iterdir()) == ["0", "1"]
+    code, out, err = call("evaluate", run)
+    assert code == 0, err
+    assert "mean ± standard deviation over 2 members" in out
+    assert json.loads((run / "evaluation.json").read_text())["members"] == 2
+    assert call("plot_seed_agreement", run)[0] == 0
+    with Image.open(run / "figures" / "seed_agreement.png") as image:
+        assert min(image.size) > 400
+    for arguments, expected in (
+        (("plot_latent_space", run), "--member 0"),
+        (("evaluate", run, "--member", 2), "members 0 to 1"),
+    ):
+        code, _, err = call(*arguments)
+        assert code == 2
+        assert expected in err
+
+
+def test_a_release_is_small_and_evaluates_to_the_same_numbers(run, tmp_path):
+    assert call("evaluate", run)[0] == 0
+    code, _, err = call("release", run, tmp_path / "released")
+    assert code == 0, err
+    before = (tmp_path / "released" / "evaluation.json").read_bytes()
+    assert call("evaluate", tmp_path / "released")[0] == 0
+    assert (tmp_path / "released" / "evaluation.json").read_bytes() == before
+    code, _, err = call("release", run, tmp_path / "released")
+    assert code == 2
+    assert "File exists" in err
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.6, 1.2])
+def test_ctrl_c_during_the_start_shows_no_traceback(seconds, tmp_path):
+    with start("train", *RECIPE, "--run-dir", tmp_path / "run") as process:
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode in (-signal.SIGINT, 130)
+    assert "Traceback" not in err

@@ -1,0 +1,181 @@
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxae.build import build_parts
+from jaxae.core.images import to_unit
+from jaxae.core.state import init_state, model_variables
+from jaxae.core.step import add_training_noise, batch_statistics, end_epoch, epoch_order, eval_step, train_epoch, train_step
+from jaxae.rng import Stream, derive, root_key
+
+BATCH = 64
+
+
+@pytest.fixture(scope="module")
+def bound():
+    """The recipe's parts, a first state, and the jitted steps."""
+    from jaxae.config import Config
+
+    config = Config(noise_factor=0.25, learning_rate=3e-3)
+    parts = build_parts(config)
+    options = {"model": parts.model, "optimizer": parts.optimizer, "noise_factor": config.noise_factor}
+    state = jax.jit(functools.partial(init_state, parts=parts))(root_key(0, impl="philox2x32"))
+    step = jax.jit(functools.partial(train_step, **options))
+    epoch = jax.jit(functools.partial(train_epoch, batch_size=BATCH, **options))
+    return parts, state, step, epoch
+
+
+def test_an_epoch_is_the_steps_one_after_another(bound, dataset):
+    """Losses agree to rounding; parameters are not compared, since AdamW turns a rounding error into a whole step."""
+    _, state, step, epoch = bound
+    images = jnp.asarray(dataset.train.images)
+    order = epoch_order(derive(state.key, Stream.ORDER, 0), len(images), batch_size=BATCH)
+    walked, losses = state, []
+    for batch in order:
+        walked, loss = step(walked, images[batch])
+        losses.append(float(loss))
+    scanned, scanned_losses = epoch(state, images)
+    assert int(scanned.step) == int(walked.step) == len(images) // BATCH
+    np.testing.assert_allclose(scanned_losses, losses, rtol=1e-3)  # rounding grows from step to step
+
+
+def test_same_bits_twice_and_other_bits_with_another_key(bound, dataset):
+    _, state, _, epoch = bound
+    images = jnp.asarray(dataset.train.images)
+    first, second = epoch(state, images), epoch(state, images)
+    other = epoch(state._replace(key=root_key(1, impl="philox2x32")), images)
+    assert (first[1] == second[1]).all()
+    assert (first[1] != other[1]).all()
+    same = jax.tree.map(lambda a, b: bool((a == b).all()), first[0].params, second[0].params)
+    assert all(jax.tree.leaves(same))
+
+
+def test_noise_and_dropout_are_fresh_at_every_step(bound, dataset):
+    _, state, step, _ = bound
+    images = jnp.asarray(dataset.train.images[:BATCH])
+    losses = {float(step(state._replace(step=jnp.int32(i)), images)[1]) for i in range(5)}
+    assert len(losses) == 5
+
+
+def test_training_learns(bound, dataset):
+    _, state, _, epoch = bound
+    images = jnp.asarray(dataset.train.images)
+    losses = []
+    for number in range(12):
+        state, steps = epoch(state._replace(epoch=jnp.int32(number)), images)
+        losses.append(float(steps.mean()))
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_a_plateau_scale_of_zero_moves_no_parameter(bound, dataset):
+    _, state, step, _ = bound
+    frozen = state._replace(plateau=state.plateau._replace(scale=jnp.float32(0)))
+    after, _ = step(frozen, jnp.asarray(dataset.train.images[:BATCH]))
+    assert all(jax.tree.leaves(jax.tree.map(lambda a, b: bool((a == b).all()), after.params, state.params)))
+    moved = jax.tree.map(lambda a, b: bool((a != b).any()), after.batch_stats, state.batch_stats)
+    assert any(jax.tree.leaves(moved))
+
+
+def test_the_target_is_clean_and_the_input_is_not(bound, dataset):
+    """Black images have loss mean(o² + o) exactly, whatever the noise on the input was."""
+    parts, state, step, _ = bound
+    black = jnp.zeros((BATCH, 28, 28), jnp.uint8)
+    _, loss = step(state, black)
+    rngs = {"dropout": derive(state.key, Stream.DROPOUT, 0)}
+    noise = jnp.clip(0.25 * jax.random.normal(derive(state.key, Stream.NOISE, 0), black.shape), 0, 1)
+    output, _ = parts.model.apply(model_variables(state), noise, train=True, rngs=rngs, mutable=["batch_stats"])
+    np.testing.assert_allclose(loss, jnp.mean(output**2 + output), rtol=1e-4)
+
+
+def test_eval_step_is_per_image_and_uses_running_statistics(bound, dataset):
+    parts, state, _, _ = bound
+    images = dataset.test.images
+    noisy = np.asarray(to_unit(images))
+    run = jax.jit(functools.partial(eval_step, model=parts.model))
+    whole = run(model_variables(state), noisy, images)
+    part = run(model_variables(state), noisy[7:9], images[7:9])
+    assert {name: values.shape for name, values in whole.items()} == dict.fromkeys(("loss", "mse", "mae"), (103,))
+    for name in whole:
+        np.testing.assert_allclose(whole[name][7:9], part[name], rtol=1e-5)
+    np.testing.assert_allclose(whole["loss"], whole["mse"] + whole["mae"], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("losses", "best", "best_epoch"),
+    [
+        ([3.0, 2.0, 1.0], 1.0, 3),
+        ([1.0, 2.0, 3.0], 1.0, 1),
+        ([2.0, 1.0, 1.0], 1.0, 2),  # a tie keeps the earlier epoch
+        ([2.0, float("nan"), 3.0], 2.0, 1),
+    ],
+)
+def test_end_epoch_keeps_the_lowest_loss_and_its_epoch(bound, losses, best, best_epoch):
+    parts, state, _, _ = bound
+    improvements = []
+    for loss in losses:
+        state, improved = end_epoch(state, jnp.float32(loss), plateau=parts.plateau)
+        improvements.append(bool(improved))
+    assert float(state.best_loss) == best
+    assert int(state.best_epoch) == best_epoch
+    assert int(state.epoch) == 3
+    assert improvements[0]
+
+
+def test_bytes_become_the_unit_interval():
+    np.testing.assert_allclose(to_unit(jnp.arange(256, dtype=jnp.uint8)), np.arange(256) / 255, rtol=1e-6)
+
+
+def test_each_image_has_noise_of_its_own_strength_within_the_range():
+    grey = jnp.full((200, 28, 28), 0.5)
+    noise = add_training_noise(root_key(0), Stream.NOISE, 3, grey, (0.02, 0.1)) - grey
+    strengths = np.asarray(noise.std(axis=(1, 2)))
+    assert stats.kstest((strengths - 0.02) / 0.08, "uniform").pvalue > 1e-3
+    again, other = (add_training_noise(root_key(0), Stream.NOISE, step, grey, (0.02, 0.1)) - grey for step in (3, 4))
+    assert (again == noise).all()
+    assert (other != noise).mean() > 0.9
+
+
+def test_batch_statistics_are_those_that_numpy_finds_without_dropout(bound, dataset):
+    """Of the first layer, from the noisy batches; and of no other value than the weights, the images and the key."""
+    parts, state, _, _ = bound
+    batches = jnp.asarray(dataset.train.images[:96]).reshape(2, 48, 28, 28)
+    run = jax.jit(functools.partial(batch_statistics, model=parts.model, noise_factor=0.25))
+    found = run(state, batches)
+    kernel = np.asarray(state.params["encoder"]["Layer_0"]["Dense_0"]["kernel"], np.float64)
+    means, variances = [], []
+    for number in range(2):
+        noisy = add_training_noise(state.key, Stream.STATISTICS, number, to_unit(batches[number]), 0.25)
+        x = np.asarray(noisy, np.float64).reshape(48, 784) @ kernel
+        means.append(x.mean(axis=0))
+        variances.append(x.var(axis=0))
+    first = found["encoder"]["Layer_0"]["BatchNorm_0"]
+    np.testing.assert_allclose(first["mean"], np.mean(means, axis=0), atol=1e-5)
+    np.testing.assert_allclose(first["var"], np.mean(variances, axis=0), rtol=1e-3)
+    soiled = state._replace(batch_stats=jax.tree.map(lambda x: x + 7, state.batch_stats))
+    assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), run(soiled, batches), found))
+
+
+def test_the_average_moves_by_its_share_of_each_step_and_trains_nothing(bound, dataset):
+    from jaxae.config import Config
+
+    parts, state, step, _ = bound
+    averaging = build_parts(Config(learning_rate=3e-3, average_decay=0.5))
+    averaged = jax.jit(functools.partial(init_state, parts=averaging))(state.key)
+    options = {"model": parts.model, "optimizer": parts.optimizer, "noise_factor": 0.25}
+    run = jax.jit(functools.partial(train_step, **options, average_decay=0.5))
+    images = jnp.asarray(dataset.train.images[:BATCH])
+    expected = np.asarray(state.params["decoder"]["Dense_0"]["bias"])
+    for number in range(12):
+        state, _ = step(state, images)
+        averaged, _ = run(averaged, images)
+        kept = min(0.5, (1 + number) / (10 + number))
+        expected = kept * expected + (1 - kept) * np.asarray(averaged.params["decoder"]["Dense_0"]["bias"])
+    np.testing.assert_allclose(averaged.average["decoder"]["Dense_0"]["bias"], expected, atol=1e-6)
+    assert model_variables(averaged)["params"] is averaged.average
+    np.testing.assert_allclose(
+        averaged.params["decoder"]["Dense_0"]["bias"], state.params["decoder"]["Dense_0"]["bias"], atol=1e-3
+    )

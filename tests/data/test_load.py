@@ -1,0 +1,168 @@
+import gzip
+import hashlib
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+
+import jax
+import numpy as np
+import pytest
+
+from jaxae.config import DatasetName
+from jaxae.core import step
+from jaxae.data import cache, tfds_files
+from jaxae.data.load import load_dataset
+from jaxae.data.tfds_files import FILES
+from jaxae.errors import DataUnavailableError, InputError
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    monkeypatch.setattr(tfds_files, "_reachable", lambda url: False)
+
+
+@pytest.fixture
+def small_source(monkeypatch):
+    """Stands in for TFDS: counts how often the data set is fetched."""
+    arrays = {
+        "train_images": np.arange(24 * 784, dtype=np.uint32).astype(np.uint8).reshape(24, 28, 28),
+        "train_labels": np.arange(24, dtype=np.uint8) % 10,
+        "test_images": np.ones((5, 28, 28), np.uint8),
+        "test_labels": np.zeros(5, np.uint8),
+    }
+    calls = []
+
+    def fetch(*arguments):
+        calls.append(arguments)
+        return arrays
+
+    monkeypatch.setattr(cache, "fetch", fetch)
+    return arrays, calls
+
+
+def test_cache_is_filled_once_and_gives_the_same_arrays(small_source, tmp_path):
+    arrays, calls = small_source
+    first, second = (load_dataset("fashion_mnist", data_dir=tmp_path) for _ in range(2))
+    assert len(calls) == 1
+    assert first.digest == second.digest
+    assert (second.train.images == arrays["train_images"][:22]).all()
+    assert (second.validation.images == arrays["train_images"][22:]).all()
+    assert (second.test.labels == arrays["test_labels"]).all()
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["fashion_mnist.npz"]
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "garbage", "other arrays"])
+def test_damaged_cache_is_noticed_and_rebuilt(damage, small_source, tmp_path):
+    good = load_dataset("fashion_mnist", data_dir=tmp_path)
+    cache = tmp_path / "jaxae" / "fashion_mnist.npz"
+    raw = cache.read_bytes()
+    if damage == "flip":  # and mend the zip's own CRC, so that only the digest can tell
+        stored = dict(np.load(cache))
+        stored["train_images"][3, 3, 3] ^= 1
+        np.savez(cache, **stored)
+    elif damage == "other arrays":
+        np.savez(cache, digest=np.array("0"))
+    else:
+        cache.write_bytes({"truncate": raw[: len(raw) // 2], "empty": b"", "garbage": b"\x80\x04K\x01." * 99}[damage])
+    lines: list[str] = []
+    again = load_dataset("fashion_mnist", data_dir=tmp_path, report=lines.append)
+    assert again.digest == good.digest
+    assert any("damaged" in line for line in lines)
+    assert load_dataset("fashion_mnist", data_dir=tmp_path).digest == good.digest
+    assert len(small_source[1]) == 2
+
+
+def test_unwritable_data_dir_is_one_clear_line(small_source, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="--data-dir"):
+        load_dataset("fashion_mnist", data_dir=tmp_path / "file")
+
+
+def test_without_files_and_network_the_error_names_three_ways(no_network, tmp_path):
+    with pytest.raises(DataUnavailableError, match=r"--manual-dir.*--data-dir.*network"):
+        load_dataset("fashion_mnist", data_dir=tmp_path, manual_dir=tmp_path)
+
+
+def test_auto_falls_back_to_synthetic_and_reports_why(no_network, tmp_path):
+    lines: list[str] = []
+    dataset = load_dataset("auto", data_dir=tmp_path, report=lines.append)
+    assert dataset.name == "synthetic"
+    assert "can't be had" in lines[-1]
+
+
+def test_a_server_that_never_answers_counts_as_none():
+    """It accepts the connection and stays silent: the worst network, since no error ever comes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        started = time.perf_counter()
+        assert not tfds_files._reachable(f"http://127.0.0.1:{server.getsockname()[1]}/", seconds=0.5)
+        assert time.perf_counter() - started < 5
+
+
+def test_a_server_that_talks_nonsense_counts_as_none():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"hello\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        assert not tfds_files._reachable(f"http://127.0.0.1:{server.getsockname()[1]}/", seconds=5)
+
+
+def test_idx_of_any_rank(tmp_path):
+    path = tmp_path / "x.gz"
+    path.write_bytes(gzip.compress(bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6])))
+    assert (tfds_files._read_idx(path) == [[1, 2, 3], [4, 5, 6]]).all()
+
+
+@pytest.mark.parametrize(("size", "batch"), [(550, 64), (128, 128), (130, 1)])
+def test_epoch_order_is_a_permutation_without_the_rest(size, batch):
+    order = np.asarray(step.epoch_order(jax.random.key(0), size, batch_size=batch))
+    assert order.shape == (size // batch, batch)
+    assert len(np.unique(order)) == order.size
+    assert order.max() < size
+    assert (order != np.asarray(step.epoch_order(jax.random.key(1), size, batch_size=batch))).any()
+
+
+def test_real_files_become_the_official_splits(real_files, tmp_path):
+    dataset = load_dataset("fashion_mnist", data_dir=tmp_path, manual_dir=real_files)
+    sizes = [len(part.images) for part in (dataset.train, dataset.validation, dataset.test)]
+    assert sizes == [55_000, 5_000, 10_000]
+    raw = gzip.decompress((real_files / FILES["test_images"]).read_bytes())
+    assert hashlib.sha256(dataset.test.images.tobytes()).digest() == hashlib.sha256(raw[16:]).digest()
+    assert (np.bincount(dataset.test.labels) == 1000).all()
+    assert (np.bincount(np.concatenate([dataset.train.labels, dataset.validation.labels])) == 6000).all()
+
+    code = (
+        "import sys; from pathlib import Path; from jaxae.data.load import load_dataset\n"
+        f"assert load_dataset('fashion_mnist', data_dir=Path({str(tmp_path)!r})).digest == {dataset.digest!r}\n"
+        "assert not {'tensorflow', 'tensorflow_datasets'} & set(sys.modules), 'the cache is there'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_flipped_byte_in_an_official_file_is_named(real_files, tmp_path):
+    for name in FILES.values():
+        shutil.copy(real_files / name, tmp_path)
+    path = tmp_path / FILES["test_labels"]
+    raw = bytearray(path.read_bytes())
+    raw[1000] ^= 1
+    path.write_bytes(raw)
+    names: tuple[DatasetName, ...] = ("fashion_mnist", "auto")
+    for name in names:  # files that are there but wrong must not be passed over in silence
+        with pytest.raises(InputError, match=FILES["test_labels"]) as caught:
+            load_dataset(name, data_dir=tmp_path / "data", manual_dir=tmp_path)
+        assert "\n" not in str(caught.value)
+        assert not isinstance(caught.value, DataUnavailableError)
+
+
+def test_cache_holds_no_pickle(small_source, tmp_path):
+    load_dataset("fashion_mnist", data_dir=tmp_path)
+    with zipfile.ZipFile(tmp_path / "jaxae" / "fashion_mnist.npz") as archive:
+        for name in archive.namelist():
+            assert b"'descr': '|O'" not in archive.read(name)[:128]

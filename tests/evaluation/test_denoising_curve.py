@@ -1,0 +1,78 @@
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from jaxae.config import Config
+from jaxae.core.model import Autoencoder
+from jaxae.core.state import init_variables
+from jaxae.errors import InputError
+from jaxae.evaluation import denoising_curve as module
+from jaxae.evaluation.denoising_curve import UNSEEN, break_even, matched_strength, noise_curve, unseen_examples
+from jaxae.inference import Run, corrupt
+from jaxae.rng import root_key
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    """An untrained model: what is measured does not depend on its quality."""
+    model = Autoencoder()
+    return Run(Config(dataset="synthetic"), model, init_variables(root_key(0), model=model), 1)
+
+
+def test_the_curve_has_every_method_at_every_level_and_draw(run, dataset, monkeypatch):
+    monkeypatch.setattr(module, "LEVELS", (0.0, 0.25))
+    monkeypatch.setattr(module, "MATCHED", (0.1, 0.25))
+    said: list[str] = []
+    curve = noise_curve(run, dataset, images=40, draws=2, report=said.append)
+    assert len(said) == 3
+    assert json.loads(json.dumps(curve, allow_nan=False)) == curve
+    assert len(curve["rows"]) == 7
+    for row in curve["rows"].values():
+        assert np.shape(row["mse"]) == np.shape(row["ssim"]) == (2, 2)
+    nothing = curve["rows"]["do nothing"]
+    assert nothing["mse"][0] == [0, 0]
+    assert nothing["psnr_db"][0] == [None, None]
+    clean = dataset.test.images[:40] / np.float32(255)
+    for draw in (0, 1):
+        np.testing.assert_allclose(
+            nothing["mse"][1][draw], np.square(corrupt(clean, std=0.25, draw=draw) - clean).mean(), rtol=1e-5
+        )
+    assert nothing["mse"][1][0] != nothing["mse"][1][1]
+    for kind in UNSEEN:
+        for point in curve["unseen"][kind]:
+            target = np.square(corrupt(clean, std=point["matches_std"]) - clean).mean()
+            np.testing.assert_allclose(point["input_mse"][0], target, rtol=0.02)
+
+
+def test_break_even_is_where_two_lines_cross():
+    levels = [0.0, 0.1, 0.2, 0.3]
+    assert break_even(levels, np.array([4, 4, 4, 4]), np.array([0, 2, 6, 9])) == pytest.approx(0.15)
+    assert break_even(levels, np.array([4, 4, 4, 4]), np.array([5, 6, 7, 8])) == 0
+    assert break_even(levels, np.array([4, 4, 4, 4]), np.array([0, 1, 2, 3])) is None
+
+
+@pytest.mark.parametrize("kind", UNSEEN)
+def test_strengths_are_matched_or_out_of_reach(kind, dataset):
+    clean = dataset.test.images[:30] / np.float32(255)
+    strength = matched_strength(jax.random.key(0), clean, kind, mse=0.02)
+    assert strength is not None
+    damaged = np.asarray(UNSEEN[kind][0](jax.random.key(0), clean, strength))
+    np.testing.assert_allclose(np.square(damaged - clean).mean(), 0.02, rtol=0.02)
+    assert matched_strength(jax.random.key(0), clean, kind, mse=0.9) is None
+
+
+def test_the_examples_are_one_image_before_and_after(run, dataset):
+    examples = unseen_examples(run, dataset)
+    assert next(iter(examples)) == "Gaussian"
+    assert set(examples) <= {"Gaussian", *UNSEEN}
+    for noisy, denoised in examples.values():
+        assert noisy.shape == denoised.shape == (28, 28)
+        assert 0 <= noisy.min() <= noisy.max() <= 1
+
+
+@pytest.mark.parametrize("wrong", [{"images": 0}, {"draws": 0}])
+def test_numbers_of_nothing_are_refused(run, dataset, wrong):
+    with pytest.raises(InputError, match="give 1 or more"):
+        noise_curve(run, dataset, **wrong)

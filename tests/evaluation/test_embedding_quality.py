@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+from sklearn.datasets import make_blobs
+from sklearn.manifold import trustworthiness
+from sklearn.metrics import silhouette_samples
+from sklearn.neighbors import KNeighborsClassifier
+
+from jaxae.core.images import to_unit
+from jaxae.data.load import load_dataset
+from jaxae.errors import InputError
+from jaxae.evaluation.baselines import apply_affine, fit_affine, moments
+from jaxae.evaluation.embedding_quality import knn_predict, scorecard, silhouette
+
+
+@pytest.fixture(scope="module")
+def blobs() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """600 points in ten dimensions, the first two of which are their embedding; three of them twice."""
+    x, labels = make_blobs(600, 10, centers=4, cluster_std=3.0, random_state=0)
+    x[:3] = x[3:6]
+    return x, x[:, :2], labels
+
+
+def distances(a: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.square(a[:, None] - a[None]).sum(-1))
+
+
+def mrre(x: np.ndarray, z: np.ndarray, k: int) -> float:
+    """Lee & Verleysen's two errors, by the loops of their definition; their mean."""
+    n, total = len(x), 0.0
+    ranks = [np.argsort(np.argsort(distances(a) - np.eye(n), axis=1, kind="stable"), axis=1) for a in (x, z)]
+    for one, other in (ranks, ranks[::-1]):
+        for i in range(n):
+            for j in range(n):
+                if 1 <= one[i, j] <= k:
+                    total += abs(int(one[i, j]) - int(other[i, j])) / one[i, j]
+    return total / (2 * n * sum(abs(2 * j - n - 1) / j for j in range(1, k + 1)))
+
+
+def test_trustworthiness_and_continuity_are_scikit_learns(blobs):
+    x, z, labels = blobs
+    scores = scorecard(x, z, labels)
+    ks = range(10, 201, 10)
+    np.testing.assert_allclose(scores["trust_k5"], trustworthiness(x, z, n_neighbors=5), rtol=1e-6)
+    np.testing.assert_allclose(scores["l_trust"], np.mean([trustworthiness(x, z, n_neighbors=k) for k in ks]), rtol=1e-6)
+    np.testing.assert_allclose(scores["l_cont"], np.mean([trustworthiness(z, x, n_neighbors=k) for k in ks]), rtol=1e-6)
+
+
+def test_mrre_and_divergence_by_their_definitions(blobs):
+    x, z, _ = blobs
+    scores = scorecard(x, z)
+    assert "silhouette" not in scores
+    np.testing.assert_allclose(scores["l_mrre"], np.mean([mrre(x, z, k) for k in range(10, 201, 10)]), rtol=1e-6)
+    for sigma in (0.01, 0.1, 1.0):
+        p, q = (np.exp(-((d / d.max()) ** 2) / sigma).sum(axis=1) for d in (distances(x), distances(z)))
+        expected = np.sum(p / p.sum() * np.log((p / p.sum()) / (q / q.sum())))
+        np.testing.assert_allclose(scores[f"kl_{sigma:g}"], expected, rtol=1e-9)
+
+
+def test_a_perfect_embedding_has_perfect_scores(blobs):
+    x, _, labels = blobs
+    scores = scorecard(x, 7 * x + 1, labels)
+    for name in ("trust_k5", "l_trust", "l_cont"):
+        np.testing.assert_allclose(scores[name], 1)
+    for name in ("l_mrre", "kl_0.01", "kl_0.1", "kl_1"):
+        np.testing.assert_allclose(scores[name], 0, atol=1e-12)
+
+
+def test_silhouette_is_scikit_learns(blobs):
+    _, z, labels = blobs
+    labels = np.where(np.arange(len(labels)) == 7, 9, labels)  # a class of one
+    np.testing.assert_allclose(silhouette(z, labels), silhouette_samples(z, labels), atol=1e-6)
+
+
+@pytest.mark.parametrize("k", [1, 5, 10])
+def test_nearest_neighbours_vote_as_scikit_learns(blobs, k):
+    _, z, labels = blobs
+    expected = KNeighborsClassifier(k).fit(z[50:], labels[50:]).predict(z[:50])
+    np.testing.assert_array_equal(knn_predict(z[50:], labels[50:], z[:50], k=k), expected)
+
+
+@pytest.mark.parametrize(
+    ("x", "z", "labels", "message"),
+    [
+        (np.ones((500, 3)), np.ones((499, 2)), None, "X has 500 points, Z 499"),
+        (np.eye(500), np.eye(500), np.zeros(3), "labels 3"),
+        (np.eye(300), np.eye(300), None, "300 points"),
+        (np.eye(500), np.full((500, 2), np.nan), None, "Z has a value that is not finite, in row 0"),
+        (np.eye(500), np.zeros((500, 2)), None, "All points of Z"),
+        (np.eye(500), np.eye(500), np.zeros(500), "labels name one class"),
+    ],
+)
+def test_a_mistake_is_named(x, z, labels, message):
+    with pytest.raises(InputError, match=message):
+        scorecard(x, z, labels)
+
+
+@pytest.mark.slow
+def test_pca_has_the_scores_that_others_have_computed(real_files, tmp_path):
+    """PCA-2 of the 60,000 training images, computed independently: equal to about one unit of its last digit."""
+    data = load_dataset("fashion_mnist", data_dir=tmp_path, manual_dir=real_files)
+    train = to_unit(np.concatenate([data.train.images, data.validation.images]))
+    clean = to_unit(data.test.images)
+    pca = fit_affine(moments(train, train), rank=2)
+    np.testing.assert_allclose(np.square(apply_affine(pca, clean) - clean).mean(dtype=np.float64), 0.04609712, atol=2e-6)
+    scores = scorecard(clean, clean.reshape(10_000, 784) @ np.linalg.svd(pca.matrix)[0][:, :2])
+    for name, value in {
+        "l_cont": 0.96776,
+        "l_trust": 0.91676,
+        "l_mrre": 0.05743,
+        "kl_0.1": 0.05207,
+        "trust_k5": 0.91244,
+    }.items():
+        np.testing.assert_allclose(scores[name], value, atol=5e-5, err_msg=name)

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+from sklearn.neighbors import KNeighborsClassifier
+
+from jaxae.config import Config
+from jaxae.core.model import Autoencoder
+from jaxae.core.state import init_variables
+from jaxae.data.dataset import CLASSES
+from jaxae.errors import InputError
+from jaxae.evaluation.latent_plane import noise_drift, quantile_grid, regular_grid
+from jaxae.evaluation.reconstruction import by_class
+from jaxae.inference import Run, corrupt, decode, encode, reconstruct
+from jaxae.rng import root_key
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    """An untrained model: what is measured does not depend on its quality."""
+    model = Autoencoder()
+    return Run(Config(dataset="synthetic"), model, init_variables(root_key(0), model=model), 1)
+
+
+@pytest.fixture(scope="module")
+def knn(run, dataset) -> KNeighborsClassifier:
+    return KNeighborsClassifier(5, algorithm="brute").fit(
+        encode(run, dataset.train.images / np.float32(255)), dataset.train.labels
+    )
+
+
+def test_drift_counts_the_classes_that_change(run, dataset, knn):
+    drift = noise_drift(run, dataset, levels=(0.0, 0.5))
+    clean = dataset.test.images / np.float32(255)
+    before, after = knn.predict(encode(run, clean)), knn.predict(encode(run, corrupt(clean, std=0.5)))
+    assert drift["changed"].tolist() == [0, np.mean(before != after)]
+    assert drift["accuracy"].tolist() == [np.mean(before == dataset.test.labels), np.mean(after == dataset.test.labels)]
+    np.testing.assert_array_equal(drift["latents"][0.5], encode(run, corrupt(clean, std=0.5)))
+
+
+def test_by_class_is_the_mean_over_each_class_and_its_recall(run, dataset, knn):
+    rows = by_class(run, dataset, noise_factor=0.25)
+    clean = dataset.test.images / np.float32(255)
+    error = np.square(reconstruct(run, corrupt(clean, std=0.25)) - clean).mean(axis=(1, 2))
+    right = knn.predict(encode(run, clean)) == dataset.test.labels
+    assert list(rows) == list(CLASSES)
+    assert sum(row["images"] for row in rows.values()) == len(clean)
+    for label, row in enumerate(rows.values()):
+        mine = dataset.test.labels == label
+        np.testing.assert_allclose(row["mse"], error[mine].mean(), rtol=1e-5)
+        np.testing.assert_allclose(row["recall_5nn"], right[mine].mean())
+
+
+def test_a_quantile_grid_holds_every_point_once_and_rows_hold_equally_many():
+    latents = np.random.default_rng(0).normal(size=(1000, 2)) * [1, 10]
+    edges, middles, counts = quantile_grid(latents, cells=4)
+    expected, *_ = np.histogram2d(latents[:, 1], latents[:, 0], bins=(edges[1], edges[0]))
+    np.testing.assert_array_equal(counts, expected)
+    assert counts.sum(axis=0).tolist() == counts.sum(axis=1).tolist() == [250] * 4
+    assert middles.shape == (16, 2)
+    for cell, (x, y) in enumerate(middles):
+        row, column = divmod(cell, 4)
+        assert edges[0][column] < x < edges[0][column + 1]
+        assert edges[1][row] < y < edges[1][row + 1]
+
+
+def test_a_regular_grid_has_its_middles_inside():
+    latents = np.random.default_rng(0).normal(size=(1000, 2)) * [1, 10]
+    (left, right, bottom, top), plane = regular_grid(latents, cells=2)
+    quarter, three = 0.25, 0.75
+    x, y = (
+        [left + share * (right - left) for share in (quarter, three)],
+        [bottom + share * (top - bottom) for share in (quarter, three)],
+    )
+    np.testing.assert_allclose(plane, [[x[0], y[0]], [x[1], y[0]], [x[0], y[1]], [x[1], y[1]]], rtol=1e-5)
+
+
+def test_decode_is_the_second_half_of_reconstruct(run, dataset):
+    images = dataset.test.images[:7] / np.float32(255)
+    np.testing.assert_allclose(decode(run, encode(run, images)), reconstruct(run, images), atol=1e-6)
+    with pytest.raises(InputError, match=r"\[7, 3\]"):
+        decode(run, np.zeros((7, 3), np.float32))

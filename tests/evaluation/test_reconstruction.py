@@ -1,0 +1,102 @@
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from jaxae import inference as module
+from jaxae.config import Config
+from jaxae.core.images import to_unit
+from jaxae.errors import InputError
+from jaxae.evaluation.reconstruction import evaluate, summarise, table
+from jaxae.inference import Run, corrupt, encode, load_run, reconstruct
+from jaxae.train.loop import fit
+
+
+@pytest.fixture(scope="module")
+def run(dataset, tmp_path_factory) -> tuple[Path, Run]:
+    run_dir = tmp_path_factory.mktemp("evaluate") / "run"
+    fit(Config(dataset="synthetic", epochs=2, batch_size=64, learning_rate=3e-3), dataset, run_dir, report=lambda line: None)
+    return run_dir, load_run(run_dir)
+
+
+def test_the_run_directory_alone_gives_the_best_epochs_model(run):
+    run_dir, loaded = run
+    rows = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    assert loaded.epoch == min(rows, key=lambda row: row["validation_loss"])["epoch"]
+    assert loaded.config.dataset == "synthetic"
+
+
+def test_means_are_exact_over_the_last_partial_batch(run, dataset, monkeypatch):
+    """103 images in batches of 50: the third batch has three. Against NumPy on the model applied to each image alone."""
+    _, loaded = run
+    clean = to_unit(dataset.test.images)
+    one_by_one = np.concatenate([loaded.model.apply(loaded.variables, clean[i : i + 1]) for i in range(len(clean))])
+    monkeypatch.setattr(module, "BATCH", 50)
+    row = evaluate(loaded, dataset)["rows"]["jaxae, clean input"]
+    error = one_by_one.astype(np.float64) - clean
+    np.testing.assert_allclose(row["mse"], (error**2).mean(), rtol=1e-5)
+    np.testing.assert_allclose(row["mae"], np.abs(error).mean(), rtol=1e-5)
+    np.testing.assert_allclose(row["psnr_of_mean_mse_db"], -10 * np.log10((error**2).mean()), rtol=1e-5)
+    per_image = (error**2).mean((1, 2))
+    np.testing.assert_allclose(row["mean_of_image_psnr_db"], (-10 * np.log10(per_image)).mean(), rtol=1e-5)
+
+
+def test_rows_that_do_not_learn(run, dataset):
+    rows = evaluate(run[1], dataset, noise_factor=0.25)["rows"]
+    clean = dataset.test.images / 255
+    mean = (dataset.train.images / 255).mean(0)
+    np.testing.assert_allclose(rows["mean training image"]["mse"], ((clean - mean) ** 2).mean(), rtol=1e-5)
+    noisy = corrupt(to_unit(dataset.test.images), std=0.25)
+    np.testing.assert_allclose(rows["do nothing, noisy input"]["mse"], ((clean - noisy) ** 2).mean(), rtol=1e-5)
+
+
+def test_evaluation_is_json_names_all_it_depends_on_and_repeats_to_the_bit(run, dataset):
+    first, second = (json.dumps(evaluate(run[1], dataset), allow_nan=False) for _ in range(2))
+    assert first == second
+    evaluation = json.loads(first)
+    assert evaluation["data"] == "SYNTHETIC"
+    assert evaluation["checkpoint_epoch"] == run[1].epoch
+    for part in ("SYNTHETIC", "test, 103 images", "noise 0.25", "seed 0", f"epoch {run[1].epoch}", "jax ", "do nothing"):
+        assert part in table(evaluation)
+
+
+def test_no_noise_makes_doing_nothing_perfect_and_the_json_says_null(run, dataset):
+    row = evaluate(run[1], dataset, noise_factor=0.0)["rows"]["do nothing, noisy input"]
+    assert row["mse"] == 0
+    assert row["psnr_of_mean_mse_db"] is None
+    assert "inf dB" in table(evaluate(run[1], dataset, noise_factor=0.0))
+
+
+def test_summary_of_one_image_off_by_a_tenth():
+    target = np.full((1, 28, 28), 0.5, np.float32)
+    row = summarise(target + np.float32(0.1), target)
+    assert row["mse"] == pytest.approx(0.01, rel=1e-4)
+    assert row["mae"] == pytest.approx(0.1, rel=1e-4)
+    assert row["psnr_of_mean_mse_db"] == pytest.approx(20, rel=1e-4)
+
+
+def test_a_model_that_gives_no_numbers_is_refused_and_not_averaged(run, dataset):
+    broken = run[1]._replace(variables=jax.tree.map(lambda leaf: leaf * np.nan, run[1].variables))
+    with pytest.raises(InputError, match="not finite"):
+        evaluate(broken, dataset)
+
+
+def test_shapes_for_any_number_of_images(run, dataset):
+    for count in (1, 103):
+        images = to_unit(dataset.test.images[:count])
+        assert reconstruct(run[1], images).shape == (count, 28, 28)
+        assert encode(run[1], images).shape == (count, 2)
+
+
+@pytest.mark.parametrize("std", [-0.1, float("nan")])
+def test_impossible_noise_is_refused(run, dataset, std):
+    with pytest.raises(InputError, match="noise_factor"):
+        evaluate(run[1], dataset, noise_factor=std)
+
+
+@pytest.mark.parametrize("shape", [(5, 784), (28, 28), (3, 32, 32)])
+def test_images_of_another_shape_are_refused(run, shape):
+    with pytest.raises(InputError, match=r"\[N, 28, 28\]"):
+        reconstruct(run[1], np.zeros(shape, np.float32))

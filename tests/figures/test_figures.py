@@ -1,0 +1,199 @@
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.collections import PathCollection
+from matplotlib.quiver import Quiver
+
+from jaxae.data import dataset
+from jaxae.data.dataset import CLASSES
+from jaxae.figures import denoising_curve, latent_plane, samples, seeds, style
+
+RNG = np.random.default_rng(0)
+EIGHT = RNG.random((8, 28, 28))
+DB = RNG.random(8) * 20
+
+
+def png(figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def texts(figure) -> str:
+    """All that a person can read in a figure."""
+    return "\n".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+
+
+def make(name: str, title: str = "SYNTHETIC"):
+    names = CLASSES[:8]
+    if name == "reconstructions":
+        return samples.reconstructions(
+            EIGHT, EIGHT / 2, EIGHT / 3, names=names, noisy_psnr=DB, denoised_psnr=DB + 1, title=title
+        )
+    if name == "error_maps":
+        return samples.error_maps(EIGHT[:6], EIGHT[:6] / 2, names=names[:6], title=title)
+    if name == "noise_robustness":
+        stack = np.stack([EIGHT[:4], EIGHT[4:]])
+        levels = (0.1, 0.25, 0.4, 0.6)
+        psnr = DB.reshape(2, 4)
+        return samples.noise_robustness(
+            EIGHT[:2], stack, stack, names=names[:2], levels=levels, noisy_psnr=psnr, denoised_psnr=psnr, title=title
+        )
+    if name == "latent_grid":
+        edges = np.linspace(-1, 1, 5), np.linspace(-2, 2, 5)
+        return latent_plane.latent_grid(SIXTEEN, np.arange(16).reshape(4, 4), edges=edges, title=title)
+    if name == "noise_drift":
+        shares = np.array([0.0, 0.2, 0.7])
+        return latent_plane.noise_drift(
+            LATENTS[:30],
+            {0.25: LATENTS[30:60], 0.6: LATENTS[60:90]},
+            np.arange(30) % 10,
+            names=CLASSES,
+            grid=SIXTEEN,
+            extent=(-3, 3, -3, 3),
+            levels=(0.0, 0.25, 0.6),
+            changed=shares,
+            accuracy=0.9 - shares,
+            title=title,
+        )
+    if name == "seed_agreement":
+        return seeds.seed_agreement(
+            [LATENTS, LATENTS[::-1]],
+            np.arange(1000) % 10,
+            np.array([[1, 0.25], [0.25, 1]]),
+            members=["seed 0", "seed 1"],
+            names=CLASSES,
+            clean=EIGHT[:3],
+            denoised=np.stack([EIGHT[:3], EIGHT[3:6]]),
+            title=title,
+        )
+    if name == "noise_curve":
+        return denoising_curve.noise_curve(CURVE, examples={"Gaussian": (EIGHT[0], EIGHT[1])}, title=title)
+    labels = np.arange(1000) % 10
+    return latent_plane.latent_space(LATENTS, labels, names=CLASSES, title=title)
+
+
+LATENTS = RNG.normal(size=(1000, 2))
+SIXTEEN = RNG.random((4, 4, 28, 28))
+METRICS = {"mse": [[0.0, 0.0], [0.05, 0.07]], "psnr_db": [[None, None], [13.0, 11.5]], "ssim": [[1.0, 1.0], [0.4, 0.3]]}
+POINTS = [{"input_mse": [0.01, 0.02], "output_mse": [0.03, 0.031]}, {"input_mse": [0.1, 0.11], "output_mse": [0.04, 0.05]}]
+CURVE = {
+    "rows": {"jaxae": METRICS, "do nothing": METRICS},
+    "levels": [0.0, 0.5],
+    "trained_noise": [0.2, 0.3],
+    "break_even": 0.1875,
+    "unseen": {"Gaussian": POINTS, "blur": POINTS[:1]},
+}
+ALL = [
+    "reconstructions",
+    "error_maps",
+    "noise_robustness",
+    "latent_space",
+    "latent_grid",
+    "noise_drift",
+    "noise_curve",
+    "seed_agreement",
+]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_same_arrays_same_pixels_and_the_title_is_there(name):
+    assert png(make(name)) == png(make(name))
+    assert "SYNTHETIC" in texts(make(name))
+
+
+def test_reconstructions_show_each_image_in_its_place():
+    axes = make("reconstructions").axes
+    assert len(axes) == 24
+    shown = [np.asarray(ax.images[0].get_array()) for ax in axes]
+    for row, images in enumerate([EIGHT, EIGHT / 2, EIGHT / 3]):
+        for column in range(8):
+            assert (shown[8 * row + column] == images[column]).all()
+    text = texts(make("reconstructions"))
+    for part in ("clean", "noisy", "denoised", "Sneaker", f"{DB[3]:.1f} dB", f"{DB[3] + 1:.1f} dB"):
+        assert part in text
+
+
+def test_error_maps_share_one_scale_that_starts_at_zero_and_brighter_is_worse():
+    figure = make("error_maps")
+    maps = [ax.images[0] for ax in figure.axes if ax.images and ax.images[0].get_cmap().name == "inferno"]
+    assert len(maps) == 6
+    assert {image.get_clim() for image in maps} == {(0, (EIGHT[:6] / 2).max())}
+    luminance = maps[0].get_cmap()(np.linspace(0, 1, 50))[:, :3] @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(luminance) > 0).all()
+    assert "pixels in [0, 1]" in texts(figure)
+
+
+def test_noise_robustness_has_a_column_a_level_and_names_it():
+    figure = make("noise_robustness")
+    assert len(figure.axes) == 24
+    for part in ("noise 0.1", "noise 0.25", "noise 0.4", "noise 0.6", "original", "T-shirt", "Trouser"):
+        assert part in texts(figure)
+
+
+def test_latent_space_draws_every_point_in_the_colour_of_its_class():
+    figure = make("latent_space")
+    axes = figure.axes[0]
+    scatter = next(c for c in axes.collections if isinstance(c, PathCollection) and len(np.asarray(c.get_offsets())) == 1000)
+    points, colours = np.asarray(scatter.get_offsets()), np.asarray(scatter.get_facecolor())
+    drawn = {tuple(np.round(point, 9)): colour[:3] for point, colour in zip(points, colours, strict=True)}
+    for label, point in enumerate(LATENTS[:10]):
+        assert tuple(drawn[tuple(np.round(point, 9))]) == pytest.approx(style.TEN_COLOURS[label])
+    assert {ax.get_aspect() for ax in figure.axes} == {1}
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(CLASSES)
+    assert [ax.get_title() for ax in figure.axes[1:]] == list(CLASSES)
+    assert len(set(style.TEN_COLOURS)) == 10
+
+
+def test_one_of_each_class_takes_the_first_in_the_splits_order():
+    assert dataset.one_of_each_class(np.array([9, 2, 9, 2, 0, 1])).tolist() == [0, 1, 4, 5]
+
+
+def test_a_mosaic_puts_row_0_at_the_bottom():
+    picture = latent_plane.mosaic(SIXTEEN)
+    assert picture.shape == (112, 112)
+    assert (picture[-28:, :28] == SIXTEEN[0, 0]).all()
+    assert (picture[:28, 28:56] == SIXTEEN[3, 1]).all()
+
+
+def test_the_latent_grid_shows_counts_and_the_edges_in_latent_units():
+    left, right, _ = make("latent_grid").axes
+    assert (np.asarray(right.images[0].get_array()) == np.arange(16).reshape(4, 4)).all()
+    assert right.images[0].origin == "lower"
+    for axes in (left, right):
+        assert axes.get_xticklabels()[0].get_text() == "-1"
+        assert axes.get_yticklabels()[-1].get_text() == "2"
+
+
+def test_noise_drift_points_from_clean_to_noisy():
+    figure = make("noise_drift")
+    for axes, end in zip(figure.axes, (LATENTS[30:60], LATENTS[60:90]), strict=False):
+        arrows: Any = next(c for c in axes.collections if isinstance(c, Quiver))
+        np.testing.assert_allclose(np.c_[arrows.X, arrows.Y], LATENTS[:30])
+        np.testing.assert_allclose(np.c_[arrows.X + arrows.U, arrows.Y + arrows.V], end)
+    lines = figure.axes[2].lines
+    np.testing.assert_allclose(lines[0].get_ydata(), [0, 20, 70])
+    np.testing.assert_allclose(lines[1].get_ydata(), [10, 30, 80])
+
+
+def test_the_noise_curve_marks_trained_noise_and_break_even_and_leaves_out_what_is_infinite():
+    figure = make("noise_curve")
+    by_label: Any = {line.get_label(): line for line in figure.axes[0].lines}
+    (trained,) = [patch for patch in figure.axes[0].patches if patch.get_label() == "trained noise"]
+    assert trained.get_extents().transformed(figure.axes[0].transData.inverted()).intervalx == pytest.approx([0.2, 0.3])
+    assert by_label["break-even, 0.188"].get_xdata()[0] == 0.1875
+    np.testing.assert_allclose(by_label["jaxae"].get_ydata(), [0, 0.06])
+    np.testing.assert_array_equal(figure.axes[1].lines[0].get_ydata(), [np.nan, 12.25])
+    assert "Gaussian (trained on)" in {line.get_label() for line in figure.axes[3].lines}
+
+
+def test_seed_agreement_shows_shares_and_what_the_members_make_of_each_image():
+    figure = make("seed_agreement")
+    for part in ("member 1: seed 1", "25", "std over members", "Ankle boot"):
+        assert part in texts(figure)
+    shown = [np.asarray(ax.images[0].get_array()) for ax in figure.axes if ax.images]
+    expected = [EIGHT[0], (EIGHT[0] + EIGHT[3]) / 2, np.abs(EIGHT[3] - EIGHT[0]) / 2, np.abs(EIGHT[3] - EIGHT[0]) / 2**0.5]
+    for image in expected:
+        assert any(each.shape == (28, 28) and np.allclose(each, image) for each in shown)

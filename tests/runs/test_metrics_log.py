@@ -1,0 +1,59 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from jaxae.runs import metrics_log
+from jaxae.train import progress
+
+
+def rows(run_dir: Path) -> list[int]:
+    return [json.loads(line)["epoch"] for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("tail", ["", '{"epoch": 5, "tr', "\x00\x00", '{"epoch": 4}\n', "7\n"])
+def test_metrics_are_brought_back_to_the_resumed_epoch(tmp_path, tail):
+    for epoch in range(1, 5):
+        metrics_log.append(tmp_path, {"epoch": epoch, "loss": 0.1})
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write(tail)
+    metrics_log.rewind(tmp_path, 4)
+    assert rows(tmp_path) == [1, 2, 3, 4]
+    metrics_log.rewind(tmp_path, 2)
+    assert rows(tmp_path) == [1, 2]
+
+
+def test_a_damaged_row_costs_that_row_alone_and_is_told(tmp_path):
+    for epoch in range(1, 6):
+        metrics_log.append(tmp_path, {"epoch": epoch})
+    path = tmp_path / "metrics.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[2] = b'{"epoch": \xb3}\n'
+    path.write_bytes(b"".join(lines))
+    (told,) = metrics_log.rewind(tmp_path, 5)
+    assert "lost 1 of 5" in told
+    assert rows(tmp_path) == [1, 2, 4, 5]
+    metrics_log.append(tmp_path, {"epoch": 6})
+    assert len(metrics_log.rewind(tmp_path, 6)) == 1
+    assert rows(tmp_path) == [1, 2, 4, 5, 6]
+
+
+def test_metrics_may_be_missing(tmp_path):
+    metrics_log.rewind(tmp_path, 0)
+    assert rows(tmp_path) == []
+
+
+def test_progress_line_names_everything():
+    row = {
+        "epoch": 7,
+        "train_loss": 0.125,
+        "validation_loss": 0.11,
+        "best": True,
+        "learning_rate": 0.0015,
+        "images_per_s": 21345,
+        "seconds_left": 125,
+    }
+    line = progress.progress_line([row], 100)
+    for part in ("7/100", "0.12500", "0.11000 *", "1.5e-03", "21,345 images/s", "2:05 left"):
+        assert part in line
+    assert "*" not in progress.progress_line([{**row, "best": False}], 100)

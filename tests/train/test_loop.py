@@ -1,0 +1,154 @@
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxae.build import finished
+from jaxae.config import Config
+from jaxae.core.state import TrainState
+from jaxae.digests import tree_digest
+from jaxae.errors import InputError
+from jaxae.runs import checkpoint
+from jaxae.train import loop
+from jaxae.train.loop import fit
+
+CONFIG = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=3e-3)
+CLOCK = ("images_per_s", "seconds_left")
+
+
+def metrics(run_dir: Path) -> list[dict]:
+    """The rows of metrics.jsonl without what the clock decides."""
+    rows = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in row.items() if name not in CLOCK} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def whole(dataset, tmp_path_factory) -> tuple[Path, TrainState, list[str]]:
+    """A run that nothing interrupted."""
+    run_dir = tmp_path_factory.mktemp("whole") / "run"
+    lines: list[str] = []
+    return run_dir, fit(CONFIG, dataset, run_dir, report=lines.append), lines
+
+
+def test_a_run_reports_each_epoch_and_writes_what_a_person_can_read(whole):
+    run_dir, state, lines = whole
+    assert int(state.epoch) == 3
+    assert int(state.step) == 3 * (550 // 64)
+    assert sum(line.startswith("epoch") for line in lines) == 3
+    assert str(run_dir) in lines[0]
+    assert [row["epoch"] for row in metrics(run_dir)] == [1, 2, 3]
+    assert all(row["data"] == "SYNTHETIC" for row in metrics(run_dir))
+    environment = json.loads((run_dir / "environment.json").read_text())
+    assert environment["data"] == "SYNTHETIC"
+    assert environment["versions"]["jax"] == jax.__version__
+    assert Config.from_json((run_dir / "config.json").read_text()) == CONFIG
+
+
+def test_best_loss_is_the_lowest_row(whole):
+    run_dir, state, _ = whole
+    losses = [row["validation_loss"] for row in metrics(run_dir)]
+    np.testing.assert_allclose(float(state.best_loss), min(losses), rtol=1e-6)
+    assert int(state.best_epoch) == 1 + int(np.argmin(losses))
+    assert [row["best"] for row in metrics(run_dir)] == [loss < min(losses[:i], default=9) for i, loss in enumerate(losses)]
+
+
+@pytest.mark.parametrize(("epoch", "moment"), [(1, "after the checkpoint"), (2, "before the checkpoint")])
+def test_an_interrupted_run_ends_with_the_same_bits(whole, epoch, moment, dataset, tmp_path, monkeypatch):
+    def interrupt(line: str) -> None:
+        if moment == "after the checkpoint" and line.startswith(f"epoch   {epoch}"):
+            raise KeyboardInterrupt
+
+    def interrupted_save(run_dir, state):
+        if moment == "before the checkpoint" and int(state.epoch) == epoch:
+            raise KeyboardInterrupt
+        save(run_dir, state)
+
+    save = checkpoint.save
+    monkeypatch.setattr(loop.checkpoint, "save", interrupted_save)
+    with pytest.raises(KeyboardInterrupt):
+        fit(CONFIG, dataset, tmp_path / "run", report=interrupt)
+    monkeypatch.undo()
+    lines: list[str] = []
+    state = fit(CONFIG, dataset, tmp_path / "run", report=lines.append)
+    assert lines[0].startswith("Resuming after epoch 1")
+    assert tree_digest(state) == tree_digest(whole[1])
+    assert metrics(tmp_path / "run") == metrics(whole[0])
+
+
+def test_a_finished_run_says_so_and_is_left_alone(whole, dataset):
+    run_dir, state, _ = whole
+    before = (run_dir / "metrics.jsonl").read_bytes()
+    lines: list[str] = []
+    again = fit(CONFIG, dataset, run_dir, report=lines.append)
+    assert tree_digest(again) == tree_digest(state)
+    assert len(lines) == 1
+    assert "is finished" in lines[0]
+    assert (run_dir / "metrics.jsonl").read_bytes() == before
+
+
+def test_other_versions_are_reported_and_other_data_refused_on_resuming(dataset, tmp_path):
+    def interrupt(line: str) -> None:
+        if line.startswith("epoch   1"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(CONFIG, dataset, tmp_path, report=interrupt)
+    path = tmp_path / "environment.json"
+    environment = json.loads(path.read_text())
+    with pytest.raises(InputError, match="data are not those"):
+        fit(CONFIG, dataset._replace(digest="0"), tmp_path)
+    path.write_text(json.dumps(environment | {"cpu_cores": 96}))
+    lines: list[str] = []
+    fit(CONFIG, dataset, tmp_path, report=lines.append)
+    assert any("cpu_cores" in line and "96" in line for line in lines)
+
+
+def test_data_under_another_name_are_refused(dataset, tmp_path):
+    with pytest.raises(InputError, match="dataset is fashion_mnist, and the data are synthetic"):
+        fit(Config(dataset="fashion_mnist"), dataset, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_recipe_is_refused_before_anything_is_touched(whole, dataset):
+    run_dir, _, _ = whole
+    with pytest.raises(InputError, match=r"learning_rate: 0\.1, not 0\.003"):
+        fit(Config(**{**vars(CONFIG), "learning_rate": 0.1}), dataset, run_dir)
+    assert Config.from_json((run_dir / "config.json").read_text()) == CONFIG
+
+
+def test_a_batch_larger_than_the_data_is_refused(dataset, tmp_path):
+    with pytest.raises(InputError, match=r"batch_size is 551.*550 training images"):
+        fit(Config(dataset="synthetic", batch_size=551), dataset, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_what_was_good(dataset, tmp_path):
+    config = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=1e38)
+    with pytest.raises(InputError, match=r"step \d of epoch 1\. Epoch 0 .*--learning-rate than 1e\+38"):
+        fit(config, dataset, tmp_path / "run", report=lambda line: None)
+    assert metrics(tmp_path / "run") == []
+
+
+@pytest.mark.parametrize(
+    ("epoch", "best_epoch", "scale", "expected"),
+    [
+        (0, 0, 1.0, False),
+        (99, 98, 1.0, False),
+        (100, 98, 1.0, True),  # all epochs done
+        (50, 10, 0.02, False),  # stale, but the learning rate can still fall
+        (50, 41, 0.01, False),  # at the floor, but the best is young
+        (50, 40, 0.01, True),
+    ],
+)
+def test_the_end_comes_with_the_epochs_or_at_the_floor_without_a_new_best(whole, epoch, best_epoch, scale, expected):
+    _, state, _ = whole
+    config = Config(epochs=100, early_stop_patience=10, min_scale=0.01)
+    state = state._replace(
+        epoch=jnp.int32(epoch),
+        best_epoch=jnp.int32(best_epoch),
+        plateau=state.plateau._replace(scale=jnp.float32(scale)),
+    )
+    assert finished(state, config) == expected

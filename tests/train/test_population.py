@@ -1,0 +1,203 @@
+"""Many models in one program: each is the ordinary run of its recipe, and resumes, breaks and ends on its own."""
+
+import functools
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxae.build import build_parts
+from jaxae.config import Config
+from jaxae.core.state import TrainState, init_state, take_member
+from jaxae.digests import tree_digest
+from jaxae.errors import InputError
+from jaxae.evaluation.seeds import spread, spread_table
+from jaxae.rng import root_key
+from jaxae.runs import checkpoint
+from jaxae.runs.population_directory import member_directories, members
+from jaxae.train import loop
+from jaxae.train.epoch import bind_epoch, compile_epoch
+from jaxae.train.loop import fit, fit_members
+from jaxae.train.population import labels, ranking, recipes, varying
+from tests.train.test_loop import metrics
+
+CONFIG = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=3e-3, statistics_images=200)
+
+
+def silent(line: str) -> None:
+    pass
+
+
+def stacked(configs: list[Config]) -> TrainState:
+    make = jax.jit(functools.partial(init_state, parts=build_parts(configs[0])))
+    states = [make(root_key(config.seed, impl=config.prng_impl)) for config in configs]
+    return jax.tree.map(lambda *x: jnp.stack(x), *states)
+
+
+def directories(place: Path, count: int) -> list[Path]:
+    return [place / str(k) for k in range(count)]
+
+
+def test_recipes_are_the_grid_times_the_seeds():
+    grid = recipes(Config(seed=5), seeds=2, sweep=["learning-rate=1e-3,2e-3", "clip_norm=1,2"])
+    assert [(c.learning_rate, c.clip_norm, c.seed) for c in grid] == [
+        (rate, clip, seed) for rate in (1e-3, 2e-3) for clip in (1, 2) for seed in (5, 6)
+    ]
+    assert recipes(Config()) == [Config()]
+    assert varying(grid) == ["learning_rate", "clip_norm"]
+    assert labels(grid)[0] == "learning_rate 0.001, clip_norm 1.0, seed 5"
+    assert ranking(grid[:2], [0.3, 0.2]).splitlines()[2:] == ["| 1 | 6 | 0.20000 |", "| 0 | 5 | 0.30000 |"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"seeds": 0}, "seeds is 0"),
+        ({"sweep": ["batch_size=64,128"]}, "one of learning_rate"),
+        ({"sweep": ["learning_rate"]}, "no numbers"),
+        ({"sweep": ["learning_rate=1e-3,fast"]}, "no numbers"),
+        ({"sweep": ["learning_rate=1e-3,0.001"]}, "twice"),
+        ({"sweep": ["learning_rate=1", "learning_rate=2"]}, "each once"),
+        ({"sweep": ["learning_rate=-1,1"]}, "learning_rate is -1.0"),
+        ({"sweep": ["noise_factor=0.1,0.2"]}, "one of learning_rate"),
+    ],
+)
+def test_what_cannot_be_swept_is_refused_in_one_line(options, expected):
+    with pytest.raises(InputError, match=expected) as caught:
+        recipes(Config(), **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_members_that_differ_in_a_shape_are_refused(dataset, tmp_path):
+    with pytest.raises(InputError, match="differ in batch_size"):
+        fit_members([CONFIG, replace(CONFIG, batch_size=32)], dataset, directories(tmp_path, 2))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bits_that_jax_does_not_draw_for_each_member_are_refused():
+    with pytest.raises(InputError, match="prng_impl is rbg"):
+        varying(recipes(Config(prng_impl="rbg"), seeds=2))
+    assert varying([Config(prng_impl="rbg")]) == []
+
+
+def test_a_population_of_which_nothing_is_left_is_an_error(dataset, tmp_path):
+    configs = recipes(CONFIG, sweep=["learning_rate=1e37,1e38"])
+    with pytest.raises(InputError, match="no member's loss is finite"):
+        fit_members(configs, dataset, directories(tmp_path, 2), report=silent)
+
+
+def test_each_member_takes_the_steps_of_the_single_run_of_its_recipe(dataset):
+    """Losses of the first two steps, within rounding: from the third on AdamW has turned rounding errors into whole steps."""
+    configs = [
+        CONFIG,
+        replace(CONFIG, seed=7, learning_rate=1e-3, weight_decay=0.1, clip_norm=0.2, adam_b2=0.9),
+    ]
+    values = {name: jnp.array([getattr(c, name) for c in configs]) for name in varying(configs)}
+    images, together = jnp.asarray(dataset.train.images), stacked(configs)
+    run = compile_epoch(configs[0], together, images, values=values, several=True)
+    _, losses = run(together, values, np.ones(len(configs), bool), images)
+    for config, mine in zip(configs, np.asarray(losses), strict=True):
+        alone = stacked([config])
+        single = jax.tree.map(lambda x: x[0], alone)
+        program = compile_epoch(config, single, images, values={}, several=False)
+        _, expected = program(single, {}, np.True_, images)
+        np.testing.assert_allclose(mine[:2], expected[:2], rtol=1e-4)
+    assert len({float(value) for value in losses[:, 0]}) == len(configs)
+
+
+@pytest.mark.slow
+def test_members_end_where_single_runs_end_on_average(dataset, tmp_path):
+    """Rounding makes other runs of the same recipes, not better or worse ones: Welch's test, and the means."""
+    configs = recipes(CONFIG, seeds=4)
+    together = fit_members(configs, dataset, directories(tmp_path / "together", 4), report=silent)
+    alone = [fit(config, dataset, tmp_path / f"alone-{config.seed}", report=silent) for config in configs]
+    a, b = ([float(state.best_loss) for state in states] for states in (together, alone))
+    assert stats.ttest_ind(a, b, equal_var=False).pvalue > 1e-3
+    np.testing.assert_allclose(np.mean(a), np.mean(b), rtol=0.1)  # a first epoch's loss is a third higher
+
+
+def test_a_member_that_does_not_run_keeps_its_state(dataset):
+    configs = recipes(CONFIG, seeds=2)
+    state = stacked(configs)
+    before = [tree_digest(jax.tree.map(lambda x, k=k: x[k], state)) for k in (0, 1)]
+    after, _ = bind_epoch(configs, dataset, state)(state, np.array([True, False]))
+    digests = [tree_digest(take_member(after, k)._replace(batch_stats=())) for k in (0, 1)]
+    unchanged = tree_digest(jax.tree.map(lambda x: x[1], stacked(configs))._replace(batch_stats=()))
+    assert digests[1] == unchanged
+    assert digests[0] != before[0]
+
+
+@pytest.fixture(scope="module")
+def whole(dataset, tmp_path_factory) -> tuple[list[Path], list[TrainState]]:
+    """A population that nothing interrupted; its last member breaks in its first epoch."""
+    place = directories(tmp_path_factory.mktemp("population"), 3)
+    lines: list[str] = []
+    configs = recipes(CONFIG, sweep=["learning_rate=1e-3,3e-3,1e38"])
+    states = fit_members(configs, dataset, place, report=lines.append)
+    assert any("Member 2 (learning_rate 1e+38, seed 0) is left alone" in line for line in lines)
+    assert sum(line.startswith("epoch") for line in lines) == 3
+    assert metrics(place[2]) == []
+    assert [int(state.epoch) for state in states] == [3, 3, 0]
+    return place, states
+
+
+def test_a_kill_between_two_members_saves_changes_no_bit(whole, dataset, tmp_path, monkeypatch):
+    def interrupted_save(run_dir, state):
+        if run_dir.name == "1" and int(state.epoch) == 2:
+            raise KeyboardInterrupt
+        save(run_dir, state)
+
+    save, place = checkpoint.save, directories(tmp_path, 3)
+    configs = recipes(CONFIG, sweep=["learning_rate=1e-3,3e-3,1e38"])
+    monkeypatch.setattr(loop.checkpoint, "save", interrupted_save)
+    with pytest.raises(KeyboardInterrupt):
+        fit_members(configs, dataset, place, report=silent)
+    monkeypatch.undo()
+    assert [checkpoint.epochs(path) for path in place] == [[1, 2], [1], []]
+    lines: list[str] = []
+    states = fit_members(configs, dataset, place, report=lines.append)
+    assert lines[0].startswith("Resuming after epoch 0 to 2")
+    for k in (0, 1):
+        assert tree_digest(states[k]) == tree_digest(whole[1][k])
+        assert metrics(place[k]) == metrics(whole[0][k])
+
+
+def test_a_member_is_an_ordinary_run(whole, dataset, tmp_path):
+    """It is finished for fit, and goes on alone where its recipe does."""
+    run = tmp_path / "run"
+    shutil.copytree(whole[0][0], run)
+    config = replace(CONFIG, learning_rate=1e-3)
+    lines: list[str] = []
+    assert tree_digest(fit(config, dataset, run, report=lines.append)) == tree_digest(whole[1][0])
+    assert "is finished" in lines[0]
+    longer = replace(config, epochs=4)
+    (run / "config.json").write_text(longer.to_json())
+    assert int(fit(longer, dataset, run, report=silent).epoch) == 4
+
+
+def test_directories_of_a_population(tmp_path):
+    assert member_directories(tmp_path / "one", ["seed 0"]) == [tmp_path / "one"]
+    place = member_directories(tmp_path / "two", ["seed 0", "seed 1"])
+    assert place == members(tmp_path / "two") == [tmp_path / "two" / "members" / str(k) for k in (0, 1)]
+    assert members(tmp_path / "one") == [tmp_path / "one"]
+    with pytest.raises(InputError, match="holds 2 other members, from seed 0 on"):
+        member_directories(tmp_path / "two", ["a", "b", "c"])
+    (tmp_path / "two" / "evaluation.json").write_text("{}")
+    assert member_directories(tmp_path / "two", ["a", "b"], overwrite=True) == place
+    assert [path.name for path in (tmp_path / "two").iterdir()] == ["population.json"]
+    with pytest.raises(InputError, match="holds two, and is no population"):
+        member_directories(tmp_path, ["seed 0", "seed 1"])
+
+
+def test_a_spread_is_the_mean_and_the_sample_deviation():
+    results = [{"data": "SYNTHETIC", "split": "test", "rows": {"jaxae": {"mse": x, "psnr": None}}} for x in (1.0, 2.0, 6.0)]
+    summary = json.loads(json.dumps(spread(results)))
+    assert summary["rows"]["jaxae"] == {"mse": {"mean": 3.0, "std": pytest.approx(7**0.5)}}
+    assert "| mse | 3.00000 ± 2.64575 |" in spread_table(summary)
+    assert "SYNTHETIC" in spread_table(summary)
