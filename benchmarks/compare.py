@@ -7,18 +7,17 @@ from typing import Any
 
 import numpy as np
 
-import jaxae.cli.startup  # noqa: F401 - before the slow imports
 from jaxae.cli import command, messages
 from jaxae.config import PRESETS
 from jaxae.data.dataset import Dataset
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
 from jaxae.evaluation.latent_scorecard import score_latent
-from jaxae.evaluation.reconstruction import by_class, evaluate
-from jaxae.inference import load_run
+from jaxae.evaluation.reconstruction import evaluate
+from jaxae.inference import load
 from jaxae.runs import files
 from jaxae.runs.directory import run_directory
-from jaxae.train.loop import fit
+from jaxae.train.loop import fit_members
 
 COLUMNS = {
     "noisy MSE": ("evaluation.json", "jaxae, noisy input", "mse", 5),
@@ -61,7 +60,7 @@ def main(
             config = replace(PRESETS[preset], dataset=dataset.name, seed=seed)
             config = replace(config, epochs=epochs) if epochs else config
             directory = run_directory(place / f"{preset}-{seed}", config)
-            state = fit(config, dataset, directory, report=messages.say)
+            state = fit_members([config], dataset, [directory], report=messages.say)[0]
             rows.append([float(state.best_loss), *scores(directory, dataset)])
         mean, deviation = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1 if seeds > 1 else 0)
         digits = [5, *(column[-1] for column in COLUMNS.values())]
@@ -73,14 +72,12 @@ def main(
 
 def scores(directory: Path, dataset: Dataset) -> list[float]:
     """The run's values of COLUMNS; what no script has written yet is measured and written now."""
-    run = load_run(directory)
+    run = load(directory)
     found: dict[str, dict[str, Any]] = {}
     for name in ("evaluation.json", "latent_scorecard.json"):
         old = files.read_json(directory / name)
         if (old.get("checkpoint_epoch"), old.get("noise_factor", 0.25)) != (run.epoch, 0.25):
             made = score_latent(run, dataset) if name == "latent_scorecard.json" else evaluate(run, dataset)
-            if name == "evaluation.json":
-                made["classes"] = by_class(run, dataset)
             files.write_json(directory / name, made)
         found[name] = json.loads((directory / name).read_text())
     return [found[file]["rows"][row][key] for file, row, key, _ in COLUMNS.values()]

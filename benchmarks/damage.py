@@ -1,7 +1,6 @@
 """Damages every class of file of a checkpoint and of the data cache in turn, and counts what comes of it."""
 
 import collections
-import functools
 import os
 import random
 import shutil
@@ -13,19 +12,17 @@ from pathlib import Path
 import jax
 import numpy as np
 
-import jaxae.cli.startup  # noqa: F401 - before the slow imports
-from jaxae.build import build_parts
+from jaxae.build import state_shapes
 from jaxae.cli import command
 from jaxae.config import Config
-from jaxae.core.state import init_state, model_variables
-from jaxae.data import cache, dataset
-from jaxae.data.load import load_dataset
+from jaxae.core.state import model_variables
+from jaxae.data import cache
+from jaxae.data.load import load_dataset, synthetic_dataset
 from jaxae.data.synthetic import synthetic_arrays
 from jaxae.digests import tree_digest
-from jaxae.errors import InputError
-from jaxae.rng import root_key
+from jaxae.errors import InputError, silent
 from jaxae.runs import checkpoint
-from jaxae.train.loop import fit
+from jaxae.train.loop import fit_members
 
 DAMAGES = ("flip", "truncate", "delete")
 OUTCOMES = ("exact", "fell back", "named error", "WRONG")
@@ -66,14 +63,13 @@ def main(trials: int = 240, seed: int = 0) -> None:
 def prepare(place: Path) -> dict[str, Callable[[Path], str]]:
     """Makes a run of three epochs and a data cache; returns the loaders, each of which says what came of a load."""
     config = Config(dataset="synthetic", epochs=3, batch_size=64)
-    arrays = synthetic_arrays(jax.random.key(0), train=600, test=60)
-    fit(config, dataset.split("synthetic", arrays), place / "run", report=lambda line: None)
+    key = jax.random.key(0)
+    fit_members([config], synthetic_dataset(key, train=600, test=60), [place / "run"], report=silent)
+    arrays = synthetic_arrays(key, train=600, test=60)
     cache.fetch = lambda *arguments: arrays  # stands in for TFDS, which has tests of its own
     cached = load_dataset("fashion_mnist", data_dir=place / "data").digest
 
-    parts = build_parts(config)
-    like = jax.eval_shape(functools.partial(init_state, parts=parts), root_key(0, impl=config.prng_impl))
-    path = place / "run"
+    like, path = state_shapes(config), place / "run"
     whole = {epoch: checkpoint.read(path, epoch, like) for epoch in checkpoint.epochs(path)}
     digests = {epoch: tree_digest(state) for epoch, state in whole.items()}
     _, best_epoch = checkpoint.load_best(path, model_variables(like))

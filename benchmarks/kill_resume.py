@@ -1,6 +1,5 @@
 """Kills real training processes with SIGKILL at seeded random instants, resumes them, and compares what is left at the end."""
 
-import functools
 import json
 import os
 import random
@@ -11,15 +10,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import jax
-
-import jaxae.cli.startup  # noqa: F401 - before the slow imports
-from jaxae.build import build_parts
+from jaxae.build import state_shapes
 from jaxae.cli import command, messages
-from jaxae.core.state import init_state
 from jaxae.digests import tree_digest
 from jaxae.errors import InputError
-from jaxae.rng import root_key
 from jaxae.runs import checkpoint, directory
 from jaxae.runs.population_directory import members
 
@@ -109,8 +103,7 @@ def of_member(run: Path) -> dict[str, object]:
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     manifests = {path.parent.name: json.loads(path.read_text())["content"] for path in run.glob("states/*/manifest.json")}
     config = directory.read_config(run)
-    key = root_key(0, impl=config.prng_impl)
-    shapes = jax.eval_shape(functools.partial(init_state, parts=build_parts(config)), key)
+    shapes = state_shapes(config)
     return {
         "files": sorted(os.listdir(run)),
         "states": sorted(os.listdir(run / "states")),

@@ -5,14 +5,13 @@ from dataclasses import replace
 
 from speed_worker import prepare
 
-import jaxae.cli.startup  # noqa: F401 - before the slow imports
 from jaxae.cli import command, options
 from jaxae.config import Config
 from jaxae.data.load import load_dataset
-from jaxae.train.sharding import make_layout
+from jaxae.train.sharding import make_placement
 
 
-def main(config: Config, together: options.Together, seeds: int = 1, steps: int = 16) -> None:
+def main(config: Config, together: options.SeveralProcesses, seeds: int = 1, steps: int = 16) -> None:
     """Times an epoch of so many steps, the second of two.
 
     Args:
@@ -23,12 +22,12 @@ def main(config: Config, together: options.Together, seeds: int = 1, steps: int 
     """
     together.join()
     images = load_dataset(config.dataset).train.images[: steps * config.batch_size]
-    layout = make_layout("all", members=seeds, batch_size=config.batch_size)
-    run, state, data = prepare(replace(config, statistics_images=0), images, seeds=seeds, layout=layout)
-    state, losses = run(state, data)
+    placement = make_placement("all", members=seeds, batch_size=config.batch_size)
+    run, state = prepare(replace(config, statistics_images=0), images, seeds=seeds, placement=placement)
+    state, losses = run(state)
     losses.block_until_ready()
     began = time.perf_counter()
-    run(state, data)[1].block_until_ready()
+    run(state)[1].block_until_ready()
     print((time.perf_counter() - began) / steps)
 
 

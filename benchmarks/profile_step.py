@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import optax
 from speed_worker import ceiling_jaxae
 
-import jaxae.cli.startup  # noqa: F401 - before the slow imports
 from jaxae.build import Parts, build_parts
 from jaxae.cli import command, messages
 from jaxae.config import Config

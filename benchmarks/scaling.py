@@ -16,10 +16,9 @@ from scaling_figure import draw
 from speed_worker import prepare
 from train_speed import machine
 
-import jaxae.cli.startup  # noqa: F401 - before the slow imports
 from jaxae.cli import command, messages
 from jaxae.config import Config
-from jaxae.core.model import LATENT, SIDE, WIDTHS
+from jaxae.core.model import WIDTHS
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
 
@@ -83,7 +82,7 @@ def main(config: Config, rounds: int = 3) -> None:
 def cost(size: Size) -> tuple[float, float, float, float]:
     """What the constants multiply: the step; its images; the operations of its matrix products; the bytes of its weights."""
     seeds, batch, factor = size
-    weights = [a * b for a, b in itertools.pairwise([SIDE * SIDE, *scaled(factor), LATENT])]
+    weights = [a * b for a, b in itertools.pairwise([28 * 28, *scaled(factor), 2])]
     flop = 2 * batch * (3 * 2 * sum(weights) - weights[0])  # two a weight; forward, and twice back; none to the input
     return 1.0, float(seeds * batch), float(seeds * flop), float(seeds * 2 * sum(weights) * BYTES_A_WEIGHT)
 
@@ -97,13 +96,13 @@ def program(config: Config, images: np.ndarray, size: Size) -> Callable[[], floa
     """So many steps that a call's own cost is lost in them; each call goes on from the last. Returns seconds a step."""
     seeds, batch, factor = size
     steps = int(np.clip(1e11 // cost(size)[2], 24, 1000))
-    data = np.resize(images, (steps * batch, SIDE, SIDE))
-    run, state, on_device = prepare(replace(config, batch_size=batch), data, seeds=seeds, widths=scaled(factor))
+    data = np.resize(images, (steps * batch, *images.shape[1:]))
+    run, state = prepare(replace(config, batch_size=batch, widths=scaled(factor)), data, seeds=seeds)
 
     def lap() -> float:
         nonlocal state
         began = time.perf_counter()
-        state, losses = run(state, on_device)
+        state, losses = run(state)
         losses.block_until_ready()
         return (time.perf_counter() - began) / steps
 

@@ -5,14 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jaxae.cli.startup  # noqa: F401 - before the slow imports
 from jaxae.cli import command, messages
 from jaxae.config import PRESETS
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
 from jaxae.runs import metrics_log
 from jaxae.runs.directory import run_directory
-from jaxae.train.loop import fit
+from jaxae.train.loop import fit_members
 
 TRIES: dict[str, dict[str, Any]] = {
     "as it is": {},
@@ -57,7 +56,7 @@ def main(
         folder = re.sub(r"[^\w.-]+", "-", f"{preset}-{epochs}-{seed}-{name}")
         directory = run_directory(place / folder, config)
         messages.say(f"== {name}")
-        state = fit(config, dataset, directory, report=messages.say)
+        state = fit_members([config], dataset, [directory], report=messages.say)[0]
         best = next(row for row in metrics_log.read(directory) if row["epoch"] == int(state.best_epoch))
         rows.append((best["validation_loss"], best["validation_mse"], best["epoch"], best["learning_rate"], name))
     print(f"| {preset}, {epochs} epochs, seed {seed} | validation loss | validation MSE | best epoch | learning rate there |")

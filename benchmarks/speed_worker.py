@@ -12,44 +12,37 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxae.build import build_parts
+from jaxae.build import first_states
 from jaxae.config import Config
-from jaxae.core.model import LATENT, SIDE, WIDTHS
-from jaxae.core.state import init_state, stack_members
+from jaxae.core.model import WIDTHS
+from jaxae.core.state import TrainState, stack_members
 from jaxae.data.load import load_dataset
-from jaxae.rng import root_key
-from jaxae.train.epoch import compile_epoch
 from jaxae.train.population import recipes
-from jaxae.train.sharding import Layout, put
+from jaxae.train.sharding import Placement
+from jaxae.train.steps import compile_steps
 
 REPEATS = 50
 
 
 def jaxae(config: Config, images: np.ndarray) -> Iterator[float | None]:
     """Milliseconds a step over an epoch, each time; first nothing, when it is ready. The program is the one that fit runs."""
-    run, state, data = prepare(config, images)
+    run, state = prepare(config, images)
     yield None
     while True:
         began = time.perf_counter()
-        state, losses = run(state, data)
+        state, losses = run(state)
         losses.block_until_ready()
-        yield (time.perf_counter() - began) / len(losses) * 1000
+        yield (time.perf_counter() - began) / losses.shape[1] * 1000
 
 
 def prepare(
-    config: Config, images: np.ndarray, *, seeds: int = 1, layout: Layout | None = None, **model_options: Any
-) -> tuple[Callable, Any, jax.Array]:
-    """The compiled epoch, a first state, and the images on the device. model_options: for a model unlike the recipe's."""
-    parts = build_parts(config)
-    parts = parts._replace(model=parts.model.clone(**model_options))
-    fresh = jax.jit(functools.partial(init_state, parts=parts))
-    states, shared = (layout.states, layout.shared) if layout else (None, None)
-    keys = [root_key(c.seed, impl=c.prng_impl) for c in recipes(config, seeds=seeds)]
-    state, data = put(stack_members([fresh(key) for key in keys]), states), put(jnp.asarray(images), shared)
-    several = seeds > 1
-    compiled = compile_epoch(config, state, data, values={}, several=several, layout=layout, **model_options)
-    running = put(np.ones(seeds, bool) if several else np.True_, states)
-    return lambda state, data: compiled(state, {}, running, data), state, data
+    config: Config, images: np.ndarray, *, seeds: int = 1, placement: Placement | None = None
+) -> tuple[Callable[[TrainState], tuple[TrainState, jax.Array]], TrainState]:
+    """The steps of an epoch over these images, compiled, and a first state of so many seeds."""
+    placement = placement or Placement()
+    configs = recipes(config, seeds=seeds)
+    run = compile_steps(configs, placement.put_everywhere(jnp.asarray(images)), placement=placement)
+    return lambda state: run(state, np.ones(seeds, bool)), placement.put(stack_members(first_states(configs)))
 
 
 def pytorch(config: Config, images: np.ndarray, kind: Any) -> Iterator[float | None]:
@@ -70,7 +63,7 @@ def pytorch(config: Config, images: np.ndarray, kind: Any) -> Iterator[float | N
 
 def matrix_products(batch: int) -> list[tuple[tuple[int, int], tuple[int, int], str]]:
     """A step's products as shapes and an einsum: forward, input gradient (but for the first layer), weight gradient."""
-    down = list(itertools.pairwise([SIDE * SIDE, *WIDTHS, LATENT]))
+    down = list(itertools.pairwise([28 * 28, *WIDTHS, 2]))
     layers = down + [(b, a) for a, b in reversed(down)]
     forward = [((batch, a), (a, b), "mk,kn->mn") for a, b in layers]
     inputs = [((batch, b), (a, b), "mk,nk->mn") for a, b in layers[1:]]

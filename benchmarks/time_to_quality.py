@@ -14,7 +14,6 @@ from typing import Annotated
 
 import tyro
 
-import jaxae.cli.startup  # noqa: F401 - before the slow imports
 from jaxae.cli import command, messages
 from jaxae.errors import InputError
 

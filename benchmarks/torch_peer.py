@@ -12,10 +12,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-import jaxae.cli.startup  # noqa: F401 - before the slow imports
 from jaxae.cli import command, messages
 from jaxae.config import Config
-from jaxae.core.model import LATENT, SIDE, WIDTHS
+from jaxae.core.model import WIDTHS
 from jaxae.data.load import load_dataset
 
 Kind = Literal["plain", "tuned", "compiled"]
@@ -27,16 +26,18 @@ def block(inputs: int, outputs: int, dropout: float = 0.0) -> list[nn.Module]:
     return [*modules, nn.Dropout(dropout)] if dropout else modules
 
 
-def build(dropout: Sequence[float] = (0.2, 0.2, 0.1), latent_activation: str = "linear") -> nn.Sequential:
-    """Encoder and decoder. Images f32[B, 784] in, reconstructions f32[B, 784] out."""
-    widths = [SIDE * SIDE, *WIDTHS]
+def build(
+    dropout: Sequence[float] = (0.2, 0.2, 0.1), latent_activation: str = "linear", *, pixels: int = 784, latent: int = 2
+) -> nn.Sequential:
+    """Encoder and decoder. Images f32[B, pixels] in, reconstructions f32[B, pixels] out."""
+    widths = [pixels, *WIDTHS]
     rates = [*dropout, *[0.0] * (len(WIDTHS) - len(dropout))]
     layers = zip(itertools.pairwise(widths), rates, strict=True)
     encoder = [module for (inputs, outputs), rate in layers for module in block(inputs, outputs, rate)]
-    encoder += block(WIDTHS[-1], LATENT) if latent_activation == "relu" else [nn.Linear(WIDTHS[-1], LATENT)]
-    up = itertools.pairwise([LATENT, *reversed(WIDTHS)])
+    encoder += block(WIDTHS[-1], latent) if latent_activation == "relu" else [nn.Linear(WIDTHS[-1], latent)]
+    up = itertools.pairwise([latent, *reversed(WIDTHS)])
     decoder = [module for inputs, outputs in up for module in block(inputs, outputs)]
-    return nn.Sequential(nn.Sequential(*encoder), nn.Sequential(*decoder, nn.Linear(WIDTHS[0], SIDE * SIDE), nn.Sigmoid()))
+    return nn.Sequential(nn.Sequential(*encoder), nn.Sequential(*decoder, nn.Linear(WIDTHS[0], pixels), nn.Sigmoid()))
 
 
 def load_variables(model: nn.Sequential, variables: dict[str, Any]) -> None:
@@ -77,7 +78,7 @@ class Peer:
         torch.manual_seed(config.seed)
         self.kind, self.config, self.device = kind, config, device
         self.images = torch.from_numpy(images.reshape(len(images), -1)).to("cpu" if kind == "plain" else device)
-        self.model = build(config.dropout, config.latent_activation).to(device)
+        self.model = build(config.dropout, config.latent_activation, pixels=self.images.shape[1]).to(device)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(),
             lr=config.learning_rate,
@@ -119,7 +120,7 @@ class Peer:
 
     @torch.no_grad()
     def validate(self, images: np.ndarray) -> float:
-        """The loss over all images u8[N, 28, 28], with the same noise each time."""
+        """The loss over all images u8[N, H, W, C], with the same noise each time."""
         clean = torch.from_numpy(images.reshape(len(images), -1)).to(self.device).float() / 255
         with torch.random.fork_rng():
             torch.manual_seed(self.config.seed)

@@ -14,7 +14,6 @@ from typing import Annotated, Any
 
 import tyro
 
-import jaxae.cli.startup  # noqa: F401 - before the slow imports
 from jaxae.cli import command, messages
 from jaxae.config import Config
 from jaxae.data.load import load_dataset
@@ -44,11 +43,12 @@ def main(rounds: int = 7, starts: int = 3, json_file: Annotated[Path | None, tyr
         raise InputError("PyTorch is not installed: pip install -e '.[torch]' brings it")
     if min(rounds, starts) < 1:
         raise InputError(f"rounds is {rounds} and starts {starts}: give 1 or more")
-    config = Config(dataset=load_dataset("auto", report=messages.say).name)
+    dataset = load_dataset("auto", report=messages.say)
+    config = Config(dataset=dataset.name)
     crews = {name: Worker(name, config.dataset) for name in (*RACERS, "ceiling-jaxae", "ceiling-pytorch")}
     for worker in crews.values():
         worker.ask()
-    messages.say(f"All racers have started; racing on {config.data_title}.")
+    messages.say(f"All racers have started; racing on {dataset.title}.")
     times: dict[str, list[Any]] = {name: [] for name in crews}
     for lap in range(rounds):
         for name, worker in crews.items():
@@ -59,10 +59,10 @@ def main(rounds: int = 7, starts: int = 3, json_file: Annotated[Path | None, tyr
     ms = {name: median(times[name]) for name in RACERS}
     alone = {name: [min(rounds) for rounds in zip(*times[name], strict=True)] for name in crews if name not in RACERS}
     ceiling = sum(min(each) for each in zip(*alone.values(), strict=True))  # the best case of each product, not the usual one
-    print(table(config, ms, ceiling, alone))
+    print(table(dataset.title, config, ms, ceiling, alone))
     begun = [start(config.dataset) for _ in range(starts)]
     result = {
-        "data": config.data_title,
+        "data": dataset.title,
         "machine": machine(),
         "ms_per_step": ms["jaxae"],
         "images_per_s": config.batch_size / ms["jaxae"] * 1000,
@@ -138,7 +138,7 @@ def machine() -> str:
     return f"{cpu()['model']}, {len(os.sched_getaffinity(0))} cores"
 
 
-def table(config: Config, ms: dict[str, float], ceiling: float, alone: dict[str, list[float]]) -> str:
+def table(title: str, config: Config, ms: dict[str, float], ceiling: float, alone: dict[str, list[float]]) -> str:
     """The race in Markdown."""
     rate = {name: f"{config.batch_size / each * 1000:,.0f}" for name, each in ms.items()}
     rows = [
@@ -148,7 +148,7 @@ def table(config: Config, ms: dict[str, float], ceiling: float, alone: dict[str,
     sums = " and ".join(f"{sum(each):.2f} ms in {name.removeprefix('ceiling-')}" for name, each in alone.items())
     return "\n".join(
         [
-            f"{machine()}; {config.data_title}; medians of the rounds.",
+            f"{machine()}; {title}; medians of the rounds.",
             "",
             "| | ms a step | images/s | times jaxae's | share of the ceiling |",
             "|---|---|---|---|---|",

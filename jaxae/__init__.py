@@ -1,1 +1,62 @@
 """A denoising autoencoder with a 2-D latent space, as pure functions on JAX."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jaxae.config import PRESETS, Config
+    from jaxae.data.load import load_dataset
+    from jaxae.errors import InputError
+    from jaxae.evaluation.reconstruction import evaluate
+    from jaxae.inference import corrupt, decode, encode, load, reconstruct
+    from jaxae.train.loop import fit
+
+    __version__: str
+
+_PLACES = {
+    "load": "inference",
+    "encode": "inference",
+    "decode": "inference",
+    "reconstruct": "inference",
+    "corrupt": "inference",
+    "evaluate": "evaluation.reconstruction",
+    "fit": "train.loop",
+    "load_dataset": "data.load",
+    "Config": "config",
+    "PRESETS": "config",
+    "InputError": "errors",
+}
+"""Each public name and the module that it is loaded from on first use: `import jaxae` itself is quick."""
+
+__all__ = [
+    "PRESETS",
+    "Config",
+    "InputError",
+    "__version__",
+    "corrupt",
+    "decode",
+    "encode",
+    "evaluate",
+    "fit",
+    "load",
+    "load_dataset",
+    "plots",
+    "reconstruct",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value: Any = importlib.import_module("importlib.metadata").version("jaxae")
+    elif name == "plots":
+        value = importlib.import_module("jaxae.plots")
+    elif name in _PLACES:
+        value = getattr(importlib.import_module(f"jaxae.{_PLACES[name]}"), name)
+    else:
+        raise AttributeError(f"module 'jaxae' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

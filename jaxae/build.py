@@ -1,18 +1,24 @@
-"""From a recipe to its parts: model, optimiser, plateau."""
+"""What a recipe stands for: a model, an optimiser, a plateau, the first state of a run, and when a run ends."""
 
+import functools
+from collections.abc import Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxae.config import Config
 from jaxae.core.model import Autoencoder
 from jaxae.core.optim import make_optimizer, make_plateau
-from jaxae.core.state import Parts, TrainState
+from jaxae.core.state import Parts, TrainState, init_state
+from jaxae.rng import root_key
 
 
 def build_model(config: Config) -> Autoencoder:
     """The recipe's model."""
     return Autoencoder(
+        image_shape=config.image_shape,
+        widths=config.widths,
         dropout=config.dropout,
         latent_activation=config.latent_activation,
         momentum=config.batch_norm_momentum,
@@ -34,6 +40,23 @@ def build_parts(config: Config, **values: Any) -> Parts:
         plateau=make_plateau(factor=config.plateau_factor, patience=config.plateau_patience, min_scale=config.min_scale),
         average_decay=config.average_decay,
     )
+
+
+def first_state(config: Config) -> TrainState:
+    """The state of a run before its first step."""
+    return first_states([config])[0]
+
+
+def first_states(configs: Sequence[Config]) -> list[TrainState]:
+    """first_state of several recipes, which differ in nothing that has a shape: they share one compiled program."""
+    init = jax.jit(functools.partial(init_state, parts=build_parts(configs[0])))
+    return [init(root_key(config.seed, impl=config.prng_impl)) for config in configs]
+
+
+def state_shapes(config: Config) -> TrainState:
+    """first_state as shapes and dtypes alone: what a checkpoint has to fit."""
+    key = root_key(config.seed, impl=config.prng_impl)
+    return jax.eval_shape(functools.partial(init_state, parts=build_parts(config)), key)
 
 
 def finished(state: TrainState, config: Config) -> bool:

@@ -21,12 +21,18 @@ Initializer = Literal["lecun_normal", "he_normal", "orthogonal", "glorot_uniform
 PrngImpl = Literal["threefry2x32", "threefry4x32", "philox2x32", "philox4x32", "rbg"]
 
 
-@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False, strict=True))
+@dataclass(
+    frozen=True,
+    kw_only=True,
+    config=ConfigDict(extra="forbid", allow_inf_nan=False, strict=True, use_attribute_docstrings=True),
+)
 class Config:
     """Everything that decides a run's result, beside the machine and the versions. Raises InputError."""
 
     dataset: DatasetName = "auto"
     """Data to train on; auto takes Fashion-MNIST, or says loudly that it can't and takes the SYNTHETIC stand-in."""
+    image_shape: Annotated[tuple[PositiveInt, PositiveInt, PositiveInt], Field(strict=False)] = (28, 28, 1)
+    """Height, width and channels of an image; training takes them from the data."""
     seed: Seed = 0
     """Seed of the root PRNG key, from which initialisation, order, noise and dropout are derived."""
     prng_impl: PrngImpl = "philox2x32"
@@ -41,6 +47,8 @@ class Config:
     """Train on noise drawn anew for each image, uniform between these two; validation stays at --noise-factor."""
     dropout: Annotated[tuple[Rate, Rate, Rate], Field(strict=False)] = (0.2, 0.2, 0.1)
     """Dropout rates after the first three layers of the encoder."""
+    widths: Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1)] = (512, 256, 128, 64, 32, 16, 8, 4)
+    """Widths of the encoder's layers between the image and the latent; the decoder mirrors them."""
     latent_activation: Literal["linear", "relu"] = "linear"
     """What follows the latent layer: nothing, or BatchNorm and ReLU as after every other layer."""
     initializer: Initializer = "lecun_normal"
@@ -91,13 +99,13 @@ class Config:
             raise InputError("; ".join(_one_line(e["loc"], e["msg"], e["input"]) for e in error.errors())) from None
 
     @property
-    def data_title(self) -> str:
-        """The data set's name for people; SYNTHETIC stands in whatever such a run writes."""
-        return "SYNTHETIC" if self.dataset == "synthetic" else "Fashion-MNIST"
+    def training_noise(self) -> float | tuple[float, float]:
+        """Standard deviation of the noise in training, or the two between which each image's is drawn."""
+        return self.noise_range or self.noise_factor
 
-    def to_json(self) -> str:
-        """The recipe as indented JSON, headed by the data set's name for people."""
-        return json.dumps({"data": self.data_title, **asdict(self)}, indent=2) + "\n"
+    def to_json(self, *, data: str | None = None) -> str:
+        """The recipe as indented JSON, headed by the data set's title where one is given."""
+        return json.dumps({**({"data": data} if data else {}), **asdict(self)}, indent=2) + "\n"
 
     @staticmethod
     def from_json(text: str | bytes) -> "Config":
@@ -105,9 +113,9 @@ class Config:
         try:
             values = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"this is no JSON ({error})") from error
+            raise InputError(f"not valid JSON: {error}") from error
         if not isinstance(values, dict):
-            raise InputError(f"this is no JSON object, but {values!r:.60}")
+            raise InputError(f"expected a JSON object, got {values!r:.60}")
         return Config(**{name: value for name, value in values.items() if name != "data"})
 
     def differences(self, other: "Config") -> list[str]:

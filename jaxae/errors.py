@@ -1,9 +1,9 @@
-"""How a run ends early through no fault of the code, and how it speaks meanwhile."""
+"""Errors that a user can mend, and the type of a function that takes progress lines."""
 
 from collections.abc import Callable
 
 Report = Callable[[str], None]
-"""Takes a line for the person who runs it."""
+"""Takes a line to show to the user."""
 
 
 def silent(line: str) -> None:

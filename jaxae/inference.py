@@ -1,20 +1,22 @@
-"""A trained model and what it does with images: encode, decode, reconstruct."""
+"""A trained model, and what it does with images: encode, decode, reconstruct; and the noise that all evaluations share."""
 
 import functools
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jaxae.build import build_model
 from jaxae.config import Config
-from jaxae.core.corruption import add_gaussian_noise
-from jaxae.core.model import LATENT, SIDE, Autoencoder
+from jaxae.core.corruption import add_noise_to_each
+from jaxae.core.images import as_unit
+from jaxae.core.model import Autoencoder
 from jaxae.core.state import init_variables
 from jaxae.errors import InputError
-from jaxae.rng import Stream, derive, root_key
+from jaxae.rng import Stream, derive, derive_each, root_key
 from jaxae.runs import checkpoint, directory
 
 BATCH = 1000
@@ -27,10 +29,16 @@ class Run(NamedTuple):
     model: Autoencoder
     variables: dict[str, Any]
     epoch: int
+    """The epoch of the variables: the one of lowest validation loss."""
 
 
-def load_run(run_dir: str | Path) -> Run:
-    """The best checkpoint of a run directory, on this machine's first device. Raises InputError."""
+def load(run_dir: str | Path) -> Run:
+    """The best checkpoint of a run directory, on this machine's first device. Raises InputError.
+
+    >>> run = jaxae.load("checkpoints/released")
+    >>> run.epoch, run.config.noise_factor
+    (152, 0.25)
+    """
     config = directory.read_config(Path(run_dir))
     model = build_model(config)
     like = jax.eval_shape(functools.partial(init_variables, model=model), root_key(0))
@@ -38,34 +46,64 @@ def load_run(run_dir: str | Path) -> Run:
     return Run(config, model, variables, epoch)
 
 
-def reconstruct(run: Run, images: np.ndarray) -> np.ndarray:
-    """Denoised images. f32[N, 28, 28] in [0, 1] → f32[N, 28, 28] in [0, 1], for any N."""
-    return _in_batches(run, _checked(images), "__call__")
+def reconstruct(run: Run, images: ArrayLike) -> np.ndarray:
+    """Denoised images, f32 in [0, 1], of the shape of the images.
+
+    images: [N, H, W, C], or [N, H, W] of one channel; floats in [0, 1], or uint8, which is divided by 255. Raises InputError.
+
+    >>> denoised = jaxae.reconstruct(run, jaxae.corrupt(images, std=0.25))
+    """
+    return _in_batches(run, _fitting(run, images), "__call__").reshape(np.shape(images))
 
 
-def encode(run: Run, images: np.ndarray) -> np.ndarray:
-    """Latent codes. f32[N, 28, 28] in [0, 1] → f32[N, 2], for any N."""
-    return _in_batches(run, _checked(images), "encode")
+def encode(run: Run, images: ArrayLike) -> np.ndarray:
+    """Latents, f32[N, latent_dim], of images as reconstruct takes them. Raises InputError.
+
+    >>> jaxae.encode(run, dataset.test.images).shape
+    (10000, 2)
+    """
+    return _in_batches(run, _fitting(run, images), "encode")
 
 
-def decode(run: Run, latents: np.ndarray) -> np.ndarray:
-    """Images of latent codes. f32[N, 2] → f32[N, 28, 28] in (0, 1), for any N."""
-    if latents.ndim != 2 or latents.shape[1] != LATENT:
-        raise InputError(f"latents have the shape {list(latents.shape)}: give [N, {LATENT}]")
-    return _in_batches(run, latents, "decode")
+def decode(run: Run, latents: ArrayLike) -> np.ndarray:
+    """Images, f32[N, H, W, C] in (0, 1), of latents, f32[N, latent_dim]. Raises InputError.
+
+    >>> jaxae.decode(run, [[0.0, 1.5]]).shape
+    (1, 28, 28, 1)
+    """
+    array, width = np.asarray(latents, np.float32), run.model.latent_dim
+    if array.ndim != 2 or array.shape[1] != width:
+        raise InputError(f"latents have the shape {list(array.shape)}: give [N, {width}]")
+    return _in_batches(run, array, "decode")
 
 
-def corrupt(images: np.ndarray, *, std: float, draw: int = 0) -> np.ndarray:
-    """Gaussian noise, of draw 0 in all evaluations and figures of a single draw. f32[N, 28, 28] in [0, 1], in and out."""
-    if not 0 <= std < np.inf:
+def corrupt(images: ArrayLike, *, std: float, draw: int = 0, indices: ArrayLike | None = None) -> np.ndarray:
+    """Images with Gaussian noise of this standard deviation, clipped to [0, 1]: f32, of the shape of the images.
+
+    The noise of an image is a function of draw and of its index in the split alone: the same image has the same noise in every
+    table and figure. images: as reconstruct takes them; indices: int[N], by default 0, 1, …. Raises InputError.
+
+    >>> noisy = jaxae.corrupt(dataset.test.images, std=0.25)
+    """
+    if not 0 <= std < math.inf:
         raise InputError(f"noise_factor is {std}: give a standard deviation of 0 or more")
-    return np.asarray(add_gaussian_noise(derive(root_key(0), Stream.EVALUATION, draw), jnp.asarray(images), std=std))
+    clean = as_unit(images)
+    keys = noise_keys(Stream.EVALUATION, draw, np.arange(len(clean)) if indices is None else indices)
+    return np.asarray(add_noise_to_each(keys, clean, std=std)).reshape(np.shape(images))
 
 
-def _checked(images: np.ndarray) -> np.ndarray:
-    if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
-        raise InputError(f"images have the shape {list(images.shape)}: give [N, {SIDE}, {SIDE}]")
-    return images
+def noise_keys(stream: Stream, draw: int, indices: ArrayLike) -> jax.Array:
+    """The keys of evaluation noise, one for each index of an image in its split."""
+    return derive_each(derive(root_key(0), stream, draw), np.asarray(indices))
+
+
+def _fitting(run: Run, images: ArrayLike) -> np.ndarray:
+    array = as_unit(images)
+    if array.shape[1:] != tuple(run.model.image_shape):
+        height, width, channels = run.model.image_shape
+        wanted = f"[N, {height}, {width}, {channels}]" + (f" or [N, {height}, {width}]" if channels == 1 else "")
+        raise InputError(f"images have the shape {list(np.shape(images))}: give {wanted}")
+    return array
 
 
 def _in_batches(run: Run, rows: np.ndarray, method: str) -> np.ndarray:

@@ -4,6 +4,7 @@ from enum import IntEnum
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 
 class Stream(IntEnum):
@@ -30,6 +31,11 @@ def root_key(seed: int, *, impl: str = "threefry2x32") -> jax.Array:
 def derive(root: jax.Array, stream: Stream, counter: jax.typing.ArrayLike = 0) -> jax.Array:
     """The key for one use: the counter-th of a stream (a step, an epoch, or 0)."""
     return jax.random.fold_in(jax.random.fold_in(root, stream), counter)
+
+
+def derive_each(key: jax.Array, counters: jax.typing.ArrayLike) -> jax.Array:
+    """A key for each of several things, keys[N]: image number i of a split has the same one whatever is beside it."""
+    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, jnp.asarray(counters))
 
 
 def keys_to_data(tree: Any) -> Any:

@@ -16,8 +16,8 @@ import jax
 import pytest
 
 from jaxae.config import Config
-from jaxae.data.dataset import Dataset, split
-from jaxae.data.synthetic import synthetic_arrays
+from jaxae.data.dataset import Dataset
+from jaxae.data.load import synthetic_dataset
 from jaxae.data.tfds_files import FILES
 
 REAL_FILES = Path(os.environ.get("JAXAE_MANUAL_DIR") or Path(__file__).parents[2] / "shared" / "fashion-mnist")
@@ -26,7 +26,7 @@ REAL_FILES = Path(os.environ.get("JAXAE_MANUAL_DIR") or Path(__file__).parents[2
 @pytest.fixture(scope="session")
 def dataset() -> Dataset:
     """550 training, 50 validation and 103 test images: the last batch of every pass is a partial one."""
-    return split("synthetic", synthetic_arrays(jax.random.key(1), train=600, test=103))
+    return synthetic_dataset(jax.random.key(1), train=600, test=103)
 
 
 @pytest.fixture

@@ -26,6 +26,10 @@ from jaxae.errors import InputError
         ("batch_norm_momentum", 1.0),
         ("statistics_images", -1),
         ("statistics_images", 1),
+        ("image_shape", (28, 28)),
+        ("image_shape", (28, 0, 1)),
+        ("widths", ()),
+        ("widths", (512, 0)),
         ("average_decay", 1.0),
         ("adam_b2", 1.0),
         ("dropout", (0.2, 0.2, 1.0)),
@@ -64,7 +68,9 @@ def test_json_keeps_every_field():
 
 
 def test_json_of_a_synthetic_run_says_so():
-    assert json.loads(Config(dataset="synthetic").to_json())["data"] == "SYNTHETIC"
+    titled = Config(dataset="synthetic").to_json(data="SYNTHETIC")
+    assert json.loads(titled)["data"] == "SYNTHETIC"
+    assert Config.from_json(titled) == Config(dataset="synthetic")
     assert "SYNTHETIC" not in Config(dataset="fashion_mnist").to_json()
 
 

@@ -14,7 +14,7 @@ from jaxae import digests
 from jaxae.config import Config
 from jaxae.core import step
 from jaxae.core.corruption import add_gaussian_noise
-from jaxae.core.images import to_unit
+from jaxae.core.images import ROUNDING, to_unit
 from jaxae.core.metrics import mae, mse, psnr, ssim
 from jaxae.core.model import Autoencoder
 from jaxae.core.objective import reconstruction_loss
@@ -29,7 +29,12 @@ from jaxae.runs import directory, manifest, metrics_log
 NAMED = (InputError, TypeError, ValueError)
 DTYPES = st.sampled_from([np.float32, np.float16, np.uint8, np.int32])
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=30)
-ARRAYS = hnp.arrays(DTYPES, st.one_of(SHAPES, st.tuples(st.integers(0, 3), st.just(28), st.just(28))))
+ARRAYS = hnp.arrays(
+    DTYPES,
+    st.one_of(
+        SHAPES, st.builds(lambda n: (n, 28, 28, 1), st.integers(0, 3)), st.builds(lambda n: (n, 28, 28), st.integers(0, 3))
+    ),
+)
 quickly = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
@@ -45,13 +50,13 @@ def attempt(function, *arguments, **options) -> np.ndarray | None:
 @given(output=ARRAYS, target=ARRAYS)
 @quickly
 def test_losses_and_metrics(output, target):
-    fits = output.shape == target.shape and output.ndim == 3  # anything else would be broadcast to a number without meaning
+    fits = output.shape == target.shape and output.ndim == 4  # anything else would be broadcast to a number without meaning
     for function in (reconstruction_loss, mse, mae):
         result = attempt(function, output, target)
         assert (result is not None) == fits
         assert result is None or result.shape == output.shape[:1]
     similarity = attempt(ssim, output, target)
-    assert (similarity is not None) == (fits and min(output.shape[1:]) >= 11)
+    assert (similarity is not None) == (fits and min(output.shape[1:3]) >= 11)
     values = attempt(psnr, output)
     assert values is not None
     assert values.shape == output.shape
@@ -66,7 +71,7 @@ def test_noise_keeps_the_shape(images, std, seed):
 
 @pytest.mark.parametrize("key", [0, None, "key", np.zeros(3), np.zeros((2, 2), np.uint32)])
 def test_what_is_no_key_is_refused_by_name(key):
-    assert attempt(add_gaussian_noise, key, np.zeros((1, 28, 28), np.float32), std=0.1) is None
+    assert attempt(add_gaussian_noise, key, np.zeros((1, 28, 28, 1), np.float32), std=0.1) is None
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +84,10 @@ def run() -> Run:
 @given(images=ARRAYS)
 @settings(quickly, max_examples=15)
 def test_reconstruct_and_encode(run, images):
-    fits = images.ndim == 3 and images.shape[1:] == (28, 28)
+    on_scale = images.dtype == np.uint8 or (
+        np.issubdtype(images.dtype, np.floating) and (np.abs(images.astype(float) - 0.5) <= 0.5 + ROUNDING).all()
+    )
+    fits = on_scale and images.shape[1:] in ((28, 28), (28, 28, 1))
     for function, shape in ((reconstruct, images.shape), (encode, (*images.shape[:1], 2))):
         result = attempt(function, run, images)
         assert (result is not None) == fits
@@ -87,11 +95,14 @@ def test_reconstruct_and_encode(run, images):
 
 
 def test_not_a_number_in_one_image_stays_in_that_image(run):
-    images = np.random.default_rng(0).random((3, 28, 28)).astype(np.float32)
+    images = np.random.default_rng(0).random((3, 28, 28, 1)).astype(np.float32)
     spoilt = images.copy()
     spoilt[1, 5, 5] = np.nan
-    np.testing.assert_array_equal(reconstruct(run, spoilt)[[0, 2]], reconstruct(run, images)[[0, 2]])
-    assert np.isnan(encode(run, spoilt)[1]).all()
+    denoised, expected = (np.asarray(run.model.apply(run.variables, each)) for each in (spoilt, images))
+    np.testing.assert_array_equal(denoised[[0, 2]], expected[[0, 2]])
+    assert np.isnan(denoised[1]).all()
+    with pytest.raises(InputError, match="values from nan"):
+        reconstruct(run, spoilt)
 
 
 @given(size=st.integers(0, 300), batch_size=st.integers(-5, 400))
@@ -142,7 +153,7 @@ def test_files_with_random_bytes_are_refused(content):
 @given(content=st.binary(max_size=300))
 @settings(quickly, max_examples=30)
 def test_a_cache_with_random_bytes_is_rebuilt(content):
-    arrays = {name: np.zeros((12, 28, 28) if "images" in name else 12, np.uint8) for name in tfds_files.FILES}
+    arrays = {name: np.zeros((12, 28, 28, 1) if "images" in name else 12, np.uint8) for name in tfds_files.FILES}
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(cache, "fetch", lambda *_: arrays)
         path = Path(name) / "jaxae" / "fashion_mnist.npz"

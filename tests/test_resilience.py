@@ -1,6 +1,5 @@
 """What a machine may do to a run: kill it, stop it, fill its disk, damage its files, change under it."""
 
-import functools
 import os
 import re
 import shutil
@@ -10,27 +9,25 @@ import sys
 import time
 from dataclasses import replace
 
-import jax
 import pytest
 
-from jaxae.build import build_parts
+from jaxae.build import state_shapes
 from jaxae.config import Config
-from jaxae.core.state import TrainState, init_state, model_variables
+from jaxae.core.state import TrainState, model_variables
 from jaxae.digests import tree_digest
 from jaxae.errors import InputError
-from jaxae.inference import load_run
-from jaxae.rng import root_key
+from jaxae.inference import load
 from jaxae.runs import checkpoint
-from jaxae.train.loop import fit
 from tests import ROOT
 from tests.cli.test_scripts import start
+from tests.helpers import fit_state
 from tests.train.test_loop import metrics
 
 CONFIG = Config(dataset="synthetic", epochs=4, batch_size=64)
 
 
 def shapes() -> TrainState:
-    return jax.eval_shape(functools.partial(init_state, parts=build_parts(CONFIG)), root_key(0, impl=CONFIG.prng_impl))
+    return state_shapes(CONFIG)
 
 
 def test_every_epoch_is_a_valid_place_to_resume_from(dataset, tmp_path):
@@ -40,10 +37,10 @@ def test_every_epoch_is_a_valid_place_to_resume_from(dataset, tmp_path):
         if line.startswith("epoch"):
             shutil.copytree(whole, tmp_path / line.split("/")[0].split()[1])
 
-    expected = tree_digest(fit(CONFIG, dataset, whole, report=copy))
+    expected = tree_digest(fit_state(CONFIG, dataset, whole, report=copy))
     for epoch in ("1", "2", "3"):
         lines: list[str] = []
-        assert tree_digest(fit(CONFIG, dataset, tmp_path / epoch, report=lines.append)) == expected
+        assert tree_digest(fit_state(CONFIG, dataset, tmp_path / epoch, report=lines.append)) == expected
         assert lines[0].startswith(f"Resuming after epoch {epoch}")
         assert metrics(tmp_path / epoch) == metrics(whole)
 
@@ -56,10 +53,10 @@ def test_a_run_with_averaged_weights_resumes_and_evaluates_the_average(dataset, 
         if line.startswith("epoch   1/"):
             shutil.copytree(whole, cut)
 
-    state = fit(config, dataset, whole, report=copy)
-    assert tree_digest(fit(config, dataset, cut, report=lambda line: None)) == tree_digest(state)
+    state = fit_state(config, dataset, whole, report=copy)
+    assert tree_digest(fit_state(config, dataset, cut, report=lambda line: None)) == tree_digest(state)
     assert int(state.best_epoch) == 3  # so the last state holds what is evaluated
-    assert tree_digest(load_run(whole).variables) == tree_digest(model_variables(state))
+    assert tree_digest(load(whole).variables) == tree_digest(model_variables(state))
     assert tree_digest(state.params) != tree_digest(state.average)
 
 
@@ -114,7 +111,7 @@ def small_disk(tmp_path):
 def test_a_full_disk_is_one_clear_line_and_older_checkpoints_are_whole(small_disk, dataset):
     run_dir = small_disk / "run"
     with pytest.raises(InputError, match=r"epoch 3 \(.*older ones are intact") as caught:
-        fit(CONFIG, dataset, run_dir, report=lambda line: None)
+        fit_state(CONFIG, dataset, run_dir, report=lambda line: None)
     assert "\n" not in str(caught.value)
     state = checkpoint.load_latest(run_dir, shapes())
     assert state is not None
@@ -122,7 +119,7 @@ def test_a_full_disk_is_one_clear_line_and_older_checkpoints_are_whole(small_dis
 
 
 def test_leftovers_of_a_kill_are_swept_and_never_loaded(dataset, tmp_path):
-    fit(CONFIG, dataset, tmp_path / "run", report=lambda line: None)
+    fit_state(CONFIG, dataset, tmp_path / "run", report=lambda line: None)
     states = tmp_path / "run" / checkpoint.FOLDER
     for name in ("5.tmp", "5.tmp.orbax-checkpoint-tmp", "2.deleted"):
         shutil.copytree(states / "4", states / name)

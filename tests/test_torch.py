@@ -33,7 +33,7 @@ def twins(request):
         variables = jax.tree.map(lambda x: jnp.asarray(x + rng.uniform(0, 0.1, x.shape), jnp.float64), variables)
         twin = torch_peer.build(dropout=(), latent_activation=request.param).double()
         torch_peer.load_variables(twin, variables)
-        yield model, variables, twin, rng.random((128, 28, 28))
+        yield model, variables, twin, rng.random((128, 28, 28, 1))
 
 
 def close(ours, theirs) -> None:
@@ -124,7 +124,7 @@ def test_plateau_follows_reduce_lr_on_plateau_epoch_for_epoch(exponents, patienc
 @pytest.mark.parametrize("kind", ["plain", "tuned"])
 def test_the_races_peer_does_jaxaes_work(kind):
     """The peers of benchmarks/ see every image once an epoch, with fresh noise and dropout, and take clipped AdamW steps."""
-    images = np.random.default_rng(0).integers(0, 256, (40, 28, 28), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1), np.uint8)
     peer = torch_peer.Peer(kind, Config(dataset="synthetic", batch_size=8, clip_norm=1e-3), images)
     seen = torch.cat(list(peer.batches())).numpy()
     np.testing.assert_array_equal(np.sort(seen.sum(axis=1)), np.sort(images.reshape(40, 784).sum(axis=1, dtype=np.int64)))

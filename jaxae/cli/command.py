@@ -1,4 +1,4 @@
-"""What the scripts share: a command line for a function, one line for a user's mistake, silence from the libraries."""
+"""A command line for a function: options from its signature, one line for a user's mistake, exit codes for signals."""
 
 import contextlib
 import functools
@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import jax
@@ -26,19 +26,21 @@ class Stop(KeyboardInterrupt):
     """SIGINT or SIGTERM, as an exception that carries the signal's number."""
 
 
-def run(main: Callable[..., None], **defaults: object) -> None:
-    """Calls main with the arguments of the command line. Exit codes: 2 for a user's mistake, 130 and 143 when stopped.
+Main = Callable[..., None] | Mapping[str, Callable[..., None]]
+"""A function, or several by the names of subcommands."""
 
-    defaults: of main's parameters, where the script finds them out.
-    """
+
+def run(main: Main) -> None:
+    """Calls main with the arguments of the command line. Exit codes: 2 for a user's mistake, 130 and 143 when stopped."""
     warnings.simplefilter("ignore")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that can't show ± must not end a run
     try:
+        sys.unraisablehook = _report_lost
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _stop)
-        command = _parse(main, defaults)
+        command = _parse(main)
         _use_compilation_cache(os.environ.get("JAXAE_COMPILATION_CACHE"))
         command()
     except InputError as error:
@@ -82,20 +84,30 @@ def _use_compilation_cache(directory: str | None) -> None:
 def _stop(number: int, frame: object) -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_DFL)  # a second signal stops at once
+    if hasattr(signal, "setitimer"):  # in a callback of the garbage collector the exception gets lost: it is raised again
+        signal.signal(signal.SIGALRM, lambda *_: _stop(number, None))
+        signal.setitimer(signal.ITIMER_REAL, 1.0)
     raise Stop(number)
 
 
-def _parse(main: Callable[..., None], defaults: dict[str, object]) -> Callable[[], None]:
+def _report_lost(lost: "sys.UnraisableHookArgs") -> None:
+    if not isinstance(lost.exc_value, Stop):
+        sys.__unraisablehook__(lost)
+
+
+def _parse(main: Main) -> Callable[[], None]:
     """main bound to the command line's arguments. tyro's framed complaint becomes one line."""
 
-    @functools.wraps(main)
-    def bind(*args, **kwargs) -> Callable[[], None]:
-        return functools.partial(main, *args, **kwargs)
+    def bound(function: Callable[..., None]) -> Callable[..., Callable[[], None]]:
+        return functools.wraps(function)(lambda *args, **kwargs: functools.partial(function, *args, **kwargs))
 
+    plain = (tyro.conf.OmitArgPrefixes,)
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(functools.partial(bind, **defaults), config=(tyro.conf.OmitArgPrefixes,))
+            if isinstance(main, Mapping):
+                return tyro.extras.subcommand_cli_from_dict({name: bound(each) for name, each in main.items()}, config=plain)
+            return tyro.cli(bound(main), config=plain)
     except SystemExit as stop:
         if not stop.code:
             raise

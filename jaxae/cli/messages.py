@@ -14,8 +14,10 @@ def say(line: str) -> None:
 
 @contextlib.contextmanager
 def synthetic_banner(config: Config) -> Iterator[None]:
-    """Says before and after, where nobody can miss it, that the data is not Fashion-MNIST."""
-    banner = f"{'!' * 78}\n!!! SYNTHETIC DATA. This is not Fashion-MNIST; the numbers mean nothing beside it.\n{'!' * 78}"
+    """Says before and after, where nobody can miss it, that the data are made up."""
+    banner = (
+        f"{'!' * 78}\n!!! SYNTHETIC DATA, drawn by jaxae: the numbers mean nothing beside those of real images.\n{'!' * 78}"
+    )
     show = config.dataset == "synthetic"
     try:
         if show:

@@ -1,64 +1,65 @@
-"""Groups of options that scripts share, and what they mean."""
+"""The options that commands share, in groups, and what they mean."""
 
-import argparse
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any
 
 import tyro
 
 from jaxae.cli.messages import say
-from jaxae.config import PRESETS, Config
+from jaxae.config import Config
 from jaxae.data.dataset import Dataset
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
 from jaxae.runs.population_directory import members
 from jaxae.train import multihost
 
-Preset = Literal["default", "best"]
+
+def optional(metavar: str, text: str) -> Any:
+    """How --help shows an option that may be left out."""
+    return tyro.conf.arg(metavar=metavar, help=text, help_behavior_hint="")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataPlace:
     """Where the data are."""
 
-    data_dir: Path | None = None
-    """Folder of the decoded data; by default $TFDS_DATA_DIR or ~/tensorflow_datasets."""
-    manual_dir: Path | None = None
-    """Folder with the four official .gz files; by default $JAXAE_MANUAL_DIR."""
+    data_dir: Annotated[
+        Path | None, optional("DIR", "Keep the decoded data here; by default in $TFDS_DATA_DIR or ~/tensorflow_datasets.")
+    ] = None
+    manual_dir: Annotated[
+        Path | None, optional("DIR", "Folder with the four official .gz files; by default $JAXAE_MANUAL_DIR.")
+    ] = None
 
     def dataset(self, config: Config) -> Dataset:
         """The data that a recipe names. Raises InputError."""
         return load_dataset(config.dataset, data_dir=self.data_dir, manual_dir=self.manual_dir, report=say)
 
-    def settle(self, config: Config) -> tuple[Dataset, Config]:
-        """The data that a recipe names, and the recipe with the data's own name: what auto has found is part of it."""
-        dataset = self.dataset(config)
-        return dataset, replace(config, dataset=dataset.name)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Many:
-    """Several models in one program, each a member of a population: seeds times swept values."""
+class SeveralModels:
+    """Several models in one program: seeds times swept values, each kept as a run of its own."""
 
     seeds: int = 1
     """How many seeds, from --seed on."""
-    sweep: tuple[str, ...] = ()
-    """Values that change no shape, such as learning_rate=1e-3,2e-3; several make a grid."""
+    sweep: Annotated[
+        tuple[str, ...], optional("NAME=VALUE,...", "Values to try, such as learning_rate=1e-3,2e-3; several make a grid.")
+    ] = ()
     devices: str = "1"
-    """How many devices (of each process) share the work, or all: members first, then each member's batches."""
+    """How many devices (of each process) share the work, or all: models first, then each model's batches."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Together:
-    """Several processes, on one machine or many, that train together: start the same command in each, but for --process-id."""
+class SeveralProcesses:
+    """Several processes that train together, on one machine or many: start the same command in each, but for --process-id."""
 
-    coordinator: str | None = None
-    """HOST:PORT where process 0 can be reached by all; auto: as the cluster's environment says (Slurm, Open MPI, TPUs)."""
-    processes: int | None = None
-    """How many they are."""
-    process_id: int | None = None
-    """Which of them this is: 0, which alone writes the run directory, to one less than --processes."""
+    coordinator: Annotated[
+        str | None, optional("HOST:PORT", "Where all can reach process 0; auto: as the cluster's environment says.")
+    ] = None
+    processes: Annotated[int | None, optional("INT", "How many they are.")] = None
+    process_id: Annotated[
+        int | None, optional("INT", "Which of them this is, from 0, which alone writes the run directory.")
+    ] = None
 
     def join(self) -> None:
         """Joins them; before any other use of JAX. Raises InputError."""
@@ -73,9 +74,8 @@ class Source(DataPlace):
     """A run to look at, and the data to look with."""
 
     run: tyro.conf.Positional[Path]
-    """Run directory, as written by train.py."""
-    member: int | None = None
-    """Which member of a population to look at, from 0."""
+    """Run directory, as jaxae train writes it."""
+    member: Annotated[int | None, optional("INT", "Which member of a population to look at, from 0.")] = None
 
     @property
     def directories(self) -> list[Path]:
@@ -94,14 +94,3 @@ class Source(DataPlace):
         if len(self.directories) > 1:
             raise InputError(f"{self.run} has {len(self.directories)} members: choose one, from --member 0 on")
         return self.directories[0]
-
-
-def preset() -> Config:
-    """The recipe of the command line's --preset, whose values the other options change; says in what it is not the default."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--preset", nargs="?")
-    name = parser.parse_known_args()[0].preset
-    recipe = PRESETS.get(name, Config())  # a name that it does not know, tyro will complain of
-    if changes := recipe.differences(Config()):
-        say(f"--preset {name} has {'; '.join(changes)}")
-    return recipe

@@ -1,13 +1,20 @@
 """What is done to clean images before the encoder sees them. Images are float32 in [0, 1], in and out."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 
 def add_gaussian_noise(key: jax.Array, images: ArrayLike, *, std: ArrayLike) -> jax.Array:
-    """Adds N(0, std²) noise and clips to [0, 1]. images: f32[...] in [0, 1]; key is consumed."""
+    """Adds N(0, std²) noise and clips to [0, 1], which makes its error less than std². images: f32[...] in [0, 1]."""
     return jnp.clip(images + std * jax.random.normal(key, jnp.shape(images)), 0.0, 1.0)
+
+
+def add_noise_to_each(keys: jax.Array, images: ArrayLike, *, std: ArrayLike) -> jax.Array:
+    """add_gaussian_noise with a key for each image: keys[N], images f32[N, ...]."""
+    return jax.vmap(functools.partial(add_gaussian_noise, std=std))(keys, jnp.asarray(images))
 
 
 def salt_and_pepper(key: jax.Array, images: ArrayLike, *, fraction: ArrayLike) -> jax.Array:

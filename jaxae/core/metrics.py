@@ -1,4 +1,4 @@
-"""Quality of a reconstruction, per image: f32[B, 28, 28] in [0, 1] twice → [B]. The caller averages.
+"""Quality of a reconstruction, per image: f32[B, H, W, C] in [0, 1] twice → [B]. The caller averages.
 
 Raises InputError for two shapes that differ.
 """
@@ -11,17 +11,19 @@ from jax.typing import ArrayLike
 from jaxae.core.images import check_pair
 from jaxae.errors import InputError
 
+SSIM_WINDOW = 11
+
 
 def mse(output: ArrayLike, target: ArrayLike) -> jax.Array:
-    """Mean squared error over an image's pixels."""
+    """Mean squared error over an image's values."""
     check_pair(output, target)
-    return jnp.mean(jnp.square(jnp.subtract(output, target)), axis=(-2, -1))
+    return jnp.mean(jnp.square(jnp.subtract(output, target)), axis=(-3, -2, -1))
 
 
 def mae(output: ArrayLike, target: ArrayLike) -> jax.Array:
-    """Mean absolute error over an image's pixels."""
+    """Mean absolute error over an image's values."""
     check_pair(output, target)
-    return jnp.mean(jnp.abs(jnp.subtract(output, target)), axis=(-2, -1))
+    return jnp.mean(jnp.abs(jnp.subtract(output, target)), axis=(-3, -2, -1))
 
 
 def psnr(mse: ArrayLike) -> np.ndarray:
@@ -31,7 +33,8 @@ def psnr(mse: ArrayLike) -> np.ndarray:
 
 
 def ssim(output: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Structural similarity as in Wang et al. 2004 (Gaussian window σ = 1.5, 11×11, valid region), through scikit-image.
+    """Structural similarity as in Wang et al. 2004 (Gaussian window σ = 1.5, 11×11, valid region), mean over
+    channels, through scikit-image.
 
     The images are stacked into one tall picture and the map cut up again: no window of the valid region of one image
     reaches into the next, so the numbers are those of a loop, at a fraction of its time.
@@ -39,17 +42,20 @@ def ssim(output: np.ndarray, target: np.ndarray) -> np.ndarray:
     from skimage.metrics import structural_similarity  # here, not above: training need not wait for SciPy
 
     check_pair(output, target)
-    if min(output.shape[1:]) < 11:
-        raise InputError(f"images have the shape {list(output.shape)}: SSIM's window wants a height and width of 11 or more")
+    if min(output.shape[1:3]) < SSIM_WINDOW:
+        raise InputError(
+            f"images have the shape {list(output.shape)}: SSIM's window wants a height and width of {SSIM_WINDOW} or more"
+        )
     if len(output) == 0:
         return np.zeros(0)
-    tall = [np.asarray(images, np.float64).reshape(-1, images.shape[-1]) for images in (output, target)]
+    tall = [np.asarray(images, np.float64).reshape(-1, *images.shape[2:]) for images in (output, target)]
     result = structural_similarity(
-        *tall, data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True
+        *tall, channel_axis=-1, data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True
     )
-    return np.asarray(result[1]).reshape(output.shape)[:, 5:-5, 5:-5].mean(axis=(-2, -1))
+    return np.asarray(result[1]).reshape(output.shape)[:, 5:-5, 5:-5].mean(axis=(-3, -2, -1))
 
 
 def image_psnr(output: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """PSNR of each image in dB. f32[..., 28, 28] in [0, 1] twice → f64[...]."""
-    return psnr(np.square(output - target).mean(axis=(-2, -1)))
+    """PSNR of each image in dB. f32[B, H, W, C] in [0, 1] twice → f64[B]."""
+    check_pair(output, target)
+    return psnr(np.square(np.subtract(output, target, dtype=np.float64)).mean(axis=(-3, -2, -1)))

@@ -1,16 +1,15 @@
-"""The Flax modules, and nothing else that knows Flax layers. Images are f32[B, 28, 28] in [0, 1], latents f32[B, 2].
+"""The Flax modules, and nothing else that knows Flax layers. Images are f32[B, H, W, C] in [0, 1], latents f32[B, latent_dim].
 
 A Dense layer in front of a BatchNorm has no bias: BatchNorm subtracts the mean, so the bias would be a dead parameter.
 """
 
+import math
 from collections.abc import Sequence
 
 import jax
 from flax import linen as nn
 
 WIDTHS = (512, 256, 128, 64, 32, 16, 8, 4)
-LATENT = 2
-SIDE = 28
 
 
 class Layer(nn.Module):
@@ -29,9 +28,10 @@ class Layer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """f32[B, 28, 28] → f32[B, 2]: 784 → 512 → … → 4 → 2."""
+    """f32[B, H, W, C] → f32[B, latent_dim]: H·W·C → 512 → … → 4 → 2."""
 
     widths: Sequence[int]
+    latent_dim: int
     dropout: Sequence[float]
     latent_activation: str
     momentum: float
@@ -39,18 +39,19 @@ class Encoder(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
-        x = images.reshape(len(images), SIDE * SIDE)
+        x = images.reshape(images.shape[0], math.prod(images.shape[1:]))
         for i, width in enumerate(self.widths):
             rate = self.dropout[i] if i < len(self.dropout) else 0.0
             x = Layer(width, self.momentum, self.initializer, rate)(x, train=train)
         if self.latent_activation == "relu":
-            return Layer(LATENT, self.momentum, self.initializer)(x, train=train)
-        return nn.Dense(LATENT)(x)
+            return Layer(self.latent_dim, self.momentum, self.initializer)(x, train=train)
+        return nn.Dense(self.latent_dim)(x)
 
 
 class Decoder(nn.Module):
-    """f32[B, 2] → f32[B, 28, 28] in (0, 1): 2 → 4 → … → 512 → 784, sigmoid."""
+    """f32[B, latent_dim] → f32[B, H, W, C] in (0, 1): 2 → 4 → … → 512 → H·W·C, sigmoid."""
 
+    image_shape: tuple[int, int, int]
     widths: Sequence[int]
     momentum: float
     initializer: str
@@ -60,33 +61,38 @@ class Decoder(nn.Module):
         x = latents
         for width in reversed(self.widths):
             x = Layer(width, self.momentum, self.initializer)(x, train=train)
-        return nn.sigmoid(nn.Dense(SIDE * SIDE)(x)).reshape(len(latents), SIDE, SIDE)
+        return nn.sigmoid(nn.Dense(math.prod(self.image_shape))(x)).reshape(latents.shape[0], *self.image_shape)
 
 
 class Autoencoder(nn.Module):
     """Denoising autoencoder. `apply(variables, images)`, or `method="encode"` / `"decode"` for one half.
 
-    momentum: of the running batch statistics; initializer: a name in jax.nn.initializers, for layers before one.
+    image_shape: height, width, channels. momentum: of the running batch statistics. initializer: a name in
+    jax.nn.initializers, for the layers before a BatchNorm.
     """
 
+    image_shape: tuple[int, int, int] = (28, 28, 1)
     widths: Sequence[int] = WIDTHS
+    latent_dim: int = 2
     dropout: Sequence[float] = (0.2, 0.2, 0.1)
     latent_activation: str = "linear"
     momentum: float = 0.9
     initializer: str = "lecun_normal"
 
     def setup(self) -> None:
-        self.encoder = Encoder(self.widths, self.dropout, self.latent_activation, self.momentum, self.initializer)
-        self.decoder = Decoder(self.widths, self.momentum, self.initializer)
+        self.encoder = Encoder(
+            self.widths, self.latent_dim, self.dropout, self.latent_activation, self.momentum, self.initializer
+        )
+        self.decoder = Decoder(self.image_shape, self.widths, self.momentum, self.initializer)
 
     def __call__(self, images: jax.Array, *, train: bool = False) -> jax.Array:
-        """Reconstructions. f32[B, 28, 28] → f32[B, 28, 28]."""
+        """Reconstructions. f32[B, H, W, C] → f32[B, H, W, C]."""
         return self.decode(self.encode(images, train=train), train=train)
 
     def encode(self, images: jax.Array, *, train: bool = False) -> jax.Array:
-        """Latents. f32[B, 28, 28] → f32[B, 2]."""
+        """Latents. f32[B, H, W, C] → f32[B, latent_dim]."""
         return self.encoder(images, train=train)
 
     def decode(self, latents: jax.Array, *, train: bool = False) -> jax.Array:
-        """Images. f32[B, 2] → f32[B, 28, 28]."""
+        """Images. f32[B, latent_dim] → f32[B, H, W, C]."""
         return self.decoder(latents, train=train)

@@ -8,7 +8,7 @@ from jaxae.core.images import check_pair
 
 
 def reconstruction_loss(reconstruction: ArrayLike, target: ArrayLike) -> jax.Array:
-    """mean (r - t)² + mean |r - t| over an image's pixels. f32[B, 28, 28] twice → f32[B], unreduced. Raises InputError."""
+    """mean (r - t)² + mean |r - t| over an image's values. f32[B, H, W, C] twice → f32[B], unreduced. Raises InputError."""
     check_pair(reconstruction, target)
     error = jnp.subtract(reconstruction, target)
-    return jnp.mean(jnp.square(error) + jnp.abs(error), axis=(-2, -1))
+    return jnp.mean(jnp.square(error) + jnp.abs(error), axis=(-3, -2, -1))

@@ -1,4 +1,4 @@
-"""What a run is at a moment: a pytree of arrays, saved and restored whole; and the parts that a recipe builds."""
+"""The state of a run, a pytree of arrays that is saved and restored whole; and the parts that act on it."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from flax import linen as nn
 
-from jaxae.core.model import SIDE, Autoencoder
+from jaxae.core.model import Autoencoder
 from jaxae.rng import Stream, derive
 
 
@@ -42,9 +41,9 @@ class Parts(NamedTuple):
     average_decay: float
 
 
-def init_variables(key: jax.Array, *, model: nn.Module) -> dict[str, Any]:
+def init_variables(key: jax.Array, *, model: Autoencoder) -> dict[str, Any]:
     """{"params", "batch_stats"} before training. key: a run's root key."""
-    return dict(model.init(derive(key, Stream.INIT), jnp.zeros((1, SIDE, SIDE))))
+    return dict(model.init(derive(key, Stream.INIT), jnp.zeros((1, *model.image_shape))))
 
 
 def init_state(key: jax.Array, *, parts: Parts) -> TrainState:
@@ -70,8 +69,8 @@ def model_variables(state: TrainState) -> dict[str, Any]:
 
 
 def stack_members(states: Sequence[TrainState]) -> TrainState:
-    """States on a new leading axis; one alone stays as it is."""
-    return states[0] if len(states) == 1 else jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+    """States of members on a new leading axis, [M, ...]."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
 
 
 def take_member(states: TrainState, k: jax.typing.ArrayLike) -> TrainState:

@@ -32,7 +32,7 @@ def train_step(
     noise_factor: Noise,
     average_decay: float = 0.0,
 ) -> tuple[TrainState, jax.Array]:
-    """One update on a batch u8[B, 28, 28]. Returns the next state and the batch's mean loss, f32[]."""
+    """One update on a batch u8[B, H, W, C]. Returns the next state and the batch's mean loss, f32[]."""
     clean = to_unit(images)
     noisy = add_training_noise(state.key, Stream.NOISE, state.step, clean, noise_factor)
     rngs = {"dropout": derive(state.key, Stream.DROPOUT, state.step)}
@@ -62,7 +62,7 @@ def train_epoch(
     average_decay: float = 0.0,
     split_batch: SplitBatch = lambda batch: batch,
 ) -> tuple[TrainState, jax.Array]:
-    """A scan of train_step over u8[N, 28, 28] in the epoch's order. Returns the state and the steps' losses, f32[steps]."""
+    """A scan of train_step over u8[N, H, W, C] in the epoch's order. Returns the state and the steps' losses, f32[steps]."""
     bound = functools.partial(train_step, model=model, optimizer=optimizer)
     step = functools.partial(bound, noise_factor=noise_factor, average_decay=average_decay)
     order = epoch_order(derive(state.key, Stream.ORDER, state.epoch), len(images), batch_size=batch_size)
@@ -77,7 +77,7 @@ def batch_statistics(
     noise_factor: Noise,
     split_batch: SplitBatch = lambda batch: batch,
 ) -> Any:
-    """The batch statistics of the weights that are evaluated: means over the batches u8[K, B, 28, 28], without dropout.
+    """The batch statistics of the weights that are evaluated: means over the batches u8[K, B, H, W, C], without dropout.
 
     The running ones belong to weights of some steps before, and are noisy (Wu & Johnson 2021, "precise BatchNorm").
     """
@@ -94,7 +94,7 @@ def batch_statistics(
 
 
 def eval_step(variables, noisy: jax.Array, images: jax.Array, *, model: nn.Module) -> dict[str, jax.Array]:
-    """Loss, MSE and MAE of each image, f32[B], with running statistics. noisy: f32[B, 28, 28]; images: u8[B, 28, 28]."""
+    """Loss, MSE and MAE of each image, f32[B], with running statistics. noisy: f32[B, H, W, C]; images: u8[B, H, W, C]."""
     clean = to_unit(images)
     output = cast(jax.Array, model.apply(variables, noisy))
     return {"loss": reconstruction_loss(output, clean), "mse": mse(output, clean), "mae": mae(output, clean)}
@@ -118,12 +118,12 @@ def end_epoch(
 def add_training_noise(
     root: jax.Array, stream: Stream, counter: jax.typing.ArrayLike, clean: jax.Array, noise: Noise
 ) -> jax.Array:
-    """Gaussian noise as a recipe trains on it, clipped to [0, 1]. root: the run's root key; clean: f32[B, 28, 28]."""
+    """Gaussian noise as a recipe trains on it, clipped to [0, 1]. root: the run's root key; clean: f32[B, H, W, C]."""
     key = derive(root, stream, counter)
     if not isinstance(noise, tuple):
         return add_gaussian_noise(key, clean, std=noise)
     level_key = derive(derive(root, Stream.NOISE_LEVEL, stream), stream, counter)
-    std = jax.random.uniform(level_key, (len(clean), 1, 1), minval=noise[0], maxval=noise[1])
+    std = jax.random.uniform(level_key, (len(clean), 1, 1, 1), minval=noise[0], maxval=noise[1])
     return add_gaussian_noise(key, clean, std=std)
 
 

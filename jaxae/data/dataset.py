@@ -1,53 +1,80 @@
-"""Data sets as uint8 arrays: decoded once into a cache, cut into splits in the official order, ordered anew each epoch."""
+"""A data set: uint8 images in three splits, with a digest, a title and class names."""
 
-from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from jaxae.config import Config
+from jaxae.config import Config, DatasetName
 from jaxae.digests import digest
 from jaxae.errors import InputError
 
-CLASSES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
-
 
 class Split(NamedTuple):
-    """images: u8[N, 28, 28]; labels: u8[N] in 0 … 9."""
+    """Images and, where there are any, their labels."""
 
     images: np.ndarray
-    labels: np.ndarray
+    """u8[N, H, W, C]."""
+    labels: np.ndarray | None = None
+    """Integers [N], from 0 to the number of classes less one."""
 
 
 class Dataset(NamedTuple):
-    """name: fashion_mnist or synthetic; digest: SHA-256 of the arrays before splitting."""
+    """Three splits, and what a person calls them."""
 
-    name: Literal["fashion_mnist", "synthetic"]
+    name: DatasetName
+    """What a recipe calls it: fashion_mnist, synthetic."""
+    title: str
+    """What figures and tables call it; SYNTHETIC stands in that of made-up data."""
     digest: str
+    """SHA-256 of the arrays before splitting."""
     train: Split
     validation: Split
     test: Split
+    class_names: tuple[str, ...] = ()
+    """The name of label 0, 1, …; none where there are no labels."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
+        height, width, channels = self.train.images.shape[1:]
+        return height, width, channels
 
 
-def split(name: Literal["fashion_mnist", "synthetic"], arrays: Mapping[str, np.ndarray]) -> Dataset:
-    """Cuts the training images into the first 11/12 for training and the rest for validation: 55,000 + 5,000 of 60,000."""
-    images, labels = arrays["train_images"], arrays["train_labels"]
-    cut = len(images) * 11 // 12
+def split(
+    arrays: Mapping[str, np.ndarray], *, name: DatasetName, title: str | None = None, class_names: Sequence[str] = ()
+) -> Dataset:
+    """Cuts the training images into the first 11/12 for training and the rest for validation: 55,000 + 5,000 of 60,000.
+
+    arrays: {train,test}_images, u8[N, H, W] or u8[N, H, W, C], and perhaps {train,test}_labels, integers [N].
+    """
+    train, test = (arrays[f"{part}_images"] for part in ("train", "test"))
+    train, test = (images if images.ndim == 4 else images[..., None] for images in (train, test))
+    labels = arrays.get("train_labels")
+    cut = len(train) * 11 // 12
     return Dataset(
         name,
+        title or name,
         digest(arrays),
-        train=Split(images[:cut], labels[:cut]),
-        validation=Split(images[cut:], labels[cut:]),
-        test=Split(arrays["test_images"], arrays["test_labels"]),
+        train=Split(train[:cut], None if labels is None else labels[:cut]),
+        validation=Split(train[cut:], None if labels is None else labels[cut:]),
+        test=Split(test, arrays.get("test_labels")),
+        class_names=tuple(class_names),
     )
 
 
 def check_data(config: Config, dataset: Dataset) -> None:
-    """Raises InputError where a recipe names other data: what is written would carry the wrong name."""
+    """Raises InputError where a recipe is for other data: what is written would carry the wrong name."""
     if config.dataset != dataset.name:
         raise InputError(f"The config's dataset is {config.dataset}, and the data are {dataset.name}: give the one named")
+    if config.image_shape != dataset.image_shape:
+        raise InputError(
+            f"The model is for images of the shape {list(config.image_shape)}, and {dataset.title} has "
+            f"{list(dataset.image_shape)}: train one for these"
+        )
 
 
-def one_of_each_class(labels: np.ndarray) -> np.ndarray:
-    """Indices of the first image of each class, in the order in which the split shows them: nobody's choice."""
-    return np.sort(np.unique(labels, return_index=True)[1])
+def sample_indices(part: Split, count: int) -> np.ndarray:
+    """Samples to show: the first image of each class, in the order of the split; without labels the first images."""
+    firsts = np.arange(len(part.images)) if part.labels is None else np.sort(np.unique(part.labels, return_index=True)[1])
+    return firsts[:count]

@@ -1,36 +1,55 @@
 """Data sets by their names."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+
+import jax
+import numpy as np
 
 from jaxae.config import DatasetName
 from jaxae.data.cache import cached
 from jaxae.data.dataset import Dataset, split
-from jaxae.data.synthetic import synthetic_arrays
+from jaxae.data.synthetic import CLASS_NAMES, synthetic_arrays
 from jaxae.errors import DataUnavailableError, Report, silent
 from jaxae.rng import Stream, derive, root_key
 
 
 def load_dataset(
-    name: DatasetName,
+    name: DatasetName = "auto",
     *,
-    data_dir: Path | None = None,
-    manual_dir: Path | None = None,
+    data_dir: str | Path | None = None,
+    manual_dir: str | Path | None = None,
     report: Report = silent,
 ) -> Dataset:
-    """The data set by its name in the config. Raises DataUnavailableError, or InputError for a damaged file.
+    """The data set by its name in a recipe. Raises DataUnavailableError, or InputError for a damaged file.
 
-    data_dir: where the cache is (default $TFDS_DATA_DIR or ~/tensorflow_datasets); manual_dir: the official files
-    (default $JAXAE_MANUAL_DIR). "auto" falls back to synthetic when Fashion-MNIST can't be had, and reports why.
+    name: "fashion_mnist"; "synthetic", drawn here; or "auto", which takes Fashion-MNIST and, where it can't be had, reports why
+    and takes synthetic. data_dir: where the decoded data are kept (default $TFDS_DATA_DIR or ~/tensorflow_datasets).
+    manual_dir: a folder with the four official .gz files (default $JAXAE_MANUAL_DIR).
+
+    >>> dataset = jaxae.load_dataset()
+    >>> dataset.train.images.shape, dataset.class_names[0]
+    ((55000, 28, 28, 1), 'T-shirt')
     """
     if name == "synthetic":
-        return split(name, synthetic_arrays(derive(root_key(0), Stream.SYNTHETIC)))  # one data set for all runs
+        return synthetic_dataset(derive(root_key(0), Stream.SYNTHETIC))  # one data set for all runs
     place = os.path.expanduser(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
     manual = os.path.expanduser(manual_dir or os.environ.get("JAXAE_MANUAL_DIR") or "")
     try:
-        return split("fashion_mnist", cached(Path(place), Path(manual) if manual else None, report))
+        return fashion_mnist(cached(Path(place), Path(manual) if manual else None, report))
     except DataUnavailableError as error:
         if name != "auto":
             raise
         report(str(error))
         return load_dataset("synthetic")
+
+
+def fashion_mnist(arrays: Mapping[str, np.ndarray]) -> Dataset:
+    """The official arrays as a data set."""
+    return split(arrays, name="fashion_mnist", title="Fashion-MNIST", class_names=CLASS_NAMES)
+
+
+def synthetic_dataset(key: jax.Array, *, train: int = 6000, test: int = 1000) -> Dataset:
+    """The stand-in as a data set: so many training images, of which 1/12 are for validation, and test images."""
+    return split(synthetic_arrays(key, train=train, test=test), name="synthetic", title="SYNTHETIC", class_names=CLASS_NAMES)

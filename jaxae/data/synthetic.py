@@ -1,4 +1,4 @@
-"""A procedural stand-in for Fashion-MNIST: ten garment silhouettes, drawn from a key. It is nobody's benchmark.
+"""A procedural stand-in for Fashion-MNIST: ten garment silhouettes, drawn from a key. Not a benchmark.
 
 Garments are unions of convex quadrilaterals, with dark details on top; each image jitters the corners, places, shears,
 shades and stripes its garment. The key's uniform draws and NumPy's +, -, ×, ÷ and √ give the same bits on every machine.
@@ -9,6 +9,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+CLASS_NAMES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+"""Of Fashion-MNIST's labels, and of the garments below."""
 Quad = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
 
 
@@ -37,7 +39,7 @@ class Garment(NamedTuple):
     dark: tuple[Quad, ...] = ()
 
 
-# In the order of Fashion-MNIST's classes.
+# In the order of CLASS_NAMES.
 GARMENTS = (
     Garment((_box(-0.4, -0.75, 0.4, 0.8), *_SHORT_SLEEVES), (((-0.18, -0.8), (0.18, -0.8), (0.1, -0.62), (-0.1, -0.62)),)),
     Garment((_box(-0.36, -0.88, 0.36, -0.5), *_LEGS)),

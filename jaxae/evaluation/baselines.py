@@ -1,4 +1,4 @@
-"""The simple rivals of the network: affine maps fitted in closed form, and total variation. Images are f32[N, 28, 28]."""
+"""The simple rivals of the network: affine maps fitted in closed form, and total variation. Images are f32[N, H, W, C]."""
 
 import functools
 from collections.abc import Callable
@@ -60,7 +60,7 @@ def fit_affine(pairs: Moments, *, rank: int | None = None) -> Affine:
 
 
 def apply_affine(affine: Affine, images: np.ndarray) -> np.ndarray:
-    """The map's output, not clipped to [0, 1]. f32[N, 28, 28] → f32[N, 28, 28]."""
+    """The map's output, not clipped to [0, 1]. f32[N, H, W, C] → f32[N, H, W, C]."""
     flat = images.reshape(len(images), -1) @ affine.matrix.astype(np.float32) + affine.offset.astype(np.float32)
     return flat.reshape(images.shape)
 
@@ -69,7 +69,9 @@ def denoise_tv(images: np.ndarray, *, weight: float) -> np.ndarray:
     """Total-variation denoising (Chambolle 2004) of each image, through scikit-image. weight > 0: more is smoother."""
     from skimage.restoration import denoise_tv_chambolle  # here, not above: most callers need not wait for SciPy
 
-    return np.array([denoise_tv_chambolle(image, weight=weight) for image in images], np.float32).reshape(images.shape)
+    return np.array([denoise_tv_chambolle(image, weight=weight, channel_axis=-1) for image in images], np.float32).reshape(
+        images.shape
+    )
 
 
 def fit_tv(noisy: np.ndarray, clean: np.ndarray) -> float:

@@ -15,24 +15,26 @@ from jaxae.core.metrics import psnr, ssim
 from jaxae.data.dataset import Dataset, check_data
 from jaxae.errors import InputError, Report, silent
 from jaxae.evaluation.baselines import fit_affine, fit_rivals, moments
-from jaxae.inference import Run, corrupt, reconstruct
+from jaxae.evaluation.reconstruction import header
+from jaxae.inference import Run, corrupt, noise_keys, reconstruct
 from jaxae.rng import Stream, derive, root_key
-from jaxae.runs.environment import versions
 
 LEVELS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 MATCHED = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
-EXAMPLES = 1_000_000  # counters from here on are the examples', below are the draws'
 Corruption = Callable[[jax.Array, np.ndarray, float], Any]
 UNSEEN: dict[str, tuple[Corruption, float]] = {
-    "salt and pepper": (lambda key, images, s: salt_and_pepper(key, images, fraction=s), 1.0),
-    "masking": (lambda key, images, s: mask_pixels(key, images, fraction=s), 1.0),
-    "Poisson": (lambda key, images, s: poisson_noise(key, images, photons=1 / s), 10.0),
-    "blur": (lambda key, images, s: gaussian_filter(images, (0, s, s)), 20.0),
+    "salt and pepper": (jax.vmap(lambda key, image, s: salt_and_pepper(key, image, fraction=s), in_axes=(0, 0, None)), 1.0),
+    "masking": (jax.vmap(lambda key, image, s: mask_pixels(key, image, fraction=s), in_axes=(0, 0, None)), 1.0),
+    "Poisson": (jax.vmap(lambda key, image, s: poisson_noise(key, image, photons=1 / s), in_axes=(0, 0, None)), 10.0),
+    "blur": (lambda keys, images, s: gaussian_filter(images, (0, s, s, 0)), 20.0),
 }
-"""Each kind's corruption(key, images, strength), and its greatest strength: a fraction, seconds a photon, pixels."""
+"""Each kind's corruption(keys[N], images f32[N, H, W, C], strength), and its greatest strength: a fraction, seconds a photon,
+pixels."""
 
 
-def noise_curve(run: Run, dataset: Dataset, *, images: int = 1000, draws: int = 5, report: Report = silent) -> dict[str, Any]:
+def denoising_curve(
+    run: Run, dataset: Dataset, *, images: int = 1000, draws: int = 5, report: Report = silent
+) -> dict[str, Any]:
     """The contents of noise_curve.json: MSE, PSNR and SSIM by level and draw for the model and its rivals; and unseen noise.
 
     images: how many of the first test images; rivals are fitted on all training images at each level. Raises InputError.
@@ -55,13 +57,9 @@ def noise_curve(run: Run, dataset: Dataset, *, images: int = 1000, draws: int = 
                 rows.setdefault(name, {}).setdefault(metric, []).append(values)
     report(f"unseen noise: {', '.join(UNSEEN)}")
     return {
-        "data": run.config.data_title,
-        "data_sha256": dataset.digest,
-        "split": f"test, the first {len(clean)} images",
+        **header(run, dataset, f"test, the first {len(clean)} images"),
         "draws": draws,
-        "checkpoint_epoch": run.epoch,
         "trained_noise": run.config.noise_range or [run.config.noise_factor] * 2,
-        "versions": versions(),
         "levels": list(LEVELS),
         "rows": rows,
         "break_even": break_even(LEVELS, *(np.mean(rows[name]["mse"], axis=1) for name in ("jaxae", "do nothing"))),
@@ -86,12 +84,12 @@ def break_even(levels: Any, ours: np.ndarray, theirs: np.ndarray) -> float | Non
     return float(levels[i] + (levels[i + 1] - levels[i]) * gap[0] / (gap[0] - gap[1]))
 
 
-def matched_strength(key: jax.Array, images: np.ndarray, kind: str, *, mse: float) -> float | None:
+def matched_strength(keys: jax.Array, images: np.ndarray, kind: str, *, mse: float) -> float | None:
     """The strength at which this kind of noise does this much damage, by bisection; None where it never does so much."""
     corruption, greatest = UNSEEN[kind]
 
     def damage(strength: float) -> float:
-        return float(np.square(np.asarray(corruption(key, images, strength)) - images).mean(dtype=np.float64))
+        return float(np.square(np.asarray(corruption(keys, images, strength)) - images).mean(dtype=np.float64))
 
     low, high = 0.0, greatest
     if damage(high) < mse:
@@ -114,7 +112,7 @@ def _measure(denoise: Callable[[np.ndarray], np.ndarray], draws: list[np.ndarray
 
 
 def _unseen(run: Run, clean: np.ndarray, kind: str, draws: int) -> list[dict[str, Any]]:
-    keys = [derive(root_key(0), Stream.UNSEEN_NOISE, list(UNSEEN).index(kind) * draws + draw) for draw in range(draws)]
+    keys = [_keys(kind, draw, len(clean)) for draw in range(draws)]
     points = []
     for std in MATCHED:
         target = _mse(corrupt(clean, std=std), clean)
@@ -123,6 +121,10 @@ def _unseen(run: Run, clean: np.ndarray, kind: str, draws: int) -> list[dict[str
             noisy = [np.asarray(UNSEEN[kind][0](key, clean, strength), np.float32) for key in keys]
             points.append({"matches_std": std, "strength": strength, **_pair(run, clean, noisy)})
     return points
+
+
+def _keys(kind: str, draw: int, count: int) -> jax.Array:
+    return noise_keys(Stream.UNSEEN_NOISE, draw * len(UNSEEN) + list(UNSEEN).index(kind), np.arange(count))
 
 
 def _pair(run: Run, clean: np.ndarray, draws: list[np.ndarray]) -> dict[str, list[float]]:
@@ -136,15 +138,13 @@ def _mse(output: np.ndarray, clean: np.ndarray) -> float:
     return float(np.square(output - clean).mean(dtype=np.float64))
 
 
-def unseen_examples(
-    run: Run, dataset: Dataset, *, number: int = 0, std: float = 0.25
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """One test image under each kind of noise at the damage of Gaussian noise, and denoised: f32[28, 28] both."""
-    clean = to_unit(dataset.test.images[number : number + 1])
+def unseen_examples(run: Run, dataset: Dataset, *, std: float = 0.25) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The first test image under each kind of noise at the damage of Gaussian noise, and denoised: f32[H, W, C] both."""
+    clean = to_unit(dataset.test.images[:1])
     pairs = {"Gaussian": corrupt(clean, std=std)}
-    for counter, (kind, (corruption, _)) in enumerate(UNSEEN.items()):
-        key = derive(root_key(0), Stream.UNSEEN_NOISE, EXAMPLES + counter)
-        strength = matched_strength(key, clean, kind, mse=_mse(pairs["Gaussian"], clean))
+    for kind, (corruption, _) in UNSEEN.items():
+        keys = _keys(kind, 0, 1)
+        strength = matched_strength(keys, clean, kind, mse=_mse(pairs["Gaussian"], clean))
         if strength is not None:
-            pairs[kind] = np.asarray(corruption(key, clean, strength), np.float32)
+            pairs[kind] = np.asarray(corruption(keys, clean, strength), np.float32)
     return {kind: (noisy[0], reconstruct(run, noisy)[0]) for kind, noisy in pairs.items()}

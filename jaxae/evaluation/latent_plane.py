@@ -11,18 +11,22 @@ from jaxae.evaluation.embedding_quality import knn_predict
 from jaxae.inference import Run, corrupt, encode
 
 
-def noise_drift(run: Run, dataset: Dataset, *, levels: Sequence[float]) -> dict[str, Any]:
+def drift_of_noise(run: Run, dataset: Dataset, *, levels: Sequence[float]) -> dict[str, Any]:
     """Where noise pushes the test images' latents: one draw, classes by 5-NN among the clean training images' latents.
 
-    latents: level → f32[N, 2], changed: the share whose class is not the clean image's, accuracy: the share of true classes.
+    latents: level → f32[N, 2], changed: the share whose class is not the clean image's, accuracy: the share of true classes;
+    without labels latents alone.
     """
     check_data(run.config, dataset)
-    train, test = encode(run, to_unit(dataset.train.images)), to_unit(dataset.test.images)
+    test, labels = to_unit(dataset.test.images), dataset.train.labels
+    latents = {level: encode(run, corrupt(test, std=level)) for level in levels}
+    if labels is None:
+        return {"latents": latents}
+    train = encode(run, dataset.train.images)
 
     def classes(latents: np.ndarray) -> np.ndarray:
-        return knn_predict(train, dataset.train.labels, latents, k=5)
+        return knn_predict(train, labels, latents, k=5)
 
-    latents = {level: encode(run, corrupt(test, std=level)) for level in levels}
     unmoved = classes(encode(run, test))
     found = [classes(z) for z in latents.values()]
     return {

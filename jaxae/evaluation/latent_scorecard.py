@@ -8,9 +8,10 @@ from jaxae.core.images import to_unit
 from jaxae.data.dataset import Dataset, check_data
 from jaxae.evaluation.baselines import apply_affine, fit_affine, moments
 from jaxae.evaluation.embedding_quality import knn_predict, scorecard
-from jaxae.evaluation.published_results import PROTOCOLS, ROWS
+from jaxae.evaluation.published_results import PROTOCOLS, PUBLISHED
+from jaxae.evaluation.reconstruction import header, introduction
 from jaxae.inference import Run, encode, reconstruct
-from jaxae.runs.environment import versions
+from jaxae.tables import markdown
 
 COLUMNS = {
     "mse": "MSE",
@@ -30,56 +31,51 @@ COLUMNS = {
 
 
 def score_latent(run: Run, dataset: Dataset) -> dict[str, Any]:
-    """The contents of latent_scorecard.json: the model and PCA-2, on clean test images. Raises InputError."""
+    """The contents of latent_scorecard.json: the model and PCA-2, on clean test images. Raises InputError.
+
+    Without labels the neighbours' classes and the silhouette are left out.
+    """
     check_data(run.config, dataset)
     train, test = to_unit(dataset.train.images), to_unit(dataset.test.images)
     pca = fit_affine(moments(train, train), rank=2)
     axes = np.linalg.svd(pca.matrix)[0][:, :2]  # the map is the projection on these two
-    flat = {"train": train.reshape(len(train), -1) @ axes, "test": test.reshape(len(test), -1) @ axes}
+    plane = {"train": train.reshape(len(train), -1) @ axes, "test": test.reshape(len(test), -1) @ axes}
     rows = {
         "jaxae": _row(dataset, encode(run, train), encode(run, test), reconstruct(run, test), test),
-        "PCA-2, computed here": _row(dataset, flat["train"], flat["test"], apply_affine(pca, test), test),
+        "PCA-2, computed here": _row(dataset, plane["train"], plane["test"], apply_affine(pca, test), test),
     }
-    return {
-        "data": run.config.data_title,
-        "data_sha256": dataset.digest,
-        "split": f"test, {len(test)} images, clean",
-        "checkpoint_epoch": run.epoch,
-        "versions": versions(),
-        "rows": rows,
-    }
+    return {**header(run, dataset, f"test, {len(test)} images, clean"), "rows": rows}
 
 
 def _row(dataset: Dataset, train: np.ndarray, test: np.ndarray, output: np.ndarray, clean: np.ndarray) -> dict[str, float]:
     error = output.astype(np.float64) - clean
-    right = {
-        f"knn_{k}": float(np.mean(knn_predict(train, dataset.train.labels, test, k=k) == dataset.test.labels))
-        for k in (1, 5, 10)
-    }
-    means = {"mse": float(np.square(error).mean()), "mae": float(np.abs(error).mean())}
-    return means | right | scorecard(clean, test, dataset.test.labels)
+    values = {"mse": float(np.square(error).mean()), "mae": float(np.abs(error).mean())}
+    if dataset.train.labels is not None:
+        for k in (1, 5, 10):
+            found = knn_predict(train, dataset.train.labels, test, k=k)
+            values[f"knn_{k}"] = float(np.mean(found == dataset.test.labels))
+    return values | scorecard(clean, test, dataset.test.labels)
 
 
 def table(scores: dict[str, Any]) -> str:
-    """latent_scorecard.json for a person, in Markdown; for Fashion-MNIST with the published rows and their protocols."""
-    rows = {(name, ""): row for name, row in scores["rows"].items()}
-    published = scores["data"] == "Fashion-MNIST"
+    """latent_scorecard.json for a person, in Markdown, with the published rows of the same data and their protocols."""
+    published = PUBLISHED.get(scores["dataset"], {})
+    notes = list(dict.fromkeys(["jaxae", *(source for _, source in published)])) if published else []
+    rows = {(name, name): row for name, row in scores["rows"].items()} | published
     lines = [
-        f"{scores['data']}, {scores['split']}, checkpoint of epoch {scores['checkpoint_epoch']}",
+        introduction(scores),
         "",
-        "| | " + " | ".join(COLUMNS.values()) + " |",
-        "|---" * (len(COLUMNS) + 1) + "|",
+        markdown(
+            ["", *COLUMNS.values()],
+            [
+                [name + (f" [{notes.index(source)}]" if source in notes else ""), *(_cell(row, key) for key in COLUMNS)]
+                for (name, source), row in rows.items()
+            ],
+        ),
+        *(["", *(f"[{number}] {PROTOCOLS[source]}" for number, source in enumerate(notes))] if notes else []),
     ]
-    notes = {source: number for number, source in enumerate(PROTOCOLS)}
-    for (name, source), row in (rows | ROWS if published else rows).items():
-        mark = f" [{notes[source]}]" if source else " [0]" if published and name == "jaxae" else ""
-        lines.append(
-            f"| {name}{mark} | " + " | ".join(f"{row[key]:.{_digits(key)}f}" if key in row else "" for key in COLUMNS) + " |"
-        )
-    if published:
-        lines += ["", *(f"[{number}] {source}: {PROTOCOLS[source]}" for source, number in notes.items())]
     return "\n".join(lines)
 
 
-def _digits(column: str) -> int:
-    return 5 if column in ("mse", "mae") else 4
+def _cell(row: dict[str, float], key: str) -> str:
+    return f"{row[key]:.{5 if key in ('mse', 'mae') else 4}f}" if key in row else ""

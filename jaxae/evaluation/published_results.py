@@ -1,15 +1,15 @@
-"""Published 2-D embeddings of Fashion-MNIST's 10,000 test images, to print beside ours. Quotations, not our results."""
+"""Published 2-D embeddings, by data set, to print beside ours. Quotations, not our results; docs/results.md has the sources."""
 
 SAINBURG = "Sainburg, McInnes, Gentner 2021 (Parametric UMAP)"
 MOOR = "Moor, Horn, Rieck, Borgwardt 2020 (Topological Autoencoders)"
 
 PROTOCOLS = {
-    "jaxae": "trained on the first 55,000 images with the run's noise; scored on clean images; kNN fitted on those 55,000",
-    SAINBURG: "one run, first 50,000 images; convolutional, 64-128-512-2, BCE, 50 epochs; kNN fitted on the training latents",
-    MOOR: "fully connected, 784-1000-500-250-2, tanh, pixels in [-1, 1] (MSE divided by four here); quoted at second hand",
+    "jaxae": "jaxae: trained on the first 55,000 images with the run's noise; scored on clean ones; kNN fitted on those 55,000",
+    SAINBURG: f"{SAINBURG}: one run, 50,000 images; convolutional, 64-128-512-2, BCE, 50 epochs; kNN on latents",
+    MOOR: f"{MOOR}: fully connected, 784-1000-500-250-2, tanh, pixels in [-1, 1] (MSE divided by 4); at second hand",
 }
 
-ROWS: dict[tuple[str, str], dict[str, float]] = {
+FASHION_MNIST: dict[tuple[str, str], dict[str, float]] = {
     ("convolutional autoencoder", SAINBURG): {
         "mse": 0.024383,
         "mae": 0.084933,
@@ -32,3 +32,6 @@ ROWS: dict[tuple[str, str], dict[str, float]] = {
     ("UMAP", MOOR): {"l_trust": 0.959, "l_cont": 0.981, "l_mrre": 0.029, "kl_0.1": 0.065},
     ("PCA", MOOR): {"mse": 0.0461, "l_trust": 0.917, "l_cont": 0.968, "l_mrre": 0.057, "kl_0.1": 0.052},
 }
+
+PUBLISHED = {"fashion_mnist": FASHION_MNIST}
+"""(name, source) → values, of the 10,000 official test images."""

@@ -1,50 +1,68 @@
-"""Evaluation of a run's best checkpoint over a split: exact means over all images, beside rows that cost nothing."""
+"""How well a run reconstructs the test images: exact means over all, and by class, beside rows that cost nothing."""
 
 from typing import Any
 
 import numpy as np
 
 from jaxae.core.images import to_unit
-from jaxae.core.metrics import mae, mse, psnr, ssim
-from jaxae.data.dataset import CLASSES, Dataset, check_data
+from jaxae.core.metrics import SSIM_WINDOW, mae, mse, psnr, ssim
+from jaxae.data.dataset import Dataset, check_data
 from jaxae.errors import InputError
 from jaxae.evaluation.embedding_quality import knn_predict
 from jaxae.inference import Run, corrupt, encode, reconstruct
 from jaxae.runs.environment import versions
+from jaxae.tables import decibels, markdown
 
 NEIGHBOURS = 5
-NOISE_KEY = "threefry2x32, seed 0, stream EVALUATION"
+NOISE_KEY = "threefry2x32, seed 0, stream EVALUATION, draw 0, a key for each image"
 
 
 def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> dict[str, Any]:
-    """The contents of evaluation.json: the metrics of the test split for the model and for two rows that do not learn."""
+    """The contents of evaluation.json: the metrics of the test images, for the model and for two rows that do not learn.
+
+    noise_factor: standard deviation of the noise on the input. All values are for pixels in [0, 1], PSNR in dB; null stands for
+    an infinite PSNR, and for the SSIM of images smaller than its window. Raises InputError.
+
+    >>> jaxae.evaluate(run, dataset)["rows"]["jaxae, noisy input"]["mse"]
+    0.0246...
+    """
     check_data(run.config, dataset)
     clean = to_unit(dataset.test.images)
     noisy = corrupt(clean, std=noise_factor)
+    denoised = reconstruct(run, noisy)
     mean_image = to_unit(dataset.train.images).mean(axis=0, dtype=np.float64).astype(np.float32)
     return {
-        "data": run.config.data_title,
-        "data_sha256": dataset.digest,
-        "split": f"test, {len(clean)} images",
+        **header(run, dataset, f"test, {len(clean)} images"),
         "noise_factor": noise_factor,
         "noise_key": NOISE_KEY,
-        "checkpoint_epoch": run.epoch,
-        "versions": versions(),
         "rows": {
-            "jaxae, noisy input": summarise(reconstruct(run, noisy), clean),
+            "jaxae, noisy input": summarise(denoised, clean),
             "jaxae, clean input": summarise(reconstruct(run, clean), clean),
             "do nothing, noisy input": summarise(noisy, clean),
             "mean training image": summarise(np.broadcast_to(mean_image, clean.shape), clean),
         },
+        "classes": by_class(run, dataset, denoised),
+    }
+
+
+def header(run: Run, dataset: Dataset, images: str) -> dict[str, Any]:
+    """What every file of results begins with: the data, which of its images, the checkpoint, the versions."""
+    return {
+        "dataset": dataset.name,
+        "data": dataset.title,
+        "data_sha256": dataset.digest,
+        "split": images,
+        "checkpoint_epoch": run.epoch,
+        "versions": versions(),
     }
 
 
 def summarise(output: np.ndarray, target: np.ndarray) -> dict[str, float | None]:
-    """Means over all images of two f32[N, 28, 28] in [0, 1]; null stands for an infinite PSNR."""
+    """Means over all images of two f32[N, H, W, C] in [0, 1]. Raises InputError where the output is not finite."""
     squared = np.asarray(mse(output, target), np.float64)
     if not np.isfinite(squared).all():
         raise InputError(f"The output for image {np.flatnonzero(~np.isfinite(squared))[0]} is not finite: the model is broken")
-    similarity = ssim(output, target)
+    similarity = ssim(output, target) if min(output.shape[1:3]) >= SSIM_WINDOW else np.array([np.nan])
     values = {
         "mse": squared.mean(),
         "mae": np.asarray(mae(output, target), np.float64).mean(),
@@ -56,53 +74,48 @@ def summarise(output: np.ndarray, target: np.ndarray) -> dict[str, float | None]
     return {name: float(value) if np.isfinite(value) else None for name, value in values.items()}
 
 
-def table(evaluation: dict[str, Any]) -> str:
-    """evaluation.json for a person."""
-    e = evaluation
-    lines = [
-        f"{e['data']}, {e['split']}, noise {e['noise_factor']} ({e['noise_key']}), checkpoint of epoch {e['checkpoint_epoch']}",
-        ", ".join(f"{name} {version}" for name, version in e["versions"].items()),
-        "",
-        f"{'':24} {'MSE':>8} {'MAE':>8} {'PSNR of mean MSE':>17} {'mean image PSNR':>16} {'SSIM (mean ± std)':>18}",
-    ]
-    for name, row in e["rows"].items():
-        cell = {key: np.inf if value is None else value for key, value in row.items()}
-        lines.append(
-            f"{name:24} {cell['mse']:8.5f} {cell['mae']:8.5f} {cell['psnr_of_mean_mse_db']:14.2f} dB"
-            f" {cell['mean_of_image_psnr_db']:13.2f} dB {cell['ssim_mean']:10.3f} ± {cell['ssim_std']:.3f}"
-        )
-    return "\n".join(lines)
+def by_class(run: Run, dataset: Dataset, denoised: np.ndarray) -> dict[str, dict[str, Any]]:
+    """The metrics of each class's test images, denoised, and its recall; nothing for data without labels.
 
-
-def by_class(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> dict[str, dict[str, Any]]:
-    """The classes of evaluation.json: the metrics of each class's noisy test images, and its recall.
-
-    recall: the share of the class's test images whose clean latent has it as the commonest class among its 5 nearest clean
-    training latents.
+    recall: the share of the class whose clean latent's five nearest training neighbours vote for it.
     """
-    check_data(run.config, dataset)
     train, test = dataset.train, dataset.test
+    if train.labels is None or test.labels is None:
+        return {}
     clean = to_unit(test.images)
-    denoised = reconstruct(run, corrupt(clean, std=noise_factor))
-    latents = encode(run, to_unit(train.images))
-    right = knn_predict(latents, train.labels, encode(run, clean), k=NEIGHBOURS) == test.labels
+    found = knn_predict(encode(run, train.images), train.labels, encode(run, test.images), k=NEIGHBOURS)
     return {
-        name: {
+        dataset.class_names[label]: {
             "images": int(mine.sum()),
             **summarise(denoised[mine], clean[mine]),
-            f"recall_{NEIGHBOURS}nn": float(right[mine].mean()),
+            f"recall_{NEIGHBOURS}nn": float(np.mean(found[mine] == label)),
         }
-        for name, mine in ((CLASSES[label], test.labels == label) for label in np.unique(test.labels))
+        for label, mine in ((label, test.labels == label) for label in np.unique(test.labels))
     }
 
 
-def class_table(classes: dict[str, dict[str, Any]]) -> str:
-    """The classes of evaluation.json for a person."""
-    lines = [f"{'noisy input, by class':24} {'MSE':>8} {'MAE':>8} {'PSNR of mean MSE':>17} {'SSIM':>6} {'5-NN recall':>12}"]
-    for name, row in classes.items():
-        decibels = np.inf if row["psnr_of_mean_mse_db"] is None else row["psnr_of_mean_mse_db"]
-        lines.append(
-            f"{name:24} {row['mse']:8.5f} {row['mae']:8.5f} {decibels:14.2f} dB {row['ssim_mean']:6.3f}"
-            f" {100 * row[f'recall_{NEIGHBOURS}nn']:10.1f} %"
-        )
+def table(evaluation: dict[str, Any]) -> str:
+    """evaluation.json for a person: what was measured, all images, and each class."""
+    e = evaluation
+    noise = f"noise {e['noise_factor']} ({e['noise_key']})"
+    columns = ["", "MSE", "MAE", "PSNR of the mean MSE", "mean of image PSNR", "SSIM, mean ± std"]
+    rows = [[name, *_cells(row)] for name, row in e["rows"].items()]
+    lines = [introduction(e, noise), "", markdown(columns, rows)]
+    if e["classes"]:
+        columns = ["noisy input, by class", *columns[1:], f"{NEIGHBOURS}-NN recall"]
+        recall = f"recall_{NEIGHBOURS}nn"
+        classes = [[name, *_cells(row), f"{100 * row[recall]:.1f} %"] for name, row in e["classes"].items()]
+        lines += ["", markdown(columns, classes)]
     return "\n".join(lines)
+
+
+def introduction(results: dict[str, Any], *more: str) -> str:
+    """header's contents, and more, for a person."""
+    first = [results["data"], results["split"], *more, f"checkpoint of epoch {results['checkpoint_epoch']}"]
+    return ", ".join(first) + "\n" + ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    similarity = "" if row["ssim_mean"] is None else f"{row['ssim_mean']:.3f} ± {row['ssim_std']:.3f}"
+    peaks = [decibels(row[name]) for name in ("psnr_of_mean_mse_db", "mean_of_image_psnr_db")]
+    return [f"{row['mse']:.5f}", f"{row['mae']:.5f}", *peaks, similarity]

@@ -3,19 +3,34 @@
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from jaxae.figures.style import TEN_COLOURS, label_row, show
 
 
-def noise_curve(curve: dict[str, Any], *, examples: dict[str, tuple[np.ndarray, np.ndarray]], title: str) -> Figure:
+def denoising_curve(curve: dict[str, Any], *, examples: dict[str, tuple[np.ndarray, np.ndarray]], title: str) -> Figure:
     """The contents of noise_curve.json: MSE, PSNR, SSIM by level for all methods; and noise never trained on, with examples.
 
-    examples: for each kind of noise an image after it, and that image denoised, f32[28, 28] both.
+    examples: for each kind of noise an image after it, and that image denoised, f32[H, W, C] both.
     """
     figure = Figure(figsize=(15, 9.5), layout="constrained")
     above, below = np.asarray(figure.subfigures(2, height_ratios=[1.1, 1]))
-    panels = above.subplots(1, 3)
+    _draw_levels(above, curve)
+    left, right = below.subfigures(1, 2, width_ratios=[1, 1.9])
+    _draw_unseen(left, curve["unseen"])
+    pictures = right.subplots(2, len(examples), squeeze=False)
+    for column, (kind, pair) in enumerate(examples.items()):
+        for row, image in enumerate(pair):
+            show(pictures[row, column], image, above=kind if row == 0 else "")
+    for row, label in enumerate(["input", "denoised"]):
+        label_row(pictures[row, 0], label)
+    right.suptitle("one image, damaged by each noise as much as by Gaussian noise of 0.25", fontsize=10)
+    figure.suptitle(title)
+    return figure
+
+
+def _draw_levels(figure: SubFigure, curve: dict[str, Any]) -> None:
+    panels = figure.subplots(1, 3)
     labels = {"mse": "mean squared error", "psnr_db": "PSNR of the mean squared error, dB", "ssim": "SSIM"}
     for axes, (metric, label) in zip(panels, labels.items(), strict=True):
         for number, (name, row) in enumerate(curve["rows"].items()):
@@ -30,10 +45,12 @@ def noise_curve(curve: dict[str, Any], *, examples: dict[str, tuple[np.ndarray, 
         axes.grid(alpha=0.3)
     panels[0].set_ylim(0, 0.12)
     panels[1].set_ylim(5, 30)  # without noise some rivals are perfect
-    above.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=9, frameon=False)
-    left, right = below.subfigures(1, 2, width_ratios=[1, 1.9])
-    axes = left.subplots()
-    for number, (kind, points) in enumerate(curve["unseen"].items()):
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=9, frameon=False)
+
+
+def _draw_unseen(figure: SubFigure, unseen: dict[str, Any]) -> None:
+    axes = figure.subplots()
+    for number, (kind, points) in enumerate(unseen.items()):
         given, got = (np.array([point[key] for point in points]) for key in ("input_mse", "output_mse"))
         style = _style(number)
         axes.plot(given.mean(axis=1), got.mean(axis=1), label=kind + (" (trained on)" if not number else ""), **style)
@@ -42,18 +59,9 @@ def noise_curve(curve: dict[str, Any], *, examples: dict[str, tuple[np.ndarray, 
     axes.plot([0, top], [0, top], color="0.5", ls="--", lw=1.5, label="do nothing")
     axes.set(xlabel="mean squared error of the input", ylabel="mean squared error of the output", xlim=(0, top))
     axes.set_title("noise never trained on, at matched error", fontsize=10)
-    axes.set_ylim(0, 1.15 * max(np.max(point["output_mse"]) for points in curve["unseen"].values() for point in points))
+    axes.set_ylim(0, 1.15 * max(np.max(point["output_mse"]) for points in unseen.values() for point in points))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
-    pictures = right.subplots(2, len(examples), squeeze=False)
-    for column, (kind, pair) in enumerate(examples.items()):
-        for row, image in enumerate(pair):
-            show(pictures[row, column], image, above=kind if row == 0 else "")
-    for row, label in enumerate(["input", "denoised"]):
-        label_row(pictures[row, 0], label)
-    right.suptitle("one image, damaged by each noise as much as by Gaussian noise of 0.25", fontsize=10)
-    figure.suptitle(title)
-    return figure
 
 
 def _style(number: int) -> dict[str, Any]:

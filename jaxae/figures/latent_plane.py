@@ -6,18 +6,21 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxae.figures.style import TEN_COLOURS
+from jaxae.figures.style import TEN_COLOURS, picture, point_colours
 
 ON_BLACK = [*TEN_COLOURS[:8], (1.0, 1.0, 1.0), TEN_COLOURS[9]]  # the darkest cannot be seen there
 
 
-def latent_space(latents: np.ndarray, labels: np.ndarray, *, names: Sequence[str], title: str) -> Figure:
-    """Figure 4: all latents as points, a colour a class, and each class alone. latents: f32[N, 2]; labels: int[N] in 0 … 9."""
+def latent_space(latents: np.ndarray, labels: np.ndarray | None, *, names: Sequence[str], title: str) -> Figure:
+    """Figure 4: all latents as points, a colour a class, and each class alone.
+
+    latents: f32[N, 2]; labels: int[N], or None for one colour.
+    """
     figure = Figure(figsize=(11.6, 8), layout="constrained")
     grid = figure.add_gridspec(5, 7)
-    whole = figure.add_subplot(grid[:, :5])
+    whole = figure.add_subplot(grid[:, : 5 if names else 7])
     order = np.random.default_rng(0).permutation(len(latents))  # so that no class lies on top of the others
-    colours = np.array(TEN_COLOURS)[labels[order]]
+    colours = point_colours(labels, len(latents))[order]
     whole.scatter(latents[order, 0], latents[order, 1], s=4, c=colours, alpha=0.7, linewidths=0)
     whole.set(aspect="equal", xlabel="latent dimension 1", ylabel="latent dimension 2")
     for label, name in enumerate(names):
@@ -36,7 +39,7 @@ def latent_space(latents: np.ndarray, labels: np.ndarray, *, names: Sequence[str
 def latent_grid(images: np.ndarray, counts: np.ndarray, *, edges: tuple[np.ndarray, np.ndarray], title: str) -> Figure:
     """The decoder's images over the plane, on the data's quantiles, beside how many points each cell holds.
 
-    images: f32[G, G, 28, 28] and counts: int[G, G], both [row of dimension 2, column of dimension 1]; edges: f64[G + 1] each.
+    images: f32[G, G, H, W, C] and counts: int[G, G], both [row of dimension 2, column of dimension 1]; edges: f64[G + 1] each.
     """
     cells = len(images)
     figure = Figure(figsize=(16.5, 8.4), layout="constrained")
@@ -61,51 +64,53 @@ def latent_grid(images: np.ndarray, counts: np.ndarray, *, edges: tuple[np.ndarr
 def noise_drift(
     clean: np.ndarray,
     noisy: dict[float, np.ndarray],
-    labels: np.ndarray,
+    labels: np.ndarray | None,
     *,
     names: Sequence[str],
     grid: np.ndarray,
     extent: tuple[float, float, float, float],
     levels: Sequence[float],
-    changed: np.ndarray,
-    accuracy: np.ndarray,
+    changed: np.ndarray | None = None,
+    accuracy: np.ndarray | None = None,
     title: str,
 ) -> Figure:
-    """Arrows z(clean) → z(noisy) over the decoded plane, a panel a level of `noisy`; and what noise does to the 5-NN class.
+    """Arrows z(clean) → z(noisy) over the decoded plane, a panel a level of `noisy`; and, where
+    there are labels, what noise does to the 5-NN class.
 
-    grid: f32[G, G, 28, 28] over extent (left, right, bottom, top); changed, accuracy: f64[L] in [0, 1], for L levels.
+    grid: f32[G, G, H, W, C] over extent (left, right, bottom, top); changed, accuracy: f64[L] in [0, 1], for L levels.
     """
     figure = Figure(figsize=(8 * len(noisy) + 6, 8.6), layout="constrained")
     *maps, curve = figure.subplots(1, len(noisy) + 1, width_ratios=[8.0] * len(noisy) + [5.5])
     for axes, (level, moved) in zip(maps, noisy.items(), strict=True):
-        axes.imshow(
-            mosaic(grid), cmap="gray", vmin=0, vmax=1.6, extent=extent, aspect="auto"
-        )  # dark: the arrows are the subject
+        dark = mosaic(grid) / 1.6  # the arrows are the subject
+        axes.imshow(dark, cmap="gray", vmin=0, vmax=1, extent=extent, aspect="auto")
         _arrows(axes, clean, moved, labels)
         axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="latent dimension 1", ylabel="latent dimension 2")
         axes.set_title(f"noise {level:g}: from the clean image (dot) to the noisy one (arrow's head)", fontsize=10)
     for label, name in enumerate(names):
         maps[0].plot([], [], marker="o", ls="", color=ON_BLACK[label], markeredgecolor="0.3", label=name)
     figure.legend(*maps[0].get_legend_handles_labels(), loc="outside lower center", ncols=10, frameon=False)
-    curve.plot(
-        levels, 100 * changed, marker="o", lw=2.5, color=TEN_COLOURS[0], label="5-NN class is not that of the clean image"
-    )
-    curve.plot(levels, 100 * (1 - accuracy), marker="s", color=TEN_COLOURS[1], label="5-NN class is not the true one")
+    figure.suptitle(title)
+    if changed is None or accuracy is None:
+        curve.remove()
+        return figure
+    moved_class, wrong_class = "5-NN class is not that of the clean image", "5-NN class is not the true one"
+    curve.plot(levels, 100 * changed, marker="o", lw=2.5, color=TEN_COLOURS[0], label=moved_class)
+    curve.plot(levels, 100 * (1 - accuracy), marker="s", color=TEN_COLOURS[1], label=wrong_class)
     curve.set(xlabel="noise: standard deviation, pixels in [0, 1]", ylabel="share of all test images, %", ylim=(0, 100))
     curve.grid(alpha=0.3)
     curve.legend(loc="upper left")
-    figure.suptitle(title)
     return figure
 
 
 def mosaic(images: np.ndarray) -> np.ndarray:
-    """Images [row, column, h, w], row 0 the lowest, as one picture [rows · h, columns · w] whose first line is the top."""
-    rows, columns, height, width = images.shape
-    return images[::-1].swapaxes(1, 2).reshape(rows * height, columns * width)
+    """Images [row, column, H, W, C], row 0 the lowest, as one picture whose first line is the top."""
+    rows, columns, height, width, channels = images.shape
+    return picture(images[::-1].swapaxes(1, 2).reshape(rows * height, columns * width, channels))
 
 
-def _arrows(axes: Axes, start: np.ndarray, end: np.ndarray, labels: np.ndarray) -> None:
-    colours = np.array(ON_BLACK)[labels]
+def _arrows(axes: Axes, start: np.ndarray, end: np.ndarray, labels: np.ndarray | None) -> None:
+    colours = np.array(ON_BLACK)[np.zeros(len(start), int) if labels is None else labels]
     way = end - start
     axes.quiver(*start.T, *way.T, color=colours, angles="xy", scale_units="xy", scale=1, width=0.0022, headwidth=5)
     axes.scatter(start[:, 0], start[:, 1], s=12, c=colours, linewidths=0.4, edgecolors="black", zorder=3)

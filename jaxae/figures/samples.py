@@ -1,6 +1,6 @@
 """Arrays → matplotlib Figures. No I/O, no JAX, no global state: the same arrays give the same pixels.
 
-Images are f32[…, 28, 28] in [0, 1]. Colours hold for colour-blind readers: inferno is perceptually uniform, and the ten
+Images are f32[…, H, W, C] in [0, 1]. Colours hold for colour-blind readers: inferno is perceptually uniform, and the ten
 classes take Petroff's ten accessible colours, and stand in a panel of their own as well.
 """
 
@@ -40,8 +40,11 @@ def reconstructions(
 
 
 def error_maps(clean: np.ndarray, denoised: np.ndarray, *, names: Sequence[str], title: str) -> Figure:
-    """Figure 2: clean, denoised, and the absolute error of each pixel on one shared scale; brighter is worse."""
-    error = np.abs(denoised - clean)
+    """Figure 2: clean, denoised, and the absolute error of each pixel on one shared scale; brighter is worse.
+
+    clean, denoised: [N, H, W, C]; the error is the mean over channels.
+    """
+    error = np.abs(denoised - clean).mean(axis=-1)
     figure = Figure(figsize=(1.5 * len(clean) + 1.6, 5.6), layout="constrained")
     axes = figure.subplots(3, len(clean), squeeze=False)
     for column, name in enumerate(names):
@@ -69,7 +72,7 @@ def noise_robustness(
 ) -> Figure:
     """Figure 3: for each sample a block of columns, one a noise level; original, noisy and denoised as rows.
 
-    clean: [S, 28, 28]; noisy, denoised: [S, L, 28, 28]; psnr: dB[S, L]; levels: L standard deviations.
+    clean: [S, H, W, C]; noisy, denoised: [S, L, H, W, C]; psnr: dB[S, L]; levels: L standard deviations.
     """
     samples, columns = len(clean), len(levels)
     figure = Figure(figsize=(1.3 * samples * columns + 1.2, 5.4), layout="constrained")

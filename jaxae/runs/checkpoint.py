@@ -75,13 +75,13 @@ def load_best(run_dir: Path, like: Any) -> tuple[Any, int]:
     """The variables of lowest validation loss and their epoch. like: variables, as arrays or shapes. Raises InputError."""
     saved = epochs(run_dir)
     if not saved:
-        raise InputError(f"{run_dir} has no checkpoint: train it with scripts/train.py --run-dir")
+        raise InputError(f"{run_dir} has no checkpoint: train it with jaxae train --run-dir")
     best = saved[-1]
     try:
         best = read_manifest(run_dir / FOLDER / str(best))["best_epoch"]
         return _read(run_dir, best, {"variables": like})["variables"], best
     except DamagedError as error:
-        newest = "train.py sets it aside and goes on from the one before"
+        newest = "jaxae train sets it aside and goes on from the one before"
         advice = newest if best == saved[-1] else "it was the best one; train again with --overwrite"
         raise DamagedError(f"{error}: {advice}") from error
 
@@ -113,7 +113,7 @@ def _write(path: Path, items: dict[str, Any], *, best_epoch: int) -> None:
     items = keys_to_data(items)
     if jax.process_count() > 1:  # where Orbax refuses what lies on one process's devices alone
         items = jax.tree.map(np.asarray, items)
-    with _alone():
+    with _without_other_processes():
         ocp.save_checkpointables(temporary, items)
     for mark in temporary.rglob("commit_success.txt"):
         mark.write_text("")  # Orbax wants it to be there; what it writes into it is a path of this machine
@@ -129,15 +129,15 @@ def _read(run_dir: Path, epoch: int, like: dict[str, Any]) -> dict[str, Any]:
     check_files(path, manifest, shapes)
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])  # the device that saved it may not be here
     target = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), shapes)
-    with _alone():
+    with _without_other_processes():
         items = ocp.load_checkpointables(path.absolute(), target)
     check_items(path, manifest, items)
     return data_to_keys(items, like)
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """Keeps Orbax from waiting for other processes: the one that is here has the files to itself."""
+def _without_other_processes() -> Iterator[None]:
+    """Keeps Orbax from waiting for other processes: the first one alone has the files."""
     if jax.process_count() == 1:
         return (yield)
     from orbax.checkpoint.experimental.v1._src.saving import execution

@@ -1,4 +1,4 @@
-"""metrics.jsonl: a row an epoch, and what of it stands on the screen."""
+"""metrics.jsonl: one row for each epoch."""
 
 import contextlib
 import json

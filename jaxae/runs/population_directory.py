@@ -26,7 +26,9 @@ def member_directories(run_dir: Path, names: Sequence[str], *, overwrite: bool =
     with file_errors(run_dir):
         there = {path.name for path in run_dir.iterdir() if path.suffix != ".tmp"} if run_dir.is_dir() else set()
     if strange := sorted(there - {POPULATION, FOLDER, "figures", *RESULTS}):
-        raise InputError(f"{run_dir} holds {strange[0]}, and is no population: name another --run-dir for {len(names)} members")
+        raise InputError(
+            f"{run_dir} holds {strange[0]}, and is not a population: name another --run-dir for {len(names)} members"
+        )
     old = read_json(run_dir / POPULATION).get("members") or list(names)
     if old != list(names) and (not overwrite or len(old) != len(names)):
         raise InputError(f"{run_dir} holds {len(old)} other members, from {old[0]} on: name another --run-dir")

@@ -1,43 +1,86 @@
-"""fit: the only loop. It has the steps compiled once, saves each epoch, and reports."""
+"""The training loop: restore, run an epoch, drop what broke, save and report, until no member is active."""
 
-import contextlib
-import functools
-import itertools
-import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 
-from jaxae.build import build_parts, finished
+from jaxae.build import build_model, finished
 from jaxae.config import Config
-from jaxae.core.state import TrainState, init_state, stack_members, take_member
+from jaxae.core.state import TrainState, stack_members
 from jaxae.data.dataset import Dataset, check_data
-from jaxae.errors import InputError, Report, silent
-from jaxae.rng import root_key
-from jaxae.runs import checkpoint, directory, metrics_log
+from jaxae.data.load import load_dataset
+from jaxae.errors import InputError, Report
+from jaxae.inference import Run, load
 from jaxae.train import multihost, progress
-from jaxae.train.epoch import bind_epoch
-from jaxae.train.population import labels, varying
-from jaxae.train.sharding import Layout, fetch, make_layout, put
+from jaxae.train.epoch import compile_epoch
+from jaxae.train.population import ranking, varying
+from jaxae.train.sharding import Placement, make_placement
+from jaxae.train.store import Store, open_runs
 
 
-def fit(config: Config, dataset: Dataset, run_dir: Path, *, overwrite: bool = False, report: Report = print) -> TrainState:
-    """Trains to the end, resuming what the directory holds, and returns the last state. Raises InputError.
+def train(runs: Store, placement: Placement) -> list[TrainState]:
+    """Trains all members to their ends and returns their last states. Raises InputError where the loss of each has broken."""
+    configs, active = runs.configs, runs.load()
+    if not active.any():
+        return runs.states()
+    # In a thread, so that a signal need not wait for the compiler, and the first state is drawn meanwhile: a second won.
+    compiling = ThreadPoolExecutor(1).submit(compile_epoch, configs, runs.dataset, placement)
+    state = placement.put(stack_members(runs.states()))
+    run_epoch = compiling.result()
+    steps = len(runs.dataset.train.images) // configs[0].batch_size
+    runs.report(progress.compiled_line(steps, placement.size, jax.devices()[0].device_kind))
+    clock, broken = progress.Clock(steps * configs[0].batch_size), np.zeros(len(configs), bool)
+    while active.any():
+        state, result = run_epoch(state, active)
+        for line in progress.broken_lines(configs, result, active):
+            runs.report(line)
+        broken, active = broken | (active & ~result.finite), active & result.finite
+        epochs_left = max((c.epochs - epoch for c, epoch in zip(configs, result.epoch, strict=True)), default=0)
+        taken = {k: placement.fetch(state, k) for k in map(int, np.flatnonzero(active))}
+        runs.save(taken, result, clock.lap(epochs_left=epochs_left))
+        active = np.array([k in taken and not finished(taken[k], config) for k, config in enumerate(configs)])
+    if len(configs) > 1:
+        runs.report(ranking(configs, [float(each.best_loss) for each in runs.latest]))
+    if broken.all():
+        raise InputError(progress.all_broken(configs, result))
+    runs.report(progress.end_line(runs.latest))
+    return runs.latest
 
-    config.dataset must name the dataset. Every epoch is on disk before its line is reported, so an interruption at any
-    moment loses the running epoch at most.
+
+def fit(
+    config: Config | None = None,
+    dataset: Dataset | None = None,
+    *,
+    run_dir: str | Path | None = None,
+    overwrite: bool = False,
+    report: Report = print,
+) -> Run:
+    """Trains a model to the end of its recipe and returns its best epoch. Raises InputError.
+
+    config: by default the default recipe. dataset: by default the one that the recipe names. run_dir: where the run is kept,
+    and resumed from when it is called again; without it nothing is written. report: takes a line about each epoch.
+
+    >>> run = jaxae.fit(jaxae.Config(epochs=3), run_dir="checkpoints/three")
+    >>> denoised = jaxae.reconstruct(run, images)
     """
-    return fit_members([config], dataset, [run_dir], overwrite=overwrite, report=report)[0]
+    recipe = Config() if config is None else config
+    data = load_dataset(recipe.dataset, report=report) if dataset is None else dataset
+    recipe = settle(recipe, data)
+    check([recipe], data)
+    place = None if run_dir is None else Path(run_dir).expanduser().absolute()
+    with open_runs([place] if place else None, [recipe], data, overwrite=overwrite, report=report) as runs:
+        last = train(runs, Placement())[0]
+    return load(place) if place else Run(recipe, build_model(recipe), runs.best[0], int(last.best_epoch))
 
 
 def fit_members(
     configs: Sequence[Config],
     dataset: Dataset,
-    run_dirs: Sequence[Path],
+    run_dirs: Sequence[Path] | None,
     *,
     devices: str | int = 1,
     overwrite: bool = False,
@@ -47,100 +90,28 @@ def fit_members(
 
     They may differ in what population.varying allows. A member whose loss is no longer finite is reported and left alone.
     devices: "all", or how many of each process share the work, members first. It changes no more than rounding, and no file.
-    Of several processes the first alone reads and writes run directories, and reports.
+    Of several processes the first alone reads and writes run directories, and reports. Returns the last states.
     """
-    mine = run_dirs if multihost.is_first() else ()  # what this process reads and writes
-    report = report if mine else silent
     multihost.check_agreement(recipe=[c.to_json() for c in configs], data=dataset.digest, devices=str(devices))
-    _check(configs, dataset)
-    layout = make_layout(devices, members=len(configs), batch_size=configs[0].batch_size)
-    place = f"{run_dirs[0].parent} ({len(configs)} members)" if len(configs) > 1 else str(run_dirs[0])
-    fresh = jax.jit(functools.partial(init_state, parts=build_parts(configs[0])))
-    keys = [root_key(config.seed, impl=config.prng_impl) for config in configs]
-    like = jax.eval_shape(fresh, keys[0])
-    with contextlib.ExitStack() as stack:
-        with multihost.raised_together():
-            for config, run_dir in zip(configs, mine, strict=bool(mine)):
-                stack.enter_context(directory.open_run(run_dir, config, overwrite=overwrite))
-            saved = [checkpoint.load_latest(run_dir, like, report=report) for run_dir in mine] or [None] * len(configs)
-            running = np.array([not (state and finished(state, config)) for state, config in zip(saved, configs, strict=True)])
-            progress.start(place, configs[0], dataset, mine, saved, running, report)
-        running = np.array(multihost.from_first(running, running))
-        if not running.any():
-            return multihost.from_first(saved, [like] * len(configs))
-        epochs = [int(state.epoch) if state else 0 for state in saved]
-        try:
-            # In a thread, so that a signal need not wait for the compiler, and the state is drawn meanwhile: a second won.
-            shapes = jax.eval_shape(stack_members, [like] * len(configs))
-            compiling = ThreadPoolExecutor(1).submit(bind_epoch, configs, dataset, shapes, layout=layout)
-            states = [state or fresh(key) for state, key in zip(saved, keys, strict=True)]
-            states = multihost.from_first(states, [like] * len(configs))
-            epochs[:] = [int(state.epoch) for state in states]
-            _run_epochs(compiling, configs, mine, states, epochs, running, layout, len(dataset.train.images), report)
-        except KeyboardInterrupt:
-            done = progress.span(epochs)
-            report(f"Interrupted: epoch {done} is saved in {place}. Start the same command again to go on from there.")
-            raise
-    progress.end(place, configs, states, report)
-    return states
+    check(configs, dataset)
+    placement = make_placement(devices, members=len(configs), batch_size=configs[0].batch_size)
+    with open_runs(run_dirs, configs, dataset, overwrite=overwrite, report=report) as runs:
+        return train(runs, placement)
 
 
-def _run_epochs(
-    compiling: Future,
-    configs: Sequence[Config],
-    run_dirs: Sequence[Path],
-    states: list[TrainState],
-    epochs: list[int],
-    running: np.ndarray,
-    layout: Layout | None,
-    size: int,
-    report: Report,
-) -> None:
-    """The loop: all that are running take an epoch, each is saved, and perhaps ends. Updates the three lists."""
-    state = put(stack_members(states), layout.states if layout else None)
-    run_epoch, several = compiling.result(), len(configs) > 1
-    several_devices = f"{layout.mesh.size} × " if layout else ""
-    steps = size // configs[0].batch_size
-    report(f"Compiled for {several_devices}{jax.devices()[0].device_kind}: {steps} steps an epoch")
-    take = jax.jit(take_member, out_shardings=layout.shared if layout else None)
-    began = time.perf_counter()
-    for number in itertools.count(1):
-        started = time.perf_counter()
-        state, outcomes = run_epoch(state, running)
-        now = time.perf_counter()
-        left = max(configs[k].epochs - epochs[k] for k in map(int, np.flatnonzero(running))) - 1
-        clock = {
-            "images_per_s": round(steps * configs[0].batch_size / (now - started)),
-            "seconds_left": round((now - began) / number * left),
-        }
-        rows: dict[int, dict[str, Any]] = {}
-        for k in map(int, np.flatnonzero(running)):
-            outcome = outcomes[k]
-            if isinstance(outcome, InputError):
-                if not several:
-                    raise outcome
-                report(f"Member {k} ({labels(configs)[k]}) is left alone. {str(outcome).split('. ')[0]}")
-                running[k] = False
-                continue
-            states[k] = fetch(take(state, k) if several else state)
-            reached = {"epoch": int(states[k].epoch), "step": int(states[k].step)}
-            rows[k] = {"data": configs[k].data_title, **reached, **outcome, **clock}
-        with multihost.raised_together():
-            for k, row in rows.items():
-                if run_dirs:
-                    metrics_log.append(run_dirs[k], row)  # before the checkpoint: a row too many is cut when the run resumes
-                    checkpoint.save(run_dirs[k], states[k])
-                epochs[k], running[k] = row["epoch"], not finished(states[k], configs[k])
-        if rows:
-            report(progress.progress_line(list(rows.values()), configs[0].epochs, members=len(configs)))
-        if not running.any():
-            return
-
-
-def _check(configs: Sequence[Config], dataset: Dataset) -> None:
+def check(configs: Sequence[Config], dataset: Dataset) -> None:
+    """Raises InputError where the recipes can't be trained together, or not on these data."""
     varying(configs)
     size, batch = len(dataset.train.images), configs[0].batch_size
     for config in configs:
         check_data(config, dataset)
     if batch > size:
-        raise InputError(f"batch_size is {batch}, but there are {size} training images: take fewer")
+        raise InputError(f"batch_size is {batch}, but there are {size} training images: give a smaller --batch-size")
+
+
+def settle(config: Config, dataset: Dataset) -> Config:
+    """The recipe with the data's own name, where it says auto, and with the shape of its images. Raises InputError."""
+    named = replace(config, dataset=dataset.name) if config.dataset == "auto" else config
+    settled = replace(named, image_shape=dataset.image_shape)
+    check_data(settled, dataset)
+    return settled

@@ -1,4 +1,4 @@
-"""Several processes, each with devices of its own, that run one program together; the first of them has the files."""
+"""Several processes that run one program together, each with devices of its own; the first one alone has the files."""
 
 import contextlib
 import itertools
@@ -51,9 +51,11 @@ def join(coordinator: str, *, processes: int | None = None, process_id: int | No
 
     report(f"Waiting for the other processes {meeting}, at most {WAIT_S} s")
     try:
-        _apart(meet, timeout=WAIT_S)
+        _in_thread(meet, timeout=WAIT_S)
     except TimeoutError:
-        raise InputError(f"The processes have not all met {meeting} in {WAIT_S} s: start all, with one --coordinator") from None
+        raise InputError(
+            f"The processes have not all met {meeting} in {WAIT_S} s: start all of them with the same --coordinator"
+        ) from None
     except (RuntimeError, ValueError) as error:
         raise InputError(f"The processes can't meet {meeting} ({brief(error)}): name another --coordinator") from error
     if is_first():
@@ -79,7 +81,7 @@ def from_first(tree: Any, like: Any) -> Any:
     packed = np.zeros(sizes[-1], np.uint8)  # bytes, in one message: exact, and as fast for many leaves as for one
     if is_first():
         packed = np.concatenate([np.asarray(x).reshape(-1).view(np.uint8) for x in jax.tree.leaves(keys_to_data(tree))])
-    packed = _apart(lambda: np.asarray(multihost_utils.broadcast_one_to_all(packed)))
+    packed = _in_thread(lambda: np.asarray(multihost_utils.broadcast_one_to_all(packed)))
     parts = [packed[a:b] for a, b in itertools.pairwise(sizes)]
     leaves = [jnp.asarray(part.view(x.dtype).reshape(x.shape)) for part, x in zip(parts, shapes, strict=True)]
     return data_to_keys(jax.tree.unflatten(structure, leaves), like)
@@ -90,12 +92,12 @@ def gather(text: str) -> list[str]:
     if jax.process_count() == 1:
         return [text]
     padded = np.frombuffer(text.encode(errors="replace")[:1000].ljust(1000, b"\0"), np.uint8)
-    rows = _apart(lambda: multihost_utils.process_allgather(padded))
+    rows = _in_thread(lambda: multihost_utils.process_allgather(padded))
     return [bytes(row).rstrip(b"\0").decode(errors="ignore") for row in rows]
 
 
-def _apart(wait: Callable[[], T], *, timeout: float | None = None) -> T:
-    """What waits for other processes, in a thread: the main one still sees signals."""
+def _in_thread(wait: Callable[[], T], *, timeout: float | None = None) -> T:
+    """Waits for other processes in a thread, so that the main thread still sees signals."""
     return ThreadPoolExecutor(1).submit(wait).result(timeout=timeout)
 
 
@@ -108,8 +110,8 @@ def check_agreement(**what: Any) -> None:
 
 
 @contextlib.contextmanager
-def raised_together() -> Iterator[None]:
-    """An InputError in one process's block is raised in all of them."""
+def share_errors() -> Iterator[None]:
+    """If the block raises an InputError in one process, every process raises it."""
     mine: InputError | None = None
     try:
         yield

@@ -7,6 +7,7 @@ from typing import Any
 
 from jaxae.config import Config
 from jaxae.errors import InputError
+from jaxae.tables import markdown
 
 SWEEPABLE = ("learning_rate", "weight_decay", "adam_b2", "clip_norm")
 
@@ -27,9 +28,9 @@ def recipes(config: Config, *, seeds: int = 1, sweep: Sequence[str] = ()) -> lis
         try:
             grid[name] = [float(value) for value in listed.split(",")]
         except ValueError:
-            raise InputError(f"--sweep {text}: {listed!r} are no numbers with commas between") from None
+            raise InputError(f"--sweep {text}: expected comma-separated numbers, got {listed!r}") from None
         if len(set(grid[name])) < len(grid[name]):
-            raise InputError(f"--sweep {text}: a value stands there twice")
+            raise InputError(f"--sweep {text}: a value is given twice")
     points: list[dict[str, Any]] = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
     return [replace(config, **point, seed=config.seed + k) for point in points for k in range(seeds)]
 
@@ -38,22 +39,21 @@ def varying(configs: Sequence[Config]) -> list[str]:
     """The names in which recipes differ, but for the seed. Raises InputError where one of them cannot be mapped over."""
     names = [name for name in vars(configs[0]) if any(getattr(c, name) != getattr(configs[0], name) for c in configs)]
     if len(configs) > 1 and configs[0].prng_impl == "rbg":
-        raise InputError("prng_impl is rbg, whose bits JAX does not draw for each member alone: take another --prng-impl")
+        raise InputError("prng_impl is rbg, which JAX does not draw for each member separately: choose another --prng-impl")
     if fixed := [name for name in names if name not in (*SWEEPABLE, "seed")]:
-        raise InputError(f"Members of one population differ in {fixed[0]}: they may in seed, {', '.join(SWEEPABLE)}")
+        raise InputError(f"The members differ in {fixed[0]}: they may differ in seed, {', '.join(SWEEPABLE)}")
     return [name for name in names if name != "seed"]
 
 
 def labels(configs: Sequence[Config]) -> list[str]:
-    """What tells each member from the others, for people: its swept values and its seed."""
+    """A name for each member: its swept values and its seed."""
     names = [*varying(configs), "seed"]
     return [", ".join(f"{name} {getattr(config, name)}" for name in names) for config in configs]
 
 
 def ranking(configs: Sequence[Config], losses: Sequence[float]) -> str:
-    """The members from the lowest validation loss on, as a table in Markdown."""
+    """The members as a Markdown table, the lowest validation loss first."""
     names = [*varying(configs), "seed"]
-    lines = ["| member | " + " | ".join(names) + " | validation loss |", "|---" * (len(names) + 2) + "|"]
-    for loss, k in sorted((loss, k) for k, loss in enumerate(losses)):
-        lines.append(f"| {k} | " + " | ".join(f"{getattr(configs[k], name)}" for name in names) + f" | {loss:.5f} |")
-    return "\n".join(lines)
+    order = sorted(range(len(losses)), key=losses.__getitem__)
+    rows = [[f"{k}", *(f"{getattr(configs[k], name)}" for name in names), f"{losses[k]:.5f}"] for k in order]
+    return markdown(["member", *names, "validation loss"], rows)

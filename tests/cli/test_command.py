@@ -110,6 +110,26 @@ command.run(main)
     assert done.stderr == "Stopped.\n"
 
 
+def test_a_signal_that_a_callback_swallows_stops_all_the_same():
+    """JAX has a callback of the garbage collector; what is raised in such a one is lost."""
+    script = f"""
+import gc, os, time
+from jaxae.cli import command
+def callback(phase, info):
+    gc.callbacks.clear()
+    os.kill(os.getpid(), {int(signal.SIGTERM)})
+    time.sleep(0.1)
+def main() -> None:
+    gc.callbacks.append(callback)
+    gc.collect()
+    time.sleep(60)
+command.run(main)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=50)
+    assert done.returncode == 128 + signal.SIGTERM
+    assert done.stderr == "Stopped.\n"
+
+
 def test_a_second_signal_stops_at_once():
     script = f"""
 import os, time

@@ -7,7 +7,7 @@ from jaxae.core.corruption import add_gaussian_noise, mask_pixels, poisson_noise
 
 
 def test_what_is_added_is_normal_with_the_asked_deviation():
-    grey = np.full((64, 28, 28), 0.5, np.float32)
+    grey = np.full((64, 28, 28, 1), 0.5, np.float32)
     noise = np.asarray(add_gaussian_noise(jax.random.key(0), grey, std=0.1)).ravel() - 0.5
     inside = np.abs(noise) < 0.5  # 0.5 is five deviations: nothing is clipped that a test would see
     assert inside.mean() > 0.999
@@ -15,7 +15,7 @@ def test_what_is_added_is_normal_with_the_asked_deviation():
 
 
 def test_stays_in_the_unit_interval_and_clips_as_numpy_does():
-    images = np.random.default_rng(0).random((16, 28, 28), np.float32)
+    images = np.random.default_rng(0).random((16, 28, 28, 1), np.float32)
     key = jax.random.key(1)
     expected = np.clip(images + np.float32(2.0) * np.asarray(jax.random.normal(key, images.shape)), 0, 1)
     noisy = np.asarray(add_gaussian_noise(key, images, std=2.0))
@@ -25,17 +25,17 @@ def test_stays_in_the_unit_interval_and_clips_as_numpy_does():
 
 
 def test_no_noise_changes_nothing():
-    images = np.random.default_rng(0).random((4, 28, 28), np.float32)
+    images = np.random.default_rng(0).random((4, 28, 28, 1), np.float32)
     assert (np.asarray(add_gaussian_noise(jax.random.key(0), images, std=0.0)) == images).all()
 
 
-@pytest.mark.parametrize("shape", [(0, 28, 28), (1, 28, 28), (3, 784)])
+@pytest.mark.parametrize("shape", [(0, 28, 28, 1), (1, 28, 28, 1), (3, 784)])
 def test_any_shape(shape):
     assert add_gaussian_noise(jax.random.key(0), np.zeros(shape, np.float32), std=0.25).shape == shape
 
 
 def test_salt_and_pepper_hits_the_asked_fraction_half_black_half_white():
-    grey = np.full((40, 28, 28), 0.5, np.float32)
+    grey = np.full((40, 28, 28, 1), 0.5, np.float32)
     hit = np.asarray(salt_and_pepper(jax.random.key(0), grey, fraction=0.3))
     values, counts = np.unique(hit, return_counts=True)
     assert values.tolist() == [0, 0.5, 1]
@@ -43,14 +43,14 @@ def test_salt_and_pepper_hits_the_asked_fraction_half_black_half_white():
 
 
 def test_masking_blackens_the_asked_fraction_alone():
-    images = np.random.default_rng(0).uniform(0.1, 1, (40, 28, 28)).astype(np.float32)
+    images = np.random.default_rng(0).uniform(0.1, 1, (40, 28, 28, 1)).astype(np.float32)
     masked = np.asarray(mask_pixels(jax.random.key(0), images, fraction=0.3))
     assert stats.binomtest(int((masked == 0).sum()), images.size, 0.3).pvalue > 1e-3
     assert (masked[masked > 0] == images[masked > 0]).all()
 
 
 def test_poisson_noise_counts_photons():
-    images = np.full((40, 28, 28), 0.3, np.float32)
+    images = np.full((40, 28, 28, 1), 0.3, np.float32)
     counts = np.asarray(poisson_noise(jax.random.key(0), images, photons=20)).ravel() * 20
     np.testing.assert_allclose(counts, counts.round(), atol=1e-4)
     low, high = counts.round() < 4, counts.round() > 9  # of Poisson(6)
@@ -61,6 +61,6 @@ def test_poisson_noise_counts_photons():
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0])
 def test_the_extremes_of_a_fraction(fraction):
-    images = np.random.default_rng(0).uniform(0.1, 0.9, (4, 28, 28)).astype(np.float32)
+    images = np.random.default_rng(0).uniform(0.1, 0.9, (4, 28, 28, 1)).astype(np.float32)
     assert (np.asarray(mask_pixels(jax.random.key(0), images, fraction=fraction)) == images * (1 - fraction)).all()
     assert (np.isin(np.asarray(salt_and_pepper(jax.random.key(0), images, fraction=fraction)), [0, 1])).all() == bool(fraction)

@@ -13,7 +13,7 @@ from jaxae.rng import root_key
 
 @pytest.fixture(scope="module")
 def images() -> np.ndarray:
-    return np.random.default_rng(0).random((32, 28, 28)).astype(np.float32)
+    return np.random.default_rng(0).random((32, 28, 28, 1)).astype(np.float32)
 
 
 @pytest.fixture(params=["linear", "relu"])
@@ -88,7 +88,7 @@ def test_dropout_needs_a_key_and_acts_in_training_alone(images):
 
 def test_dropout_rates_after_the_first_three_layers():
     """ReLU alone makes about half of a layer's outputs zero; dropout 0.5 takes half of the rest as well."""
-    images = np.random.default_rng(0).random((64, 28, 28)).astype(np.float32)
+    images = np.random.default_rng(0).random((64, 28, 28, 1)).astype(np.float32)
     for position in range(3):
         rates = [0.0, 0.0, 0.0]
         rates[position] = 0.5

@@ -3,13 +3,13 @@ import functools
 import jax
 import numpy as np
 
-from jaxae.build import build_parts
+from jaxae.build import build_parts, first_state
 from jaxae.core.state import init_state
 from jaxae.rng import root_key
 
 
 def test_state_is_arrays_alone_each_with_a_buffer_of_its_own(config):
-    state = jax.jit(functools.partial(init_state, parts=build_parts(config)))(root_key(0))
+    state = first_state(config)
     leaves = jax.tree.leaves(state)
     assert all(isinstance(leaf, jax.Array) for leaf in leaves)
     donated = jax.jit(lambda state: state, donate_argnums=0)(state)  # fails where two leaves share a buffer

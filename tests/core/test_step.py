@@ -83,7 +83,7 @@ def test_a_plateau_scale_of_zero_moves_no_parameter(bound, dataset):
 def test_the_target_is_clean_and_the_input_is_not(bound, dataset):
     """Black images have loss mean(o² + o) exactly, whatever the noise on the input was."""
     parts, state, step, _ = bound
-    black = jnp.zeros((BATCH, 28, 28), jnp.uint8)
+    black = jnp.zeros((BATCH, 28, 28, 1), jnp.uint8)
     _, loss = step(state, black)
     rngs = {"dropout": derive(state.key, Stream.DROPOUT, 0)}
     noise = jnp.clip(0.25 * jax.random.normal(derive(state.key, Stream.NOISE, 0), black.shape), 0, 1)
@@ -130,9 +130,9 @@ def test_bytes_become_the_unit_interval():
 
 
 def test_each_image_has_noise_of_its_own_strength_within_the_range():
-    grey = jnp.full((200, 28, 28), 0.5)
+    grey = jnp.full((200, 28, 28, 1), 0.5)
     noise = add_training_noise(root_key(0), Stream.NOISE, 3, grey, (0.02, 0.1)) - grey
-    strengths = np.asarray(noise.std(axis=(1, 2)))
+    strengths = np.asarray(noise.std(axis=(1, 2, 3)))
     assert stats.kstest((strengths - 0.02) / 0.08, "uniform").pvalue > 1e-3
     again, other = (add_training_noise(root_key(0), Stream.NOISE, step, grey, (0.02, 0.1)) - grey for step in (3, 4))
     assert (again == noise).all()
@@ -142,7 +142,7 @@ def test_each_image_has_noise_of_its_own_strength_within_the_range():
 def test_batch_statistics_are_those_that_numpy_finds_without_dropout(bound, dataset):
     """Of the first layer, from the noisy batches; and of no other value than the weights, the images and the key."""
     parts, state, _, _ = bound
-    batches = jnp.asarray(dataset.train.images[:96]).reshape(2, 48, 28, 28)
+    batches = jnp.asarray(dataset.train.images[:96]).reshape(2, 48, 28, 28, 1)
     run = jax.jit(functools.partial(batch_statistics, model=parts.model, noise_factor=0.25))
     found = run(state, batches)
     kernel = np.asarray(state.params["encoder"]["Layer_0"]["Dense_0"]["kernel"], np.float64)

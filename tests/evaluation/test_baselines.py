@@ -16,7 +16,7 @@ from jaxae.inference import corrupt
 def pair() -> tuple[np.ndarray, np.ndarray]:
     """Correlated images of 4×3 pixels, and what noise made of them."""
     rng = np.random.default_rng(0)
-    clean = (rng.normal(size=(300, 12)) @ rng.normal(size=(12, 12)) / 5).reshape(300, 4, 3).astype(np.float32)
+    clean = (rng.normal(size=(300, 12)) @ rng.normal(size=(12, 12)) / 5).reshape(300, 4, 3, 1).astype(np.float32)
     return (clean + 0.3 * rng.normal(size=clean.shape)).astype(np.float32), clean
 
 
@@ -65,9 +65,9 @@ def test_shapes_that_differ_are_named(pair):
 
 
 def test_total_variation_keeps_a_flat_image_and_its_weight_is_the_best_of_the_grid():
-    flat = np.full((2, 28, 28), 0.4, np.float32)
+    flat = np.full((2, 28, 28, 1), 0.4, np.float32)
     np.testing.assert_allclose(denoise_tv(flat, weight=0.2), flat, atol=1e-6)
-    clean = np.zeros((6, 28, 28), np.float32)
+    clean = np.zeros((6, 28, 28, 1), np.float32)
     clean[:, 8:20, 8:20] = 0.8
     noisy = (clean + 0.2 * np.random.default_rng(0).standard_normal(clean.shape)).astype(np.float32)
     chosen = fit_tv(noisy, clean)
@@ -78,7 +78,7 @@ def test_total_variation_keeps_a_flat_image_and_its_weight_is_the_best_of_the_gr
 
 def test_every_rival_is_fitted_and_stays_in_the_unit_interval():
     rng = np.random.default_rng(0)
-    clean = (rng.random((300, 3)) @ rng.random((3, 16)) / 3).reshape(300, 4, 4).astype(np.float32)
+    clean = (rng.random((300, 3)) @ rng.random((3, 16)) / 3).reshape(300, 4, 4, 1).astype(np.float32)
     noisy = np.clip(clean + 0.3 * rng.standard_normal(clean.shape), 0, 1).astype(np.float32)
     rivals = fit_rivals(noisy, clean, pca=fit_affine(moments(clean, clean), rank=2))
     errors = {name: np.square(denoise(noisy) - clean).mean() for name, denoise in rivals.items()}

@@ -9,7 +9,7 @@ from jaxae.core.model import Autoencoder
 from jaxae.core.state import init_variables
 from jaxae.errors import InputError
 from jaxae.evaluation import denoising_curve as module
-from jaxae.evaluation.denoising_curve import UNSEEN, break_even, matched_strength, noise_curve, unseen_examples
+from jaxae.evaluation.denoising_curve import UNSEEN, break_even, denoising_curve, matched_strength, unseen_examples
 from jaxae.inference import Run, corrupt
 from jaxae.rng import root_key
 
@@ -25,7 +25,7 @@ def test_the_curve_has_every_method_at_every_level_and_draw(run, dataset, monkey
     monkeypatch.setattr(module, "LEVELS", (0.0, 0.25))
     monkeypatch.setattr(module, "MATCHED", (0.1, 0.25))
     said: list[str] = []
-    curve = noise_curve(run, dataset, images=40, draws=2, report=said.append)
+    curve = denoising_curve(run, dataset, images=40, draws=2, report=said.append)
     assert len(said) == 3
     assert json.loads(json.dumps(curve, allow_nan=False)) == curve
     assert len(curve["rows"]) == 7
@@ -56,11 +56,12 @@ def test_break_even_is_where_two_lines_cross():
 @pytest.mark.parametrize("kind", UNSEEN)
 def test_strengths_are_matched_or_out_of_reach(kind, dataset):
     clean = dataset.test.images[:30] / np.float32(255)
-    strength = matched_strength(jax.random.key(0), clean, kind, mse=0.02)
+    keys = jax.random.split(jax.random.key(0), len(clean))
+    strength = matched_strength(keys, clean, kind, mse=0.02)
     assert strength is not None
-    damaged = np.asarray(UNSEEN[kind][0](jax.random.key(0), clean, strength))
+    damaged = np.asarray(UNSEEN[kind][0](keys, clean, strength))
     np.testing.assert_allclose(np.square(damaged - clean).mean(), 0.02, rtol=0.02)
-    assert matched_strength(jax.random.key(0), clean, kind, mse=0.9) is None
+    assert matched_strength(keys, clean, kind, mse=0.9) is None
 
 
 def test_the_examples_are_one_image_before_and_after(run, dataset):
@@ -68,11 +69,11 @@ def test_the_examples_are_one_image_before_and_after(run, dataset):
     assert next(iter(examples)) == "Gaussian"
     assert set(examples) <= {"Gaussian", *UNSEEN}
     for noisy, denoised in examples.values():
-        assert noisy.shape == denoised.shape == (28, 28)
+        assert noisy.shape == denoised.shape == (28, 28, 1)
         assert 0 <= noisy.min() <= noisy.max() <= 1
 
 
 @pytest.mark.parametrize("wrong", [{"images": 0}, {"draws": 0}])
 def test_numbers_of_nothing_are_refused(run, dataset, wrong):
     with pytest.raises(InputError, match="give 1 or more"):
-        noise_curve(run, dataset, **wrong)
+        denoising_curve(run, dataset, **wrong)

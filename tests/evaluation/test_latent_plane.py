@@ -5,9 +5,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from jaxae.config import Config
 from jaxae.core.model import Autoencoder
 from jaxae.core.state import init_variables
-from jaxae.data.dataset import CLASSES
+from jaxae.data.synthetic import CLASS_NAMES
 from jaxae.errors import InputError
-from jaxae.evaluation.latent_plane import noise_drift, quantile_grid, regular_grid
+from jaxae.evaluation.latent_plane import drift_of_noise, quantile_grid, regular_grid
 from jaxae.evaluation.reconstruction import by_class
 from jaxae.inference import Run, corrupt, decode, encode, reconstruct
 from jaxae.rng import root_key
@@ -28,7 +28,7 @@ def knn(run, dataset) -> KNeighborsClassifier:
 
 
 def test_drift_counts_the_classes_that_change(run, dataset, knn):
-    drift = noise_drift(run, dataset, levels=(0.0, 0.5))
+    drift = drift_of_noise(run, dataset, levels=(0.0, 0.5))
     clean = dataset.test.images / np.float32(255)
     before, after = knn.predict(encode(run, clean)), knn.predict(encode(run, corrupt(clean, std=0.5)))
     assert drift["changed"].tolist() == [0, np.mean(before != after)]
@@ -37,11 +37,12 @@ def test_drift_counts_the_classes_that_change(run, dataset, knn):
 
 
 def test_by_class_is_the_mean_over_each_class_and_its_recall(run, dataset, knn):
-    rows = by_class(run, dataset, noise_factor=0.25)
     clean = dataset.test.images / np.float32(255)
-    error = np.square(reconstruct(run, corrupt(clean, std=0.25)) - clean).mean(axis=(1, 2))
+    denoised = reconstruct(run, corrupt(clean, std=0.25))
+    rows = by_class(run, dataset, denoised)
+    error = np.square(denoised - clean).mean(axis=(1, 2, 3))
     right = knn.predict(encode(run, clean)) == dataset.test.labels
-    assert list(rows) == list(CLASSES)
+    assert list(rows) == list(CLASS_NAMES)
     assert sum(row["images"] for row in rows.values()) == len(clean)
     for label, row in enumerate(rows.values()):
         mine = dataset.test.labels == label

@@ -10,15 +10,17 @@ from jaxae.config import Config
 from jaxae.core.images import to_unit
 from jaxae.errors import InputError
 from jaxae.evaluation.reconstruction import evaluate, summarise, table
-from jaxae.inference import Run, corrupt, encode, load_run, reconstruct
-from jaxae.train.loop import fit
+from jaxae.inference import Run, corrupt, encode, load, reconstruct
+from tests.helpers import fit_state
 
 
 @pytest.fixture(scope="module")
 def run(dataset, tmp_path_factory) -> tuple[Path, Run]:
     run_dir = tmp_path_factory.mktemp("evaluate") / "run"
-    fit(Config(dataset="synthetic", epochs=2, batch_size=64, learning_rate=3e-3), dataset, run_dir, report=lambda line: None)
-    return run_dir, load_run(run_dir)
+    fit_state(
+        Config(dataset="synthetic", epochs=2, batch_size=64, learning_rate=3e-3), dataset, run_dir, report=lambda line: None
+    )
+    return run_dir, load(run_dir)
 
 
 def test_the_run_directory_alone_gives_the_best_epochs_model(run):
@@ -39,7 +41,7 @@ def test_means_are_exact_over_the_last_partial_batch(run, dataset, monkeypatch):
     np.testing.assert_allclose(row["mse"], (error**2).mean(), rtol=1e-5)
     np.testing.assert_allclose(row["mae"], np.abs(error).mean(), rtol=1e-5)
     np.testing.assert_allclose(row["psnr_of_mean_mse_db"], -10 * np.log10((error**2).mean()), rtol=1e-5)
-    per_image = (error**2).mean((1, 2))
+    per_image = (error**2).mean((1, 2, 3))
     np.testing.assert_allclose(row["mean_of_image_psnr_db"], (-10 * np.log10(per_image)).mean(), rtol=1e-5)
 
 
@@ -70,7 +72,7 @@ def test_no_noise_makes_doing_nothing_perfect_and_the_json_says_null(run, datase
 
 
 def test_summary_of_one_image_off_by_a_tenth():
-    target = np.full((1, 28, 28), 0.5, np.float32)
+    target = np.full((1, 28, 28, 1), 0.5, np.float32)
     row = summarise(target + np.float32(0.1), target)
     assert row["mse"] == pytest.approx(0.01, rel=1e-4)
     assert row["mae"] == pytest.approx(0.1, rel=1e-4)
@@ -86,7 +88,7 @@ def test_a_model_that_gives_no_numbers_is_refused_and_not_averaged(run, dataset)
 def test_shapes_for_any_number_of_images(run, dataset):
     for count in (1, 103):
         images = to_unit(dataset.test.images[:count])
-        assert reconstruct(run[1], images).shape == (count, 28, 28)
+        assert reconstruct(run[1], images).shape == (count, 28, 28, 1)
         assert encode(run[1], images).shape == (count, 2)
 
 
@@ -96,7 +98,7 @@ def test_impossible_noise_is_refused(run, dataset, std):
         evaluate(run[1], dataset, noise_factor=std)
 
 
-@pytest.mark.parametrize("shape", [(5, 784), (28, 28), (3, 32, 32)])
+@pytest.mark.parametrize("shape", [(5, 784), (28, 28, 1), (3, 32, 32)])
 def test_images_of_another_shape_are_refused(run, shape):
-    with pytest.raises(InputError, match=r"\[N, 28, 28\]"):
+    with pytest.raises(InputError, match=r"shape .*: give \[N, "):
         reconstruct(run[1], np.zeros(shape, np.float32))

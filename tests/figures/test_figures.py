@@ -6,12 +6,12 @@ import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.quiver import Quiver
 
-from jaxae.data import dataset
-from jaxae.data.dataset import CLASSES
+from jaxae.data.dataset import Split, sample_indices
+from jaxae.data.synthetic import CLASS_NAMES
 from jaxae.figures import denoising_curve, latent_plane, samples, seeds, style
 
 RNG = np.random.default_rng(0)
-EIGHT = RNG.random((8, 28, 28))
+EIGHT = RNG.random((8, 28, 28, 1))
 DB = RNG.random(8) * 20
 
 
@@ -27,7 +27,7 @@ def texts(figure) -> str:
 
 
 def make(name: str, title: str = "SYNTHETIC"):
-    names = CLASSES[:8]
+    names = CLASS_NAMES[:8]
     if name == "reconstructions":
         return samples.reconstructions(
             EIGHT, EIGHT / 2, EIGHT / 3, names=names, noisy_psnr=DB, denoised_psnr=DB + 1, title=title
@@ -50,7 +50,7 @@ def make(name: str, title: str = "SYNTHETIC"):
             LATENTS[:30],
             {0.25: LATENTS[30:60], 0.6: LATENTS[60:90]},
             np.arange(30) % 10,
-            names=CLASSES,
+            names=CLASS_NAMES,
             grid=SIXTEEN,
             extent=(-3, 3, -3, 3),
             levels=(0.0, 0.25, 0.6),
@@ -64,19 +64,19 @@ def make(name: str, title: str = "SYNTHETIC"):
             np.arange(1000) % 10,
             np.array([[1, 0.25], [0.25, 1]]),
             members=["seed 0", "seed 1"],
-            names=CLASSES,
+            names=CLASS_NAMES,
             clean=EIGHT[:3],
             denoised=np.stack([EIGHT[:3], EIGHT[3:6]]),
             title=title,
         )
     if name == "noise_curve":
-        return denoising_curve.noise_curve(CURVE, examples={"Gaussian": (EIGHT[0], EIGHT[1])}, title=title)
+        return denoising_curve.denoising_curve(CURVE, examples={"Gaussian": (EIGHT[0], EIGHT[1])}, title=title)
     labels = np.arange(1000) % 10
-    return latent_plane.latent_space(LATENTS, labels, names=CLASSES, title=title)
+    return latent_plane.latent_space(LATENTS, labels, names=CLASS_NAMES, title=title)
 
 
 LATENTS = RNG.normal(size=(1000, 2))
-SIXTEEN = RNG.random((4, 4, 28, 28))
+SIXTEEN = RNG.random((4, 4, 28, 28, 1))
 METRICS = {"mse": [[0.0, 0.0], [0.05, 0.07]], "psnr_db": [[None, None], [13.0, 11.5]], "ssim": [[1.0, 1.0], [0.4, 0.3]]}
 POINTS = [{"input_mse": [0.01, 0.02], "output_mse": [0.03, 0.031]}, {"input_mse": [0.1, 0.11], "output_mse": [0.04, 0.05]}]
 CURVE = {
@@ -110,7 +110,7 @@ def test_reconstructions_show_each_image_in_its_place():
     shown = [np.asarray(ax.images[0].get_array()) for ax in axes]
     for row, images in enumerate([EIGHT, EIGHT / 2, EIGHT / 3]):
         for column in range(8):
-            assert (shown[8 * row + column] == images[column]).all()
+            assert (shown[8 * row + column] == images[column, ..., 0]).all()
     text = texts(make("reconstructions"))
     for part in ("clean", "noisy", "denoised", "Sneaker", f"{DB[3]:.1f} dB", f"{DB[3] + 1:.1f} dB"):
         assert part in text
@@ -142,20 +142,23 @@ def test_latent_space_draws_every_point_in_the_colour_of_its_class():
     for label, point in enumerate(LATENTS[:10]):
         assert tuple(drawn[tuple(np.round(point, 9))]) == pytest.approx(style.TEN_COLOURS[label])
     assert {ax.get_aspect() for ax in figure.axes} == {1}
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(CLASSES)
-    assert [ax.get_title() for ax in figure.axes[1:]] == list(CLASSES)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(CLASS_NAMES)
+    assert [ax.get_title() for ax in figure.axes[1:]] == list(CLASS_NAMES)
     assert len(set(style.TEN_COLOURS)) == 10
 
 
-def test_one_of_each_class_takes_the_first_in_the_splits_order():
-    assert dataset.one_of_each_class(np.array([9, 2, 9, 2, 0, 1])).tolist() == [0, 1, 4, 5]
+def test_samples_are_the_first_of_each_class_in_the_splits_order():
+    split = Split(np.zeros((6, 2, 2, 1), np.uint8), np.array([9, 2, 9, 2, 0, 1]))
+    assert sample_indices(split, 10).tolist() == [0, 1, 4, 5]
+    assert sample_indices(split, 2).tolist() == [0, 1]
+    assert sample_indices(split._replace(labels=None), 3).tolist() == [0, 1, 2]
 
 
 def test_a_mosaic_puts_row_0_at_the_bottom():
     picture = latent_plane.mosaic(SIXTEEN)
     assert picture.shape == (112, 112)
-    assert (picture[-28:, :28] == SIXTEEN[0, 0]).all()
-    assert (picture[:28, 28:56] == SIXTEEN[3, 1]).all()
+    assert (picture[-28:, :28] == SIXTEEN[0, 0, ..., 0]).all()
+    assert (picture[:28, 28:56] == SIXTEEN[3, 1, ..., 0]).all()
 
 
 def test_the_latent_grid_shows_counts_and_the_edges_in_latent_units():
@@ -196,4 +199,4 @@ def test_seed_agreement_shows_shares_and_what_the_members_make_of_each_image():
     shown = [np.asarray(ax.images[0].get_array()) for ax in figure.axes if ax.images]
     expected = [EIGHT[0], (EIGHT[0] + EIGHT[3]) / 2, np.abs(EIGHT[3] - EIGHT[0]) / 2, np.abs(EIGHT[3] - EIGHT[0]) / 2**0.5]
     for image in expected:
-        assert any(each.shape == (28, 28) and np.allclose(each, image) for each in shown)
+        assert any(each.shape == (28, 28) and np.allclose(each, image[..., 0]) for each in shown)

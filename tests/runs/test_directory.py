@@ -19,9 +19,9 @@ def test_a_synthetic_run_has_it_in_its_name(tmp_path):
     assert directory.run_directory(tmp_path / "quick", Config(dataset="fashion_mnist")).name == "quick"
 
 
-def opened(run_dir: Path, config: Config, **options: bool) -> None:
+def opened(run_dir: Path, config: Config, *, overwrite: bool = False) -> None:
     """Opens a run and leaves it again."""
-    with directory.open_run(run_dir, config, **options):
+    with directory.open_run(run_dir, config, overwrite=overwrite):
         pass
 
 

@@ -53,7 +53,7 @@ def test_progress_line_names_everything():
         "images_per_s": 21345,
         "seconds_left": 125,
     }
-    line = progress.progress_line([row], 100)
+    line = progress.epoch_line([row], 100)
     for part in ("7/100", "0.12500", "0.11000 *", "1.5e-03", "21,345 images/s", "2:05 left"):
         assert part in line
-    assert "*" not in progress.progress_line([{**row, "best": False}], 100)
+    assert "*" not in progress.epoch_line([{**row, "best": False}], 100)

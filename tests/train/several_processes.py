@@ -4,19 +4,17 @@ from pathlib import Path
 
 import jax
 
-import jaxae.cli.startup  # noqa: F401 - as the scripts do
 from jaxae.cli import command, messages, options
 from jaxae.config import Config
-from jaxae.data.dataset import split
-from jaxae.data.synthetic import synthetic_arrays
+from jaxae.data.load import synthetic_dataset
 from jaxae.train.loop import fit_members
 from jaxae.train.population import recipes
 
 
-def main(together: options.Together, place: Path, seeds: int = 1, epochs: int = 3) -> None:
+def main(together: options.SeveralProcesses, place: Path, seeds: int = 1, epochs: int = 3) -> None:
     """Prints where the first process has written."""
     together.join()
-    dataset = split("synthetic", synthetic_arrays(jax.random.key(1), train=600, test=103))
+    dataset = synthetic_dataset(jax.random.key(1), train=600, test=103)
     config = Config(dataset="synthetic", epochs=epochs, batch_size=64, learning_rate=1e-7, statistics_images=200)
     members = recipes(config, seeds=seeds)
     fit_members(members, dataset, [place / str(k) for k in range(seeds)], report=messages.say)

@@ -12,8 +12,8 @@ from jaxae.core.state import TrainState
 from jaxae.digests import tree_digest
 from jaxae.errors import InputError
 from jaxae.runs import checkpoint
-from jaxae.train import loop
-from jaxae.train.loop import fit
+from jaxae.train import store
+from tests.helpers import fit_state
 
 CONFIG = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=3e-3)
 CLOCK = ("images_per_s", "seconds_left")
@@ -30,7 +30,7 @@ def whole(dataset, tmp_path_factory) -> tuple[Path, TrainState, list[str]]:
     """A run that nothing interrupted."""
     run_dir = tmp_path_factory.mktemp("whole") / "run"
     lines: list[str] = []
-    return run_dir, fit(CONFIG, dataset, run_dir, report=lines.append), lines
+    return run_dir, fit_state(CONFIG, dataset, run_dir, report=lines.append), lines
 
 
 def test_a_run_reports_each_epoch_and_writes_what_a_person_can_read(whole):
@@ -67,12 +67,12 @@ def test_an_interrupted_run_ends_with_the_same_bits(whole, epoch, moment, datase
         save(run_dir, state)
 
     save = checkpoint.save
-    monkeypatch.setattr(loop.checkpoint, "save", interrupted_save)
+    monkeypatch.setattr(store.checkpoint, "save", interrupted_save)
     with pytest.raises(KeyboardInterrupt):
-        fit(CONFIG, dataset, tmp_path / "run", report=interrupt)
+        fit_state(CONFIG, dataset, tmp_path / "run", report=interrupt)
     monkeypatch.undo()
     lines: list[str] = []
-    state = fit(CONFIG, dataset, tmp_path / "run", report=lines.append)
+    state = fit_state(CONFIG, dataset, tmp_path / "run", report=lines.append)
     assert lines[0].startswith("Resuming after epoch 1")
     assert tree_digest(state) == tree_digest(whole[1])
     assert metrics(tmp_path / "run") == metrics(whole[0])
@@ -82,7 +82,7 @@ def test_a_finished_run_says_so_and_is_left_alone(whole, dataset):
     run_dir, state, _ = whole
     before = (run_dir / "metrics.jsonl").read_bytes()
     lines: list[str] = []
-    again = fit(CONFIG, dataset, run_dir, report=lines.append)
+    again = fit_state(CONFIG, dataset, run_dir, report=lines.append)
     assert tree_digest(again) == tree_digest(state)
     assert len(lines) == 1
     assert "is finished" in lines[0]
@@ -95,40 +95,40 @@ def test_other_versions_are_reported_and_other_data_refused_on_resuming(dataset,
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit(CONFIG, dataset, tmp_path, report=interrupt)
+        fit_state(CONFIG, dataset, tmp_path, report=interrupt)
     path = tmp_path / "environment.json"
     environment = json.loads(path.read_text())
     with pytest.raises(InputError, match="data are not those"):
-        fit(CONFIG, dataset._replace(digest="0"), tmp_path)
+        fit_state(CONFIG, dataset._replace(digest="0"), tmp_path)
     path.write_text(json.dumps(environment | {"cpu_cores": 96}))
     lines: list[str] = []
-    fit(CONFIG, dataset, tmp_path, report=lines.append)
+    fit_state(CONFIG, dataset, tmp_path, report=lines.append)
     assert any("cpu_cores" in line and "96" in line for line in lines)
 
 
 def test_data_under_another_name_are_refused(dataset, tmp_path):
     with pytest.raises(InputError, match="dataset is fashion_mnist, and the data are synthetic"):
-        fit(Config(dataset="fashion_mnist"), dataset, tmp_path / "run")
+        fit_state(Config(dataset="fashion_mnist"), dataset, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_another_recipe_is_refused_before_anything_is_touched(whole, dataset):
     run_dir, _, _ = whole
     with pytest.raises(InputError, match=r"learning_rate: 0\.1, not 0\.003"):
-        fit(Config(**{**vars(CONFIG), "learning_rate": 0.1}), dataset, run_dir)
+        fit_state(Config(**{**vars(CONFIG), "learning_rate": 0.1}), dataset, run_dir)
     assert Config.from_json((run_dir / "config.json").read_text()) == CONFIG
 
 
 def test_a_batch_larger_than_the_data_is_refused(dataset, tmp_path):
     with pytest.raises(InputError, match=r"batch_size is 551.*550 training images"):
-        fit(Config(dataset="synthetic", batch_size=551), dataset, tmp_path / "run")
+        fit_state(Config(dataset="synthetic", batch_size=551), dataset, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_what_was_good(dataset, tmp_path):
     config = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=1e38)
     with pytest.raises(InputError, match=r"step \d of epoch 1\. Epoch 0 .*--learning-rate than 1e\+38"):
-        fit(config, dataset, tmp_path / "run", report=lambda line: None)
+        fit_state(config, dataset, tmp_path / "run", report=lambda line: None)
     assert metrics(tmp_path / "run") == []
 
 

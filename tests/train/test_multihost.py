@@ -14,16 +14,15 @@ import pytest
 from jax.flatten_util import ravel_pytree
 from optax.tree_utils import tree_get
 
-from jaxae.build import build_parts
+from jaxae.build import state_shapes
 from jaxae.config import Config
-from jaxae.core.state import TrainState, init_state
+from jaxae.core.state import TrainState
 from jaxae.digests import tree_digest
 from jaxae.errors import InputError, silent
-from jaxae.rng import root_key
 from jaxae.runs import checkpoint, metrics_log
-from jaxae.train.loop import fit
-from jaxae.train.multihost import check_agreement, from_first, gather, raised_together
+from jaxae.train.multihost import check_agreement, from_first, gather, share_errors
 from tests import ROOT
+from tests.helpers import fit_state
 
 # Gradients of the first step agree to 5e-5; AdamW turns rounding errors into whole steps, and a tiny rate keeps these small.
 CONFIG = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=1e-7, statistics_images=200)
@@ -54,7 +53,7 @@ def finish(both: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
 
 
 def latest(run_dir: Path) -> TrainState:
-    like = jax.eval_shape(lambda key: init_state(key, parts=build_parts(CONFIG)), root_key(0, impl=CONFIG.prng_impl))
+    like = state_shapes(CONFIG)
     state = checkpoint.load_latest(run_dir, like)
     assert state
     return state
@@ -83,7 +82,8 @@ def gradients_differ(a: TrainState, b: TrainState) -> float:
 def test_two_processes_train_as_one(whole, dataset, tmp_path):
     """Losses and gradients of 24 steps within rounding; another seed, as the control, is far away."""
     alone, other = (
-        fit(replace(CONFIG, seed=seed), dataset, tmp_path / str(seed), report=silent) for seed in (CONFIG.seed, CONFIG.seed + 1)
+        fit_state(replace(CONFIG, seed=seed), dataset, tmp_path / str(seed), report=silent)
+        for seed in (CONFIG.seed, CONFIG.seed + 1)
     )
     of_two, of_one = ([row["train_loss"] for row in metrics_log.read(run)] for run in (whole, tmp_path / str(CONFIG.seed)))
     np.testing.assert_allclose(of_two, of_one, rtol=1e-5)
@@ -110,7 +110,7 @@ def test_a_process_that_is_killed_ends_both_and_the_same_command_goes_on_to_the_
     assert "is finished" in (again := finish(start(tmp_path)))[0][2]
     assert [code for code, _, _ in again] == [0, 0]
     assert tree_digest(latest(tmp_path / "0")) == tree_digest(latest(whole))
-    alone = fit(CONFIG, dataset, tmp_path / "copy", report=silent)  # a checkpoint of two processes goes on in one
+    alone = fit_state(CONFIG, dataset, tmp_path / "copy", report=silent)  # a checkpoint of two processes goes on in one
     assert float(alone.best_loss) == pytest.approx(float(latest(whole).best_loss), rel=1e-3)
 
 
@@ -118,7 +118,7 @@ def test_a_process_that_is_killed_ends_both_and_the_same_command_goes_on_to_the_
 def test_each_process_trains_its_members_and_the_first_saves_them(dataset, tmp_path):
     outcomes = finish(start(tmp_path / "two", "--seeds", "2", "--epochs", "1"))
     assert [code for code, _, _ in outcomes] == [0, 0], outcomes
-    alone = [fit(replace(CONFIG, seed=k, epochs=1), dataset, tmp_path / f"one-{k}", report=silent) for k in (0, 1)]
+    alone = [fit_state(replace(CONFIG, seed=k, epochs=1), dataset, tmp_path / f"one-{k}", report=silent) for k in (0, 1)]
     together = [latest(tmp_path / "two" / str(k)) for k in (0, 1)]
     assert max(gradients_differ(a, b) for a, b in zip(together, alone, strict=True)) < 0.05
     assert gradients_differ(*together) > 0.3
@@ -137,7 +137,7 @@ def test_one_process_alone_agrees_with_itself():
     assert from_first(tree, tree) is tree
     assert gather("text") == ["text"]
     check_agreement(recipe={"a": 1})
-    with pytest.raises(InputError, match="wrong"), raised_together():
+    with pytest.raises(InputError, match="wrong"), share_errors():
         raise InputError("wrong")
 
 

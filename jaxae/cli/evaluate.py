@@ -1,4 +1,4 @@
-"""Measures a run, or every member of a population, and prints a table of it, or of means and standard deviations."""
+"""jaxae evaluate: the metrics of a run's best checkpoint on the test images."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,14 +6,33 @@ from typing import Any
 from jaxae.cli.messages import say
 from jaxae.cli.options import Source
 from jaxae.data.dataset import Dataset
+from jaxae.evaluation.reconstruction import evaluate, table
 from jaxae.evaluation.seeds import spread, spread_table
-from jaxae.inference import Run, load_run
+from jaxae.inference import Run, load
 from jaxae.runs import files
 from jaxae.runs.checkpoint import epochs
 from jaxae.train.population import labels, varying
 
 
-def measure(
+def main(source: Source, *, noise_factor: float = 0.25) -> None:
+    """Measures MSE, MAE, PSNR and SSIM on all test images, and by class, and writes RUN/evaluation.json.
+
+    Of a population every member is measured, and the mean and standard deviation over seeds are printed.
+
+    Example: jaxae evaluate checkpoints/released
+
+    Args:
+        source: The run and its data.
+        noise_factor: Standard deviation of the noise on the test images.
+    """
+
+    def work(run: Run, dataset: Dataset) -> dict[str, Any]:
+        return evaluate(run, dataset, noise_factor=noise_factor)
+
+    measure_members(source, "evaluation.json", work, table=table)
+
+
+def measure_members(
     source: Source, name: str, work: Callable[[Run, Dataset], dict[str, Any]], *, table: Callable[[dict[str, Any]], str]
 ) -> None:
     """Writes work(run, dataset) to NAME in each run directory, and the spread over seeds to NAME in the population's.
@@ -24,7 +43,7 @@ def measure(
     for path in source.directories:
         if path not in directories:
             say(f"{path} has no checkpoint: it is left out")
-    runs = {directory: load_run(directory) for directory in directories}
+    runs = {directory: load(directory) for directory in directories}
     configs = [run.config for run in runs.values()]
     dataset = source.dataset(configs[0])  # members share their data
     results: list[dict[str, Any]] = []

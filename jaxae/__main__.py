@@ -1,0 +1,48 @@
+"""The jaxae command, and python -m jaxae: finds the command and leaves the rest to its module in jaxae/cli."""
+
+import importlib
+import importlib.metadata
+import os
+import signal
+import sys
+
+COMMANDS = {
+    "train": "train a model, or several at once; resumes what the run directory holds",
+    "evaluate": "MSE, PSNR and SSIM on the test images, over all and by class",
+    "score": "how much the latent space keeps of the data, beside PCA and published results",
+    "plot": "draw a figure of a run: jaxae plot --help lists them",
+    "release": "copy what others need of a run to evaluate it and draw from it",
+}
+USAGE = f"""usage: jaxae COMMAND [OPTIONS]
+
+{__import__("jaxae").__doc__}
+
+{chr(10).join(f"  {name:10} {text}" for name, text in COMMANDS.items())}
+
+jaxae COMMAND --help explains the options of a command. Example:
+
+  jaxae train --epochs 30 --run-dir checkpoints/thirty
+  jaxae evaluate checkpoints/thirty
+  jaxae plot latent-space checkpoints/thirty"""
+
+
+def main(*words: str) -> None:
+    """Runs the command line. words: arguments that come before it, as scripts give them: main("plot", "latent-space")."""
+    name, *rest = [*words, *sys.argv[1:]] or ["--help"]
+    if name in ("-h", "--help"):
+        print(USAGE)
+    elif name == "--version":
+        print(importlib.metadata.version("jaxae"))
+    elif name not in COMMANDS:
+        print(f"error: {name} is no command: there are {', '.join(COMMANDS)} (see jaxae --help)", file=sys.stderr)
+        sys.exit(2)
+    else:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the slow imports shows no traceback
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # XLA's errors alone: its warnings are for those who work on it
+        sys.argv = [f"jaxae {name}", *rest]
+        command = importlib.import_module("jaxae.cli.command")
+        command.run(importlib.import_module(f"jaxae.cli.{name}").main)
+
+
+if __name__ == "__main__":
+    main()

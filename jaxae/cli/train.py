@@ -1,0 +1,103 @@
+"""jaxae train: trains a model, or several at once, or resumes what the run directory already holds."""
+
+import argparse
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import field, is_dataclass, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+import tyro
+
+from jaxae.cli.messages import say, synthetic_banner
+from jaxae.cli.options import DataPlace, SeveralModels, SeveralProcesses
+from jaxae.config import PRESETS, Config
+from jaxae.runs.directory import run_directory
+from jaxae.runs.population_directory import member_directories
+from jaxae.train import multihost
+from jaxae.train.loop import fit_members, settle
+from jaxae.train.population import labels, recipes
+
+GROUPS = {
+    "": ["epochs", "batch_size", "learning_rate", "noise_factor", "seed", "dataset"],
+    "network_and_noise": ["widths", "latent_activation", "dropout", "initializer", "noise_range"],
+    "optimiser": ["weight_decay", "clip_norm", "adam_b2"],
+    "plateau_and_end": ["plateau_patience", "plateau_factor", "min_scale", "early_stop_patience"],
+    "rarely_changed": ["statistics_images", "average_decay", "batch_norm_momentum", "prng_impl"],
+}
+"""The recipe's options by the groups of --help, those that people use first on top. image_shape comes from the data."""
+
+
+def recipe() -> Callable[..., Config]:
+    """A function whose keyword arguments are the recipe's options in GROUPS; defaults are the preset's."""
+    asked = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    asked.add_argument("--preset")
+    name = asked.parse_known_args(sys.argv[1:])[0].preset
+    default, hints = PRESETS.get(name, Config()), get_type_hints(Config, include_extras=True)
+    descriptions = {name: each.description for name, each in Config.__pydantic_fields__.items()}  # type: ignore[attr-defined]
+
+    def option(name: str) -> Any:
+        shown: Any = {"metavar": "LOW HIGH", "help_behavior_hint": ""} if getattr(default, name) is None else {}
+        return Annotated[hints[name], tyro.conf.arg(help=descriptions[name], **shown)]
+
+    def parameter(name: str, kind: Any, value: Any) -> inspect.Parameter:
+        return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=value)
+
+    parameters = [parameter(name, option(name), getattr(default, name)) for name in GROUPS[""]]
+    for group, names in GROUPS.items():
+        if group:
+            fields = [(name, option(name), field(default=getattr(default, name))) for name in names]
+            kind = make_dataclass(group, fields, namespace={"__doc__": ""})
+            parameters.append(parameter(group, kind, kind()))
+
+    def make(**values: Any) -> Config:
+        flat: dict[str, Any] = {}
+        for name, value in values.items():
+            flat |= vars(value) if is_dataclass(value) else {name: value}
+        return Config(**flat)
+
+    make.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    make.__annotations__ = {each.name: each.annotation for each in parameters}
+    return make
+
+
+Recipe = Annotated[Config, tyro.conf.arg(name="", constructor_factory=recipe)]
+"""A recipe whose fields are options of the command."""
+
+
+def main(
+    recipe: Recipe,
+    data: DataPlace,
+    several_models: SeveralModels,
+    several_processes: SeveralProcesses,
+    *,
+    run_dir: Path = Path("checkpoints/default"),
+    preset: Literal["default", "best"] = "default",
+    overwrite: bool = False,
+) -> None:
+    """Trains a denoising autoencoder, or goes on with what the run directory holds.
+
+    Progress goes to stderr; stdout gets the run directory's path. Ctrl-C loses the running epoch at most.
+
+    Example: jaxae train --epochs 30 --noise-factor 0.4 --run-dir checkpoints/noisy
+
+    Args:
+        run_dir: Where the run is kept.
+        preset: Which recipe the other options change: the given procedure, or what has been best within it.
+        overwrite: Delete the run in the run directory and start afresh.
+    """
+    several_processes.join()
+    if changes := PRESETS[preset].differences(Config()):
+        say(f"--preset {preset} has {'; '.join(changes)}")
+    with multihost.share_errors():
+        dataset = data.dataset(recipe)
+        recipe = settle(recipe, dataset)
+        members = recipes(recipe, seeds=several_models.seeds, sweep=several_models.sweep)
+    multihost.check_agreement(recipe=[member.to_json() for member in members])
+    with multihost.share_errors():
+        directory = run_directory(run_dir, recipe)
+        directories = member_directories(directory, labels(members), overwrite=overwrite, write=multihost.is_first())
+    with synthetic_banner(recipe):
+        fit_members(members, dataset, directories, devices=several_models.devices, overwrite=overwrite, report=say)
+    print(directory)

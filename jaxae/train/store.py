@@ -1,0 +1,112 @@
+"""Where training keeps its runs: in their directories, which only the first process touches, or in memory."""
+
+import contextlib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxae.build import finished, first_states, state_shapes
+from jaxae.config import Config
+from jaxae.core.state import TrainState, model_variables
+from jaxae.data.dataset import Dataset
+from jaxae.errors import Report, silent
+from jaxae.runs import checkpoint, directory, files, metrics_log
+from jaxae.runs.environment import changes, describe_environment
+from jaxae.train import multihost, progress
+from jaxae.train.epoch import EpochResult
+
+
+class Store:
+    """The runs of one or many members. Every process calls every method; if one fails, all raise its error."""
+
+    def __init__(self, configs: Sequence[Config], dataset: Dataset, run_dirs: Sequence[Path] | None, report: Report) -> None:
+        self.configs, self.dataset = configs, dataset
+        self.run_dirs = run_dirs if run_dirs and multihost.is_first() else ()  # empty: this process writes nothing
+        self.in_memory = run_dirs is None
+        self.place = "memory" if run_dirs is None else str(run_dirs[0])
+        if run_dirs and len(run_dirs) > 1:
+            self.place = f"{run_dirs[0].parent} ({len(run_dirs)} members)"
+        self.report = report if multihost.is_first() else silent
+        self.loaded: list[TrainState | None] = [None] * len(configs)
+        self.latest: list[TrainState] = []
+        self.best: list[Any] = [None] * len(configs)
+
+    def load(self) -> np.ndarray:
+        """Reads each member's latest checkpoint. Returns which members are not finished, bool[M]. Raises InputError."""
+        shapes = state_shapes(self.configs[0])
+        with multihost.share_errors():
+            for k, run_dir in enumerate(self.run_dirs):
+                self.loaded[k] = checkpoint.load_latest(run_dir, shapes, report=self.report)
+            done = [state is not None and finished(state, c) for state, c in zip(self.loaded, self.configs, strict=True)]
+            active = ~np.array(done)
+            if active.any():
+                self._describe()
+        active = np.array(multihost.from_first(active, active))
+        if not active.any():
+            self.report(progress.nothing_to_do_line(self.place, self.states()))
+        return active
+
+    def states(self) -> list[TrainState]:
+        """Each member's latest state, the first one where nothing is saved; the same on every process."""
+        states = self.loaded if all(self.loaded) else first_states(self.configs)
+        states = [loaded or first for loaded, first in zip(self.loaded, states, strict=True)]
+        self.latest = multihost.from_first(states, [state_shapes(self.configs[0])] * len(self.configs))
+        return self.latest
+
+    def save(self, states: Mapping[int, TrainState], result: EpochResult, clock: Mapping[str, int]) -> None:
+        """Keeps the states of the members that took this epoch, and reports it. An epoch is on disk before its line is out."""
+        rows = {k: self._row(k, state, result, clock) for k, state in states.items()}
+        with multihost.share_errors():
+            for k, state in states.items():
+                if self.run_dirs:
+                    metrics_log.append(self.run_dirs[k], rows[k])  # first: a row too many is cut when the run resumes
+                    checkpoint.save(self.run_dirs[k], state)
+                if self.in_memory and result.best[k]:
+                    self.best[k] = model_variables(state)
+                self.latest[k] = state
+        if rows:
+            self.report(progress.epoch_line(list(rows.values()), self.configs[0].epochs, members=len(self.configs)))
+
+    def _row(self, k: int, state: TrainState, result: EpochResult, clock: Mapping[str, int]) -> dict[str, Any]:
+        names = ("train_loss", "validation_loss", "validation_mae", "validation_mse", "learning_rate")
+        losses = {name: float(getattr(result, name)[k]) for name in names}
+        reached = {"data": self.dataset.title, "epoch": int(state.epoch), "step": int(state.step)}
+        return {**reached, **losses, "best": bool(result.best[k]), **clock}
+
+    def _describe(self) -> None:
+        """Writes environment.json, cuts metrics.jsonl back to the checkpoint, and reports what has changed since."""
+        epochs = [int(state.epoch) if state else 0 for state in self.loaded]
+        self.report(progress.begin_line(self.place, epochs))
+        environment = describe_environment(self.dataset.title, self.dataset.digest)
+        changed = [changes(files.read_json(run_dir / "environment.json"), environment) for run_dir in self.run_dirs]
+        rewound = [metrics_log.rewind(run_dir, epoch) for run_dir, epoch in zip(self.run_dirs, epochs, strict=False)]
+        for line in dict.fromkeys(itertools.chain(*changed, *rewound)):
+            self.report(line)
+        for run_dir in self.run_dirs:
+            files.write_json(run_dir / "environment.json", environment)
+
+
+@contextlib.contextmanager
+def open_runs(
+    run_dirs: Sequence[Path] | None, configs: Sequence[Config], dataset: Dataset, *, overwrite: bool, report: Report
+) -> Iterator[Store]:
+    """The store of these runs, whose directories are locked meanwhile; None keeps nothing on disk. Raises InputError.
+
+    When it is interrupted, it reports which epoch is saved.
+    """
+    store = Store(configs, dataset, run_dirs, report)
+    with contextlib.ExitStack() as stack:
+        with multihost.share_errors():
+            for config, run_dir in zip(configs, store.run_dirs, strict=False):
+                stack.enter_context(directory.open_run(run_dir, config, data=dataset.title, overwrite=overwrite))
+        try:
+            yield store
+        except KeyboardInterrupt:
+            if not store.in_memory:
+                done = progress.span(state.epoch if state else 0 for state in store.latest or store.loaded)
+                again = "Start the same command again to go on from there."
+                store.report(f"Interrupted: epoch {done} is saved in {store.place}. {again}")
+            raise

@@ -1,0 +1,128 @@
+"""What people meet first: import jaxae, the jaxae command, the wheel."""
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import jaxae
+from jaxae.__main__ import COMMANDS
+from tests import ROOT
+
+SLOW_PACKAGES = {"jax", "flax", "optax", "orbax", "matplotlib", "numpy", "scipy", "tyro", "pydantic"}
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
+
+
+def python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT, timeout=100)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "jaxae", *arguments]
+    return subprocess.run(words, capture_output=True, text=True, env=ENVIRONMENT, timeout=100)
+
+
+def test_import_is_light_and_names_come_on_first_use():
+    loaded = python("import jaxae, sys; print(*sys.modules)").split()
+    assert not SLOW_PACKAGES & set(loaded)
+    assert python("import jaxae; print(jaxae.Config().epochs, jaxae.InputError.__name__)") == "200 InputError\n"
+
+
+def test_public_names_are_there_and_explained():
+    assert set(jaxae.__all__) == set(dir(jaxae))
+    for name in jaxae.__all__:
+        value = getattr(jaxae, name)
+        if callable(value) and name not in ("InputError", "Config"):
+            assert ">>>" in value.__doc__, f"{name} shows no example"
+            assert "InputError" in value.__doc__ or name == "load_dataset", f"{name} names no error"
+    assert jaxae.__version__ == importlib.metadata.version("jaxae")
+    assert not hasattr(jaxae, "nonsense")
+    assert (ROOT / "jaxae" / "py.typed").is_file()
+
+
+def test_fit_just_works(dataset, tmp_path, monkeypatch):
+    """As a newcomer calls it: the default data, a relative path as text; a Run comes back, and the same from the disk."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("jaxae.train.loop.load_dataset", lambda name, report: dataset)
+    recipe = jaxae.Config(epochs=1, batch_size=64, widths=(16, 4), statistics_images=100)
+    lines: list[str] = []
+    run = jaxae.fit(recipe, run_dir="x", report=lines.append)
+    assert run.config.dataset == "synthetic"
+    assert any(line.startswith("epoch") for line in lines)
+    images = dataset.test.images[:5, ..., 0]
+    assert jaxae.reconstruct(run, images).shape == (5, 28, 28)
+    np.testing.assert_array_equal(jaxae.reconstruct(run, images), jaxae.reconstruct(jaxae.load("x"), images))
+    in_memory = jaxae.fit(recipe, report=lines.append)
+    np.testing.assert_array_equal(jaxae.encode(run, images), jaxae.encode(in_memory, images))
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_evaluation_needs_no_fcntl():
+    """Windows has none. The module is hidden, and all that evaluates and draws is imported."""
+    code = "import sys; sys.modules['fcntl'] = None\nimport jaxae\nfor name in jaxae.__all__: getattr(jaxae, name)"
+    python(code + "\nimport jaxae.cli.evaluate, jaxae.cli.plot; assert jaxae.load('checkpoints/released').epoch > 0")
+
+
+def test_the_command_names_its_commands_and_refuses_others():
+    shown = command("--help")
+    assert shown.returncode == 0
+    assert all(name in shown.stdout for name in COMMANDS)
+    assert command().stdout == shown.stdout
+    assert command("--version").stdout.strip() == jaxae.__version__
+    wrong = command("trian")
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("error: trian is no command")
+    assert wrong.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "plot noise-curve"])
+def test_every_command_explains_itself_in_words(name):
+    shown = command(*name.split(), "--help")
+    assert shown.returncode == 0, shown.stderr
+    for machine_talk in ("{None}", "InputError", "tyro", "Positional", "dataclass", "config."):
+        assert machine_talk not in shown.stdout
+    if name not in ("plot", "plot noise-curve"):
+        assert f"Example: jaxae {name}" in shown.stdout
+
+
+def test_the_options_people_use_stand_first():
+    shown = command("train", "--help").stdout
+    first, rest = shown.split("network-and-noise options", 1)
+    for option in ("--run-dir", "--epochs", "--batch-size", "--learning-rate", "--noise-factor", "--seed"):
+        assert option in first
+    assert "--prng-impl" in rest
+    for name in vars(jaxae.Config()):
+        assert ("--" + name.replace("_", "-") in shown) == (name != "image_shape"), name
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_every_module_and_works_without_the_checkout(tmp_path):
+    """Built, installed in an empty environment, and every module imported; dependencies are borrowed from this one."""
+    pytest.importorskip("setuptools", minversion="77", reason="pip install -e '.[test]' brings setuptools")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+    build = ["wheel", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), str(ROOT)]
+    subprocess.run([*pip, *build], check=True, capture_output=True, timeout=200)
+    (wheel,) = tmp_path.glob("*.whl")
+    modules = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "jaxae").rglob("*.py"))
+    with zipfile.ZipFile(wheel) as archive:
+        assert "jaxae/py.typed" in archive.namelist()
+    venv.create(tmp_path / "empty", with_pip=False)
+    inside = tmp_path / "empty" / "bin" / "python"
+    subprocess.run([*pip, "--python", str(inside), "install", "--no-deps", str(wheel)], check=True, timeout=200)
+    borrowed = str(Path(np.__file__).parents[1])
+    names = [name.removesuffix(".__init__") for name in modules if not name.endswith("__main__")]
+    code = f"import importlib, jaxae\nassert {str(tmp_path)!r} in jaxae.__file__\n"
+    code += f"for name in {names}: importlib.import_module(name)"
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"PYTHONPATH": borrowed}
+    done = subprocess.run([inside, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    shown = subprocess.run([tmp_path / "empty" / "bin" / "jaxae", "--version"], env=environment, capture_output=True, text=True)
+    assert shown.stdout.strip() == jaxae.__version__

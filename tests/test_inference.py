@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from jaxae.config import Config
+from jaxae.core.model import Autoencoder
+from jaxae.core.state import init_variables
+from jaxae.errors import InputError
+from jaxae.inference import Run, corrupt, decode, encode, reconstruct
+from jaxae.rng import root_key
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    """An untrained model."""
+    model = Autoencoder(widths=(32, 8))
+    return Run(Config(dataset="synthetic"), model, init_variables(root_key(0), model=model), 1)
+
+
+def test_an_image_has_the_same_noise_whatever_is_beside_it(dataset):
+    images = dataset.test.images
+    whole = corrupt(images, std=0.25)
+    chosen = np.array([90, 3, 17])
+    np.testing.assert_array_equal(corrupt(images[chosen], std=0.25, indices=chosen), whole[chosen])
+    np.testing.assert_array_equal(corrupt(images[:40], std=0.25), whole[:40])
+    assert (corrupt(images[chosen], std=0.25) != whole[chosen]).any()  # without indices they are the first three
+
+
+def test_images_and_draws_have_noise_of_their_own():
+    grey = np.full((6, 28, 28), 0.5, np.float32)
+    noise = np.concatenate([corrupt(grey, std=0.1, draw=draw) - grey for draw in (0, 1)]).reshape(12, -1)
+    assert (np.abs(np.corrcoef(noise) - np.eye(12)) < 0.2).all()
+    np.testing.assert_allclose(noise.std(), 0.1, rtol=0.05)
+
+
+def test_bytes_lists_and_floats_give_the_same(run, dataset):
+    images = dataset.test.images[:3]
+    for function in (lambda x: reconstruct(run, x), lambda x: encode(run, x), lambda x: corrupt(x, std=0.3)):
+        expected = function(images)
+        np.testing.assert_array_equal(function(images / np.float32(255)), expected)
+        np.testing.assert_allclose(function((images / 255).tolist()), expected, atol=1e-6)
+        np.testing.assert_array_equal(function(images[..., 0]).reshape(expected.shape), expected)
+
+
+@pytest.mark.parametrize("images", [np.full((2, 28, 28), 2.0), np.zeros((2, 28, 28), np.int64), np.zeros((2, 28, 28, 3))])
+def test_wrong_images_are_refused_in_one_line(run, images):
+    for function in (reconstruct, encode):
+        with pytest.raises(InputError, match="images") as caught:
+            function(run, images)
+        assert "\n" not in str(caught.value)
+
+
+def test_latents_of_another_width_are_refused(run):
+    assert decode(run, [[0.0, 1.5]]).shape == (1, 28, 28, 1)
+    with pytest.raises(InputError, match=r"\[7, 3\]: give \[N, 2\]"):
+        decode(run, np.zeros((7, 3)))

@@ -1,0 +1,96 @@
+"""Images that are not 28×28 grey garments: colour, another size, no labels. All that is inside takes them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import jaxae
+from jaxae import plots
+from jaxae.data.dataset import Dataset, split
+from jaxae.errors import InputError, silent
+from jaxae.evaluation.denoising_curve import denoising_curve
+from jaxae.evaluation.latent_scorecard import score_latent, table
+from jaxae.evaluation.reconstruction import table as evaluation_table
+from jaxae.inference import Run
+
+RECIPE = jaxae.Config(dataset="synthetic", epochs=1, batch_size=64, widths=(32, 8), statistics_images=100)
+
+
+def make(shape: tuple[int, int, int], *, labels: bool) -> Dataset:
+    """Blobs of a class's colour at random places; 440 for training, 40 for validation, 420 for test."""
+    rng = np.random.default_rng(0)
+    height, width, channels = shape
+    kinds = rng.integers(0, 3, 900)
+    y, x = np.mgrid[:height, :width]
+    centre = rng.uniform(0.2, 0.8, (900, 2, 1, 1)) * np.array([height, width])[:, None, None]
+    blobs = np.exp(-((y - centre[:, 0]) ** 2 + (x - centre[:, 1]) ** 2) / 30)[..., None]
+    colours = np.array([[1, 0.2, 0.2], [0.2, 1, 0.2], [0.2, 0.2, 1]])[kinds, :channels]
+    images = np.rint(255 * blobs * colours[:, None, None]).astype(np.uint8)
+    arrays = {"train_images": images[:480], "test_images": images[480:]}
+    if labels:
+        arrays |= {"train_labels": kinds[:480].astype(np.uint8), "test_labels": kinds[480:].astype(np.uint8)}
+    return split(arrays, name="synthetic", title="Blobs", class_names=("red", "green", "blue") if labels else ())
+
+
+@pytest.fixture(scope="module", params=["colour", "tall grey without labels"])
+def trained(request, tmp_path_factory) -> tuple[Dataset, Run, Path]:
+    colour = request.param == "colour"
+    data = make((16, 12, 3) if colour else (20, 14, 1), labels=colour)
+    place = tmp_path_factory.mktemp("blobs") / "run"
+    return data, jaxae.fit(RECIPE, data, run_dir=place, report=silent), place
+
+
+def test_the_shape_goes_from_the_data_into_the_recipe_and_the_model(trained):
+    data, run, place = trained
+    height, width, channels = data.image_shape
+    assert jaxae.load(place).config.image_shape == data.image_shape
+    assert run.variables["params"]["encoder"]["Layer_0"]["Dense_0"]["kernel"].shape == (height * width * channels, 32)
+    assert jaxae.decode(run, np.zeros((4, 2))).shape == (4, height, width, channels)
+    assert jaxae.reconstruct(run, data.test.images).shape == data.test.images.shape
+
+
+def test_such_a_run_resumes_and_refuses_other_images(trained, dataset):
+    data, run, place = trained
+    lines: list[str] = []
+    jaxae.fit(RECIPE, data, run_dir=place, report=lines.append)
+    assert "is finished" in lines[0]
+    with pytest.raises(InputError, match="another config"):
+        jaxae.fit(RECIPE, dataset, run_dir=place)
+    with pytest.raises(InputError, match=r"has \[28, 28, 1\]: train one for these"):
+        jaxae.evaluate(run, dataset)
+    with pytest.raises(InputError, match=r"images have the shape \[5, 28, 28\]: give \[N, "):
+        jaxae.encode(run, np.zeros((5, 28, 28)))
+
+
+def test_metrics_and_tables_are_those_that_numpy_finds(trained):
+    data, run, _ = trained
+    evaluation = jaxae.evaluate(run, data)
+    clean = data.test.images / 255
+    noisy = jaxae.corrupt(data.test.images, std=0.25)
+    error = jaxae.reconstruct(run, noisy) - clean
+    np.testing.assert_allclose(evaluation["rows"]["jaxae, noisy input"]["mse"], np.square(error).mean(), rtol=1e-4)
+    assert evaluation["data"] == "Blobs"
+    assert list(evaluation["classes"]) == list(data.class_names)
+    assert "Blobs" in evaluation_table(evaluation)
+    scores = score_latent(run, data)
+    assert ("knn_5" in scores["rows"]["jaxae"]) == (data.test.labels is not None)
+    assert "PCA-2" in table(scores)
+    assert "Parametric UMAP" not in table(scores)
+
+
+def test_every_figure_is_drawn(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr("jaxae.evaluation.denoising_curve.LEVELS", (0.0, 0.25))
+    monkeypatch.setattr("jaxae.evaluation.denoising_curve.MATCHED", (0.1, 0.25))
+    data, run, _ = trained
+    measured = denoising_curve(run, data, images=5, draws=1)
+    figures = [
+        *(getattr(plots, name)(run, data) for name in ("reconstructions", "error_maps", "noise_robustness", "latent_space")),
+        *(getattr(plots, name)(run, data) for name in ("latent_grid", "noise_drift")),
+        plots.noise_curve(run, data, measured=measured),
+        plots.seed_agreement([run, run], data, members=["one", "the same"]),
+    ]
+    for number, figure in enumerate(figures):
+        figure.savefig(tmp_path / f"{number}.png")
+        assert "Blobs" in figure.get_suptitle()
+        assert "T-shirt" not in {text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))}
