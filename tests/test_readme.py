@@ -1,17 +1,30 @@
-"""The README's claims: its Python runs, its table is the released run's, its files and options exist."""
+"""What README and docs claim: the Python runs, tables are the released run's, files, commands and options exist."""
 
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
+import pytest
 
+from jaxae.__main__ import COMMANDS
+from jaxae.cli import plot
 from jaxae.config import Config
 from jaxae.digests import tree_digest
-from jaxae.inference import encode, load_run
+from jaxae.inference import encode, load
 from tests import ROOT
 
 README = (ROOT / "README.md").read_text()
+PAGES = {path.relative_to(ROOT).as_posix(): path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
 RELEASED = ROOT / "checkpoints" / "released"
+TOOLS = {"help", "host", "kill", "k"}
+"""Options of other programs than ours."""
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of every table row of a Markdown text."""
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
 
 
 def test_the_python_example_runs(monkeypatch):
@@ -23,41 +36,90 @@ def test_the_python_example_runs(monkeypatch):
     assert names["latents"].shape == (5, 2)
 
 
-def test_nothing_is_left_to_fill_in():
-    assert "@@" not in README
-    assert "± nan" not in README
+def test_readme_is_two_screens():
+    assert len(README.encode()) <= 11_000
+    assert len(README.splitlines()) <= 130
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_is_left_to_fill_in(page):
+    for leftover in ("@@", "± nan", "TODO", "TABLE", "TIMES"):
+        assert leftover not in PAGES[page].read_text()
 
 
 def test_the_table_is_the_released_runs_evaluation():
-    rows = json.loads((RELEASED / "evaluation.json").read_text())["rows"]
-    for name, row in rows.items():
-        cells = [
-            f"{row['mse']:.5f}",
-            f"{row['mae']:.5f}",
-            f"{row['psnr_of_mean_mse_db']:.2f} dB",
-            f"{row['mean_of_image_psnr_db']:.2f} dB",
-            f"{row['ssim_mean']:.3f} ± {row['ssim_std']:.3f}",
-        ]
-        assert f"| {name} | {' | '.join(cells)} |" in README
+    stated = rows(README)
+    for name, row in json.loads((RELEASED / "evaluation.json").read_text())["rows"].items():
+        cells = [f"{row['mse']:.5f}", f"{row['mae']:.5f}", f"{row['psnr_of_mean_mse_db']:.2f} dB"]
+        cells += [f"{row['mean_of_image_psnr_db']:.2f} dB", f"{row['ssim_mean']:.3f} ± {row['ssim_std']:.3f}"]
+        assert [name, *cells] in stated
+
+
+def test_the_tables_of_docs_are_the_released_runs_files():
+    stated = rows(PAGES["docs/results.md"].read_text())
+    for name, row in json.loads((RELEASED / "evaluation.json").read_text())["classes"].items():
+        cells = [f"{row['mse']:.5f}", f"{row['psnr_of_mean_mse_db']:.2f} dB", f"{row['ssim_mean']:.3f}"]
+        assert [name, *cells, f"{100 * row['recall_5nn']:.1f} %"] in stated
+    curve = json.loads((RELEASED / "noise_curve.json").read_text())
+    at = curve["levels"].index(0.25)
+    for name, row in curve["rows"].items():
+        mse, psnr, ssim = (np.mean(row[metric][at]) for metric in ("mse", "psnr_db", "ssim"))
+        assert [name, f"{mse:.5f}", f"{psnr:.2f} dB", f"{ssim:.3f}"] in stated
 
 
 def test_the_released_run_was_trained_with_the_defaults():
-    assert load_run(RELEASED).config == Config(dataset="fashion_mnist")
+    assert load(RELEASED).config == Config(dataset="fashion_mnist")
 
 
-def test_files_and_options_that_the_readme_names_exist():
-    for path in re.findall(r"\]\(([a-zA-Z][^)#:]*)\)", README) + re.findall(r"scripts/\w+\.py", README):
+@pytest.mark.parametrize("page", PAGES)
+def test_files_and_commands_that_a_page_names_exist(page):
+    text, folder = PAGES[page].read_text(), PAGES[page].parent
+    for path in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (folder / path).exists(), path
+    for path in re.findall(r"\b(?:scripts|benchmarks|tests|jaxae)/[\w/]+\.py", text):
         assert (ROOT / path).exists(), path
-    sources = [ROOT / "scripts" / "train.py", ROOT / "jaxae" / "cli" / "options.py", *(ROOT / "benchmarks").glob("*.py")]
-    arguments = re.findall(r"\b(\w+): ", "".join(path.read_text() for path in sources))
-    known = set(vars(Config())) | {"help", "noise_factor"} | set(arguments)
-    for option in re.findall(r"(?<![\w-])--([a-z][a-z-]+)", README):
-        assert option.replace("-", "_") in known, option
+    for name in re.findall(r"`jaxae ([a-z]+)|^jaxae ([a-z]+)", text, re.MULTILINE):
+        assert "".join(name) in COMMANDS, name
+    for name in re.findall(r"jaxae plot ([a-z][a-z-]+) ", text):
+        assert name in plot.main, name
+
+
+@pytest.fixture(scope="module")
+def options() -> set[str]:
+    """Every option of a command, and of the benchmarks, as --help shows them or a signature names them."""
+    found = set(TOOLS)
+    for words in (["train"], ["evaluate"], ["score"], ["release"], ["plot", "noise-curve"], ["plot", "error-maps"]):
+        shown = subprocess.run(
+            [sys.executable, "-m", "jaxae", *words, "--help"], capture_output=True, text=True, check=True, cwd=ROOT
+        )
+        found |= set(re.findall(r"--([a-z][a-z-]+)", shown.stdout))
+    for path in (ROOT / "benchmarks").glob("*.py"):
+        found |= {name.replace("_", "-") for name in re.findall(r"\b(\w+): ", path.read_text())}
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_options_that_a_page_names_exist(page, options):
+    for option in re.findall(r"(?<![\w-])--([a-z][a-z-]+)", PAGES[page].read_text()):
+        assert option in options, option
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_tests_that_a_page_names_exist(page):
+    """`pytest PATH -k WORDS` selects something."""
+    for path, words in re.findall(r"pytest ([\w/.]+(?: [\w/.]+\.py)*)(?: -k \"?([\w ]+)\"?)?", PAGES[page].read_text()):
+        files = [
+            file for each in path.split() for file in ([ROOT / each] if each.endswith(".py") else (ROOT / each).rglob("*.py"))
+        ]
+        names = re.findall(r"def (test_\w+)", "".join(file.read_text() for file in files))
+        wanted = [word for word in words.split() if word not in ("or", "and", "not")]
+        assert files
+        assert all(any(word in name for name in names) for word in wanted), f"{path} -k {words}"
 
 
 def test_the_golden_checkpoint_loads_for_ever():
     """The released run as every later version must read it: these bits, and the latents that NumPy finds from them."""
-    run = load_run(RELEASED)
+    run = load(RELEASED)
     assert tree_digest(run.variables) == "9f5da1f70be81d7ff4d811dd7d03dda17f041f5245ccbdf1b4133266bc28924c"
     images = np.random.default_rng(0).random((20, 28, 28)).astype(np.float32)
     np.testing.assert_allclose(encode(run, images), numpy_latents(run.variables, images), atol=1e-4)
