@@ -4,12 +4,12 @@ VENV ?= .venv
 PYTHON ?= python3
 ARGS ?=
 BIN = $(VENV)/bin
-FIGURES = reconstructions error_maps noise_robustness latent_space
+FIGURES = training_curves reconstructions error_maps noise_robustness latent_space
 
 .PHONY: help train test test-slow lint clean
 
 help:
-	@echo 'make train   creates $(VENV), installs, trains the default model, evaluates it, draws four figures'
+	@echo 'make train   creates $(VENV), installs, trains the default model, evaluates it, draws the figures'
 	@echo '             ARGS="--epochs 3 --run-dir checkpoints/quick" passes options to scripts/train.py'
 	@echo 'make test    creates $(VENV), installs, runs the test suite; make test-slow the long tests'
 	@echo 'make lint    ruff and mypy'

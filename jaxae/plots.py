@@ -18,6 +18,7 @@ from jaxae.evaluation.denoising_curve import LEVELS, unseen_examples
 from jaxae.evaluation.latent_plane import drift_of_noise, quantile_grid, regular_grid
 from jaxae.evaluation.seeds import align, shared_neighbours
 from jaxae.figures import denoising_curve, latent_plane, samples, seeds
+from jaxae.figures.map_view import robust_view
 from jaxae.inference import Run, corrupt, decode, encode, reconstruct
 
 FOUR_LEVELS = (0.1, 0.25, 0.4, 0.6)
@@ -42,11 +43,12 @@ def reconstructions(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -
 
 
 def error_maps(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> Figure:
-    """Figure 2: the heat maps of the pixels' errors in six test images, the last of one of each class."""
+    """Figure 2: heat maps of the pixel errors of six test images, beside the noisy ones; the last of one of each class."""
     chosen, names, clean = _samples(run, dataset, 6, last=True)
-    denoised = reconstruct(run, corrupt(clean, std=noise_factor, indices=chosen))
+    noisy = corrupt(clean, std=noise_factor, indices=chosen)
+    denoised = reconstruct(run, noisy)
     title = f"Where the pixels go wrong: {dataset.title} test images, noise {noise_factor:g}"
-    return samples.error_maps(clean, denoised, names=names, title=title)
+    return samples.error_maps(clean, noisy, denoised, names=names, title=title)
 
 
 def noise_robustness(run: Run, dataset: Dataset) -> Figure:
@@ -88,14 +90,15 @@ def noise_drift(run: Run, dataset: Dataset) -> Figure:
     """Where noise pushes the test images' latents, over the decoded plane, and what that does to their 5-NN class."""
     drift, labels = drift_of_noise(run, dataset, levels=LEVELS), dataset.test.labels
     clean = drift["latents"][0.0]
-    extent, plane = regular_grid(clean, cells=DRIFT_CELLS)
+    view = robust_view(clean)
+    plane = regular_grid(view.low, view.high, cells=DRIFT_CELLS)
     return latent_plane.noise_drift(
         clean[:ARROWS],
         {level: drift["latents"][level][:ARROWS] for level in DRIFT_LEVELS},
         None if labels is None else labels[:ARROWS],
         names=dataset.class_names,
         grid=decode(run, plane).reshape(DRIFT_CELLS, DRIFT_CELLS, *dataset.image_shape),
-        extent=extent,
+        view=view,
         levels=LEVELS,
         changed=drift.get("changed"),
         accuracy=drift.get("accuracy"),

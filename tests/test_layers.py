@@ -25,7 +25,7 @@ BELOW: dict[str, set[str]] = {
     "evaluation": {"errors", "rng", "config", "tables", "core", "data", "runs", "inference"},
     "train": {"errors", "rng", "config", "digests", "tables", "core", "data", "build", "runs", "inference"},
     "plots": {"errors", "core", "data", "inference", "evaluation", "figures"},
-    "cli": {"errors", "config", "core", "digests", "data", "runs", "inference", "evaluation", "train", "plots"},
+    "cli": {"errors", "config", "core", "digests", "data", "runs", "inference", "evaluation", "train", "plots", "figures"},
     "__main__": {"cli"},
 }
 """What each wing, and each module that stands alone, may import besides itself."""

@@ -8,9 +8,11 @@ from jaxae import plots
 from jaxae.cli.messages import say
 from jaxae.cli.options import Source
 from jaxae.data.dataset import Dataset
+from jaxae.errors import InputError
 from jaxae.evaluation.denoising_curve import denoising_curve
+from jaxae.figures.training_curves import training_curves as curves
 from jaxae.inference import Run, load
-from jaxae.runs import files
+from jaxae.runs import files, metrics_log
 from jaxae.train.population import labels
 
 
@@ -82,6 +84,16 @@ def seed_agreement(source: Source) -> None:
     say(f"Wrote {files.save_figure(source.run, 'seed_agreement', figure)}")
 
 
+def training_curves(source: Source) -> None:
+    """Training and validation loss and learning rate by epoch, also while training runs; of a population with all members."""
+    rows = [rows for rows in map(metrics_log.read, source.directories) if rows]
+    if not rows:
+        raise InputError(f"{source.run} has no metrics.jsonl with an epoch in it: name a run that has begun to train")
+    figure = curves(rows, title=f"Training on {rows[0][0]['data']}")
+    place = source.run if source.member is None else source.directory
+    say(f"Wrote {files.save_figure(place, 'training_curves', figure)}")
+
+
 def _draw(source: Source, name: str, draw: Callable[[Run, Dataset], Figure]) -> None:
     run = load(source.directory)
     say(f"Wrote {files.save_figure(source.directory, name, draw(run, source.dataset(run.config)))}")
@@ -96,4 +108,5 @@ main = {
     "noise-drift": noise_drift,
     "noise-curve": noise_curve,
     "seed-agreement": seed_agreement,
+    "training-curves": training_curves,
 }

@@ -49,9 +49,7 @@ def quantile_grid(latents: np.ndarray, *, cells: int) -> tuple[np.ndarray, np.nd
     return edges, np.stack([x.ravel(), y.ravel()], axis=1), counts
 
 
-def regular_grid(latents: np.ndarray, *, cells: int) -> tuple[tuple[float, float, float, float], np.ndarray]:
-    """All but the outermost 0.4 % of the latents' range: (left, right, bottom, top), and its cells' middles, f32[cells², 2]."""
-    low, high = np.quantile(latents, [0.002, 0.998], axis=0)
+def regular_grid(low: np.ndarray, high: np.ndarray, *, cells: int) -> np.ndarray:
+    """The middles of equal cells between two corners, f32[cells², 2] as [row of dimension 2, column of dimension 1]."""
     middles = low + (high - low) * (np.arange(cells)[:, None] + 0.5) / cells
-    plane = np.stack(np.meshgrid(*middles.T), axis=-1).reshape(-1, 2).astype(np.float32)
-    return (float(low[0]), float(high[0]), float(low[1]), float(high[1])), plane
+    return np.stack(np.meshgrid(*middles.T), axis=-1).reshape(-1, 2).astype(np.float32)

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
-from jaxae.figures.style import TEN_COLOURS, label_row, point_colours, show
+from jaxae.figures.map_view import draw_points, robust_view, set_view
+from jaxae.figures.style import TEN_COLOURS, WIDTH, label_row, point_colours, show, styled
 
 COLUMNS = 4
 
 
+@styled
 def seed_agreement(
     maps: Sequence[np.ndarray],
     labels: np.ndarray | None,
@@ -27,8 +29,8 @@ def seed_agreement(
     labels: int[N], or None.
     """
     rows = -(-len(maps) // COLUMNS)
-    figure = Figure(figsize=(15, 3.4 * rows + 6.5), layout="constrained")
-    above, below = np.asarray(figure.subfigures(2, height_ratios=[3.4 * rows, 6.5]))
+    figure = Figure(figsize=(WIDTH, 2.0 * rows + 4.6), layout="constrained")
+    above, below = np.asarray(figure.subfigures(2, height_ratios=[2.0 * rows + 0.6, 4.0]))
     _draw_maps(above, maps, labels, members=members, names=names)
     left, right = np.asarray(below.subfigures(1, 2, width_ratios=[1, 1.5]))
     _draw_shared(left, shared)
@@ -41,26 +43,27 @@ def _draw_maps(
     figure: SubFigure, maps: Sequence[np.ndarray], labels: np.ndarray | None, *, members: Sequence[str], names: Sequence[str]
 ) -> None:
     panels = figure.subplots(-(-len(maps) // COLUMNS), COLUMNS, squeeze=False).ravel()
-    limits = [np.quantile(np.concatenate(maps)[:, d], [0.002, 0.998]) for d in (0, 1)]
+    view = robust_view(np.concatenate(maps))
     for number, panel in enumerate(panels):
-        panel.set(xticks=[], yticks=[])
         if number >= len(maps):
-            panel.axis("off")
+            panel.remove()
             continue
         z = maps[number]
-        panel.scatter(z[:, 0], z[:, 1], s=1.5, c=point_colours(labels, len(z)), linewidths=0)
-        panel.set(xlim=limits[0], ylim=limits[1])
-        panel.set_title(f"member {number}: {members[number]}", fontsize=9)
+        draw_points(panel, z, point_colours(labels, len(z)), view, size=0.6)
+        set_view(panel, view, ticks=False)
+        panel.set_title(f"member {number}: {members[number]}")
+        if count := view.outside(z).sum():
+            panel.set_xlabel(f"{count} points outside: at the edge")
     for label, name in enumerate(names):
-        panels[0].scatter([], [], s=40, color=TEN_COLOURS[label], label=name)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=10, frameon=False)
+        panels[0].scatter([], [], s=20, color=TEN_COLOURS[label], label=name)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
 
 
 def _draw_shared(figure: SubFigure, shared: np.ndarray) -> None:
     panel = figure.subplots()
     image = panel.imshow(100 * shared, cmap="cividis", vmin=0, vmax=100, interpolation="nearest")
     panel.set(xlabel="member", ylabel="member", xticks=range(len(shared)), yticks=range(len(shared)))
-    panel.set_title("share of a point's 10 nearest neighbours that both have, %", fontsize=10)
+    panel.set_title("share of a point's 10 nearest\nneighbours that both have, %")
     for i, j in np.ndindex(shared.shape):
         colour = "black" if shared[i, j] > 0.6 else "white"
         panel.text(j, i, f"{100 * shared[i, j]:.0f}", ha="center", va="center", color=colour)
@@ -79,7 +82,5 @@ def _draw_pixels(figure: SubFigure, clean: np.ndarray, denoised: np.ndarray) -> 
     for row, text in enumerate(["clean", "mean of members", "error of the mean", "deviation"]):
         label_row(panels[row, 0], text)
     for row, text in ((2, "|mean − clean|"), (3, "std over members")):
-        figure.colorbar(panels[row, -1].images[0], ax=panels[row, :], shrink=0.9, pad=0.01).set_label(text, fontsize=8)
-    figure.suptitle(
-        "where the members' reconstructions of noisy images err, and where they differ; pixels in [0, 1]", fontsize=10
-    )
+        figure.colorbar(panels[row, -1].images[0], ax=panels[row, :], shrink=0.9, pad=0.01).set_label(text)
+    figure.suptitle("where the members' reconstructions err, and where they differ", fontsize=8)

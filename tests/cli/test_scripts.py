@@ -97,6 +97,16 @@ def test_each_figure_is_drawn_and_has_the_same_pixels_in_a_notebook(run, name, t
         assert len(set(image.convert("L").resize((64, 64)).tobytes())) > 20
 
 
+def test_training_curves_are_drawn_from_the_rows_alone(run, tmp_path):
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / "unfinished" / "metrics.jsonl").write_text((run / "metrics.jsonl").read_text() + '{"epoch": 4, "tr')
+    code, _, err = call("plot_training_curves", tmp_path / "unfinished")
+    assert code == 0, err
+    with Image.open(tmp_path / "unfinished" / "figures" / "training_curves.png") as image:
+        assert min(image.size) > 400
+    assert "no metrics.jsonl" in call("plot_training_curves", tmp_path)[2]
+
+
 def test_ctrl_c_resumes_to_the_same_bits(run, tmp_path):
     with start("train", *RECIPE, "--run-dir", tmp_path / "run") as process:
         assert process.stderr is not None

@@ -1,4 +1,5 @@
 import io
+import re
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from matplotlib.quiver import Quiver
 from jaxae.data.dataset import Split, sample_indices
 from jaxae.data.synthetic import CLASS_NAMES
 from jaxae.figures import denoising_curve, latent_plane, samples, seeds, style
+from jaxae.figures.map_view import View, robust_view
+from jaxae.figures.training_curves import training_curves
 
 RNG = np.random.default_rng(0)
 EIGHT = RNG.random((8, 28, 28, 1))
@@ -33,7 +36,7 @@ def make(name: str, title: str = "SYNTHETIC"):
             EIGHT, EIGHT / 2, EIGHT / 3, names=names, noisy_psnr=DB, denoised_psnr=DB + 1, title=title
         )
     if name == "error_maps":
-        return samples.error_maps(EIGHT[:6], EIGHT[:6] / 2, names=names[:6], title=title)
+        return samples.error_maps(EIGHT[:6], EIGHT[:6] / 3, EIGHT[:6] / 2, names=names[:6], title=title)
     if name == "noise_robustness":
         stack = np.stack([EIGHT[:4], EIGHT[4:]])
         levels = (0.1, 0.25, 0.4, 0.6)
@@ -52,7 +55,7 @@ def make(name: str, title: str = "SYNTHETIC"):
             np.arange(30) % 10,
             names=CLASS_NAMES,
             grid=SIXTEEN,
-            extent=(-3, 3, -3, 3),
+            view=View(np.array([-4.0, -4.0]), np.array([4.0, 4.0])),
             levels=(0.0, 0.25, 0.6),
             changed=shares,
             accuracy=0.9 - shares,
@@ -72,11 +75,18 @@ def make(name: str, title: str = "SYNTHETIC"):
     if name == "noise_curve":
         return denoising_curve.denoising_curve(CURVE, examples={"Gaussian": (EIGHT[0], EIGHT[1])}, title=title)
     labels = np.arange(1000) % 10
+    if name == "training_curves":
+        return training_curves([ROWS, [{**row, "train_loss": row["train_loss"] + 0.1} for row in ROWS[:2]]], title=title)
     return latent_plane.latent_space(LATENTS, labels, names=CLASS_NAMES, title=title)
 
 
 LATENTS = RNG.normal(size=(1000, 2))
 SIXTEEN = RNG.random((4, 4, 28, 28, 1))
+ROWS = [
+    {"epoch": 1, "train_loss": 0.3, "validation_loss": 0.2, "learning_rate": 1e-3, "best": True},
+    {"epoch": 2, "train_loss": 0.2, "validation_loss": 0.15, "learning_rate": 1e-3, "best": True},
+    {"epoch": 4, "train_loss": 0.1, "validation_loss": 0.18, "learning_rate": 5e-4, "best": False},
+]
 METRICS = {"mse": [[0.0, 0.0], [0.05, 0.07]], "psnr_db": [[None, None], [13.0, 11.5]], "ssim": [[1.0, 1.0], [0.4, 0.3]]}
 POINTS = [{"input_mse": [0.01, 0.02], "output_mse": [0.03, 0.031]}, {"input_mse": [0.1, 0.11], "output_mse": [0.04, 0.05]}]
 CURVE = {
@@ -95,6 +105,7 @@ ALL = [
     "noise_drift",
     "noise_curve",
     "seed_agreement",
+    "training_curves",
 ]
 
 
@@ -114,12 +125,26 @@ def test_reconstructions_show_each_image_in_its_place():
     text = texts(make("reconstructions"))
     for part in ("clean", "noisy", "denoised", "Sneaker", f"{DB[3]:.1f} dB", f"{DB[3] + 1:.1f} dB"):
         assert part in text
+    assert "no better" not in text
+
+
+def test_reconstructions_no_better_than_their_input_are_marked_and_counted():
+    worse = DB + np.where(np.arange(8) < 3, -1, 1)
+    names = CLASS_NAMES[:8]
+    figure = samples.reconstructions(EIGHT, EIGHT, EIGHT, names=names, noisy_psnr=DB, denoised_psnr=worse, title="")
+    assert "no better than the noisy image: 3 of 8" in texts(figure)
+    marked = [axes.get_xlabel().endswith(samples.WORSE) for axes in figure.axes[16:]]
+    assert marked == [True] * 3 + [False] * 5
 
 
 def test_error_maps_share_one_scale_that_starts_at_zero_and_brighter_is_worse():
     figure = make("error_maps")
     maps = [ax.images[0] for ax in figure.axes if ax.images and ax.images[0].get_cmap().name == "inferno"]
     assert len(maps) == 6
+    shown = [np.asarray(ax.images[0].get_array()) for ax in figure.axes[:24]]
+    for row, images in enumerate([EIGHT[:6], EIGHT[:6] / 3, EIGHT[:6] / 2, np.abs(EIGHT[:6] / 2 - EIGHT[:6])]):
+        for column in range(6):
+            assert (shown[6 * row + column] == images[column, ..., 0]).all()
     assert {image.get_clim() for image in maps} == {(0, (EIGHT[:6] / 2).max())}
     luminance = maps[0].get_cmap()(np.linspace(0, 1, 50))[:, :3] @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(luminance) > 0).all()
@@ -133,18 +158,54 @@ def test_noise_robustness_has_a_column_a_level_and_names_it():
         assert part in texts(figure)
 
 
+def drawn_points(axes) -> tuple[np.ndarray, np.ndarray]:
+    """Positions and colours of all points of a map: f[N, 2], f[N, 3]."""
+    points = [c for c in axes.collections if isinstance(c, PathCollection) and len(np.asarray(c.get_offsets()))]
+    places = np.concatenate([np.asarray(c.get_offsets()) for c in points])
+    return places, np.concatenate([np.asarray(c.get_facecolor())[:, :3] for c in points])
+
+
 def test_latent_space_draws_every_point_in_the_colour_of_its_class():
     figure = make("latent_space")
-    axes = figure.axes[0]
-    scatter = next(c for c in axes.collections if isinstance(c, PathCollection) and len(np.asarray(c.get_offsets())) == 1000)
-    points, colours = np.asarray(scatter.get_offsets()), np.asarray(scatter.get_facecolor())
-    drawn = {tuple(np.round(point, 9)): colour[:3] for point, colour in zip(points, colours, strict=True)}
+    whole, *alone = figure.axes
+    places, colours = drawn_points(whole)
+    assert len(places) == 1000
+    near = {tuple(np.round(place, 9)): colour for place, colour in zip(places, colours, strict=True)}
+    found = 0
     for label, point in enumerate(LATENTS[:10]):
-        assert tuple(drawn[tuple(np.round(point, 9))]) == pytest.approx(style.TEN_COLOURS[label])
+        if (key := tuple(np.round(point, 9))) in near:  # those outside the view are at its edge
+            assert tuple(near[key]) == pytest.approx(style.TEN_COLOURS[label])
+            found += 1
+    assert found > 7
     assert {ax.get_aspect() for ax in figure.axes} == {1}
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(CLASS_NAMES)
-    assert [ax.get_title() for ax in figure.axes[1:]] == list(CLASS_NAMES)
+    assert [text.get_text() for text in whole.get_legend().get_texts()] == list(CLASS_NAMES)
+    assert [ax.get_title() for ax in alone] == list(CLASS_NAMES)
     assert len(set(style.TEN_COLOURS)) == 10
+
+
+@pytest.mark.parametrize("ray", [(-8.0, 14.0), (1e4, 0.0), (0.0, -300.0)])
+def test_a_ray_of_far_points_does_not_shrink_the_rest_and_stays_visible(ray):
+    """2 % of the points on a ray: the middle 90 % of the others fill half the panel, and all 1,000 are drawn inside it."""
+    latents = RNG.normal(size=(1000, 2)) * [0.5, 0.4]
+    latents[:20] = np.linspace(0.5, 1, 20)[:, None] * ray
+    figure = latent_plane.latent_space(latents, np.arange(1000) % 10, names=CLASS_NAMES, title="a ray")
+    for panel in figure.axes:
+        limits = np.array([panel.get_xlim(), panel.get_ylim()]).T
+        low, high = np.quantile(latents[20:], [0.05, 0.95], axis=0)
+        assert ((high - low) / (limits[1] - limits[0]) > 0.4).all()
+        places, _ = drawn_points(panel)
+        assert ((places >= limits[0] - 1e-9) & (places <= limits[1] + 1e-9)).all()
+    places, _ = drawn_points(figure.axes[0])
+    assert len(places) == 1000
+    outside = int(re.search(r"(\d+) of 1,000 points lie outside", texts(figure)).group(1))  # type: ignore[union-attr]
+    assert 20 <= outside <= 30
+
+
+def test_a_view_of_equal_or_few_points_is_a_view():
+    for points in (np.zeros((5, 2)), np.array([[1.0, 2.0]]), RNG.normal(size=(3, 2))):
+        view = robust_view(points)
+        assert (view.high > view.low).all()
+        assert not view.outside(points).any()
 
 
 def test_samples_are_the_first_of_each_class_in_the_splits_order():
@@ -155,7 +216,7 @@ def test_samples_are_the_first_of_each_class_in_the_splits_order():
 
 
 def test_a_mosaic_puts_row_0_at_the_bottom():
-    picture = latent_plane.mosaic(SIXTEEN)
+    picture = style.mosaic(SIXTEEN)
     assert picture.shape == (112, 112)
     assert (picture[-28:, :28] == SIXTEEN[0, 0, ..., 0]).all()
     assert (picture[:28, 28:56] == SIXTEEN[3, 1, ..., 0]).all()
@@ -166,8 +227,13 @@ def test_the_latent_grid_shows_counts_and_the_edges_in_latent_units():
     assert (np.asarray(right.images[0].get_array()) == np.arange(16).reshape(4, 4)).all()
     assert right.images[0].origin == "lower"
     for axes in (left, right):
-        assert axes.get_xticklabels()[0].get_text() == "-1"
-        assert axes.get_yticklabels()[-1].get_text() == "2"
+        for ticks, edge in ((axes.get_xticklabels(), np.linspace(-1, 1, 5)), (axes.get_yticklabels(), np.linspace(-2, 2, 5))):
+            assert len(ticks) > 2
+            for tick in ticks:
+                place = tick.get_position()[0] if tick in axes.get_xticklabels() else tick.get_position()[1]
+                value = float(tick.get_text().replace("−", "-"))
+                assert len(f"{abs(value):g}") <= 3, "a round number"
+                assert np.interp(value, edge, np.arange(5)) == pytest.approx(place)
 
 
 def test_noise_drift_points_from_clean_to_noisy():
@@ -189,7 +255,10 @@ def test_the_noise_curve_marks_trained_noise_and_break_even_and_leaves_out_what_
     assert by_label["break-even, 0.188"].get_xdata()[0] == 0.1875
     np.testing.assert_allclose(by_label["jaxae"].get_ydata(), [0, 0.06])
     np.testing.assert_array_equal(figure.axes[1].lines[0].get_ydata(), [np.nan, 12.25])
-    assert "Gaussian (trained on)" in {line.get_label() for line in figure.axes[3].lines}
+    below = {line.get_label(): line.get_color() for line in figure.axes[3].lines}
+    assert "Gaussian (trained on)" in below
+    above = {line.get_color() for line in figure.axes[0].lines if line.get_label() != "jaxae"}
+    assert not above & {colour for kind, colour in below.items() if kind != "do nothing"}, "one colour means one thing"
 
 
 def test_seed_agreement_shows_shares_and_what_the_members_make_of_each_image():
@@ -200,3 +269,16 @@ def test_seed_agreement_shows_shares_and_what_the_members_make_of_each_image():
     expected = [EIGHT[0], (EIGHT[0] + EIGHT[3]) / 2, np.abs(EIGHT[3] - EIGHT[0]) / 2, np.abs(EIGHT[3] - EIGHT[0]) / 2**0.5]
     for image in expected:
         assert any(each.shape == (28, 28) and np.allclose(each, image[..., 0]) for each in shown)
+
+
+def test_training_curves_show_losses_drops_and_the_best_epoch():
+    losses, rates = training_curves([ROWS], title="").axes
+    lines: Any = {line.get_label(): line for line in losses.lines}
+    assert lines["validation"].get_xdata().tolist() == [1, 2, 4]  # a row that is lost is left out
+    assert lines["validation"].get_ydata().tolist() == [0.2, 0.15, 0.18]
+    best = lines["best epoch, 2: 0.1500"]
+    assert (best.get_xdata()[0], best.get_ydata()[0]) == (2, 0.15)
+    (drops,) = [line for line in rates.lines if line.get_marker() == "v"]
+    assert (np.asarray(drops.get_xdata()).tolist(), np.asarray(drops.get_ydata()).tolist()) == ([4], [5e-4])
+    mean = training_curves([ROWS, [{**row, "train_loss": 0.5} for row in ROWS]], title="").axes[0].lines[0]
+    np.testing.assert_allclose(np.asarray(mean.get_ydata()), [0.4, 0.35, 0.3])

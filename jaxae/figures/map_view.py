@@ -1,0 +1,61 @@
+"""Which part of the latent plane a map shows, and how points are drawn on it. Points are f[N, 2]."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from jaxae.figures.style import SMALL
+
+
+class View(NamedTuple):
+    """The limits of a map: f64[2] each, dimension 1 and 2."""
+
+    low: np.ndarray
+    high: np.ndarray
+
+    def outside(self, points: np.ndarray) -> np.ndarray:
+        """Which points lie outside, bool[N]."""
+        return np.asarray(((points < self.low) | (points > self.high)).any(axis=1))
+
+
+def robust_view(points: np.ndarray) -> View:
+    """Limits that a few points far away do not stretch, fences as in Tukey's box plot.
+
+    In each dimension the middle 90 % of the points fill at least half of the map, wherever the others lie.
+    """
+    low, high = np.quantile(points, [0.05, 0.95], axis=0)
+    reach = (high - low) / 2
+    near = points[~View(low - reach, high + reach).outside(points)]
+    near = near if len(near) else points
+    margin = 0.04 * np.maximum(np.ptp(near, axis=0), 1e-6)
+    return View(near.min(axis=0) - margin, near.max(axis=0) + margin)
+
+
+def set_view(axes: Axes, view: View, *, ticks: bool = True) -> None:
+    """Sets the limits; both dimensions have one scale, unless that would leave more than half of the panel empty."""
+    width, height = view.high - view.low
+    axes.set(xlim=(view.low[0], view.high[0]), ylim=(view.low[1], view.high[1]))
+    axes.set_aspect("equal" if 0.5 <= height / width <= 2 else "auto")
+    if ticks:
+        axes.set(xlabel="latent dimension 1", ylabel="latent dimension 2")
+        axes.locator_params(nbins=6)
+    else:
+        axes.set(xticks=[], yticks=[])
+
+
+def draw_points(axes: Axes, points: np.ndarray, colours: np.ndarray, view: View, *, size: float) -> None:
+    """A dot for each point inside, and a triangle at the edge for each one outside. colours: f[N, 3]."""
+    far = view.outside(points)
+    axes.scatter(points[~far, 0], points[~far, 1], s=size, c=colours[~far], linewidths=0)
+    if far.any():
+        x, y = np.clip(points[far], view.low, view.high).T
+        look: Any = {"marker": "^", "edgecolors": "black", "linewidths": 0.3, "clip_on": False, "zorder": 4}
+        axes.scatter(x, y, s=4 * size + 6, c=colours[far], **look)
+
+
+def note_outside(axes: Axes, points: np.ndarray, view: View) -> None:
+    """Says above the map how many points are drawn at its edge, if any are."""
+    if count := int(view.outside(points).sum()):
+        text = f"{count:,} of {len(points):,} points lie outside and are drawn at the edge (triangles)"
+        axes.annotate(text, (0.5, 1.01), xycoords="axes fraction", ha="center", va="bottom", fontsize=SMALL)
