@@ -10,7 +10,7 @@ import optax
 from flax import linen as nn
 
 from jaxae.core.corruption import add_gaussian_noise
-from jaxae.core.images import to_unit
+from jaxae.core.images import as_rows, to_unit
 from jaxae.core.metrics import mae, mse
 from jaxae.core.objective import reconstruction_loss
 from jaxae.core.state import TrainState, model_variables
@@ -33,14 +33,14 @@ def train_step(
     average_decay: float = 0.0,
 ) -> tuple[TrainState, jax.Array]:
     """One update on a batch u8[B, H, W, C]. Returns the next state and the batch's mean loss, f32[]."""
-    clean = to_unit(images)
+    clean = to_unit(as_rows(images))
     noisy = add_training_noise(state.key, Stream.NOISE, state.step, clean, noise_factor)
     rngs = {"dropout": derive(state.key, Stream.DROPOUT, state.step)}
 
     def mean_loss(params):
         variables = {"params": params, "batch_stats": state.batch_stats}
         output, updated = model.apply(variables, noisy, train=True, rngs=rngs, mutable=["batch_stats"])
-        return jnp.mean(reconstruction_loss(output, clean)), updated["batch_stats"]
+        return jnp.mean(reconstruction_loss(as_rows(output), clean)), updated["batch_stats"]
 
     (loss, batch_stats), gradients = jax.value_and_grad(mean_loss, has_aux=True)(state.params)
     updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
@@ -66,7 +66,8 @@ def train_epoch(
     bound = functools.partial(train_step, model=model, optimizer=optimizer)
     step = functools.partial(bound, noise_factor=noise_factor, average_decay=average_decay)
     order = epoch_order(derive(state.key, Stream.ORDER, state.epoch), len(images), batch_size=batch_size)
-    return jax.lax.scan(lambda state, batch: step(state, split_batch(images[batch])), state, order)
+    rows = as_rows(images)
+    return jax.lax.scan(lambda state, batch: step(state, split_batch(rows[batch])), state, order)
 
 
 def batch_statistics(
@@ -84,7 +85,7 @@ def batch_statistics(
     fresh = model.clone(dropout=(), momentum=0.0)  # keeps nothing of the statistics before: those of this batch
 
     def of_batch(number, batch):
-        batch = split_batch(batch)
+        batch = split_batch(as_rows(batch))
         # The same noise after every epoch, as in validation, so that epochs compare.
         noisy = add_training_noise(state.key, Stream.STATISTICS, number, to_unit(batch), noise_factor)
         return fresh.apply(model_variables(state), noisy, train=True, mutable=["batch_stats"])[1]["batch_stats"]
@@ -95,8 +96,8 @@ def batch_statistics(
 
 def eval_step(variables, noisy: jax.Array, images: jax.Array, *, model: nn.Module) -> dict[str, jax.Array]:
     """Loss, MSE and MAE of each image, f32[B], with running statistics. noisy: f32[B, H, W, C]; images: u8[B, H, W, C]."""
-    clean = to_unit(images)
-    output = cast(jax.Array, model.apply(variables, noisy))
+    clean = to_unit(as_rows(images))
+    output = as_rows(cast(jax.Array, model.apply(variables, noisy)))
     return {"loss": reconstruction_loss(output, clean), "mse": mse(output, clean), "mae": mae(output, clean)}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from jaxae.build import build_model, build_parts
 from jaxae.config import Config
 from jaxae.core.corruption import add_gaussian_noise
-from jaxae.core.images import to_unit
+from jaxae.core.images import as_rows, to_unit
 from jaxae.core.state import TrainState, model_variables
 from jaxae.core.step import batch_statistics, end_epoch, eval_step
 from jaxae.data.dataset import Dataset
@@ -94,7 +94,7 @@ def _validation(configs: Sequence[Config], images: jax.Array, placement: Placeme
     config = configs[0]
 
     def validate(state, images):
-        key, images = derive(state.key, Stream.VALIDATION), placement.split_batch(images)
+        key, images = derive(state.key, Stream.VALIDATION), placement.split_batch(as_rows(images))
         noisy = add_gaussian_noise(key, to_unit(images), std=config.noise_factor)
         return eval_step(model_variables(state), noisy, images, model=build_model(config))
 
