@@ -13,6 +13,9 @@ import tyro
 from jaxae.cli.messages import say, synthetic_banner
 from jaxae.cli.options import DataPlace, SeveralModels, SeveralProcesses
 from jaxae.config import PRESETS, Config
+from jaxae.data.dataset import Dataset
+from jaxae.errors import silent
+from jaxae.evaluation.published_results import RELEASED_LOSS
 from jaxae.runs.directory import run_directory
 from jaxae.runs.population_directory import member_directories
 from jaxae.train import multihost
@@ -75,6 +78,7 @@ def main(
     run_dir: Path = Path("checkpoints/default"),
     preset: Literal["default", "best"] = "default",
     overwrite: bool = False,
+    quiet: bool = False,
 ) -> None:
     """Trains a denoising autoencoder, or goes on with what the run directory holds.
 
@@ -86,10 +90,12 @@ def main(
         run_dir: Where the run is kept.
         preset: Which recipe the other options change: the given procedure, or what has been best within it.
         overwrite: Delete the run in the run directory and start afresh.
+        quiet: Print nothing but errors and the run directory's path.
     """
+    report = silent if quiet else say
     several_processes.join()
     if changes := PRESETS[preset].differences(Config()):
-        say(f"--preset {preset} has {'; '.join(changes)}")
+        report(f"--preset {preset} has {'; '.join(changes)}")
     with multihost.share_errors():
         dataset = data.dataset(recipe)
         recipe = settle(recipe, dataset)
@@ -99,5 +105,15 @@ def main(
         directory = run_directory(run_dir, recipe)
         directories = member_directories(directory, labels(members), overwrite=overwrite, write=multihost.is_first())
     with synthetic_banner(recipe):
-        fit_members(members, dataset, directories, devices=several_models.devices, overwrite=overwrite, report=say)
+        fit_members(members, dataset, directories, devices=several_models.devices, overwrite=overwrite, report=report)
+    for line in next_steps(directory, dataset):
+        report(line)
     print(directory)
+
+
+def next_steps(directory: Path, dataset: Dataset) -> list[str]:
+    """What to compare a finished run with, and what to do with it."""
+    released = RELEASED_LOSS.get(dataset.name)
+    compared = [f"The released run of the default recipe has the validation loss {released:.5f}."] if released else []
+    commands = ("jaxae evaluate", "jaxae plot latent-space", "jaxae score")
+    return [*compared, "Next:", *(f"  {command} {directory}" for command in commands)]

@@ -33,6 +33,8 @@ class Dataset(NamedTuple):
     test: Split
     class_names: tuple[str, ...] = ()
     """The name of label 0, 1, …; none where there are no labels."""
+    source: str = "memory"
+    """Where the arrays come from, for a person."""
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -42,7 +44,12 @@ class Dataset(NamedTuple):
 
 
 def split(
-    arrays: Mapping[str, np.ndarray], *, name: DatasetName, title: str | None = None, class_names: Sequence[str] = ()
+    arrays: Mapping[str, np.ndarray],
+    *,
+    name: DatasetName,
+    title: str | None = None,
+    class_names: Sequence[str] = (),
+    source: str = "memory",
 ) -> Dataset:
     """Cuts the training images into the first 11/12 for training and the rest for validation: 55,000 + 5,000 of 60,000.
 
@@ -60,6 +67,7 @@ def split(
         validation=Split(train[cut:], None if labels is None else labels[cut:]),
         test=Split(test, arrays.get("test_labels")),
         class_names=tuple(class_names),
+        source=source,
     )
 
 

@@ -1,11 +1,9 @@
 """Data sets by their names."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 import jax
-import numpy as np
 
 from jaxae.config import DatasetName
 from jaxae.data.cache import cached
@@ -37,7 +35,8 @@ def load_dataset(
     place = os.path.expanduser(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
     manual = os.path.expanduser(manual_dir or os.environ.get("JAXAE_MANUAL_DIR") or "")
     try:
-        return fashion_mnist(cached(Path(place), Path(manual) if manual else None, report))
+        arrays = cached(Path(place), Path(manual) if manual else None, report)
+        return split(arrays, name="fashion_mnist", title="Fashion-MNIST", class_names=CLASS_NAMES, source=place)
     except DataUnavailableError as error:
         if name != "auto":
             raise
@@ -45,11 +44,7 @@ def load_dataset(
         return load_dataset("synthetic")
 
 
-def fashion_mnist(arrays: Mapping[str, np.ndarray]) -> Dataset:
-    """The official arrays as a data set."""
-    return split(arrays, name="fashion_mnist", title="Fashion-MNIST", class_names=CLASS_NAMES)
-
-
 def synthetic_dataset(key: jax.Array, *, train: int = 6000, test: int = 1000) -> Dataset:
     """The stand-in as a data set: so many training images, of which 1/12 are for validation, and test images."""
-    return split(synthetic_arrays(key, train=train, test=test), name="synthetic", title="SYNTHETIC", class_names=CLASS_NAMES)
+    arrays = synthetic_arrays(key, train=train, test=test)
+    return split(arrays, name="synthetic", title="SYNTHETIC", class_names=CLASS_NAMES, source="jaxae, which drew it")

@@ -47,7 +47,7 @@ def train(runs: Store, placement: Placement) -> list[TrainState]:
         runs.report(ranking(configs, [float(each.best_loss) for each in runs.latest]))
     if broken.all():
         raise InputError(progress.all_broken(configs, result))
-    runs.report(progress.end_line(runs.latest))
+    runs.report(progress.end_line(runs.latest, clock.seconds))
     return runs.latest
 
 

@@ -1,14 +1,18 @@
 """What training says: functions that return lines to print, and the clock behind them. Nothing here writes a file."""
 
 import itertools
+import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, SupportsInt
 
+import jax
 import numpy as np
 
+from jaxae.build import state_shapes
 from jaxae.config import Config
 from jaxae.core.state import TrainState
+from jaxae.data.dataset import Dataset
 from jaxae.train.epoch import EpochResult
 from jaxae.train.population import labels
 
@@ -20,6 +24,11 @@ class Clock:
         self.images, self.epochs, self.began = images, 0, time.perf_counter()
         self.lap_began = self.began
 
+    @property
+    def seconds(self) -> float:
+        """Since it was made."""
+        return time.perf_counter() - self.began
+
     def lap(self, *, epochs_left: int) -> dict[str, int]:
         """The row of metrics.jsonl for the epoch that has just ended: images a second, and at most so many seconds left."""
         now = time.perf_counter()
@@ -29,15 +38,30 @@ class Clock:
         return {"images_per_s": round(rate), "seconds_left": round(left)}
 
 
-def begin_line(place: str, epochs: Iterable[int]) -> str:
-    """The first line: where a run is kept, and after which epoch it goes on."""
-    done = list(epochs)
-    return f"Resuming after epoch {span(done)} in {place}" if any(done) else f"Training in {place}"
+def begin_lines(place: str, epochs: Iterable[int], configs: Sequence[Config], dataset: Dataset) -> list[str]:
+    """Where the run is kept, and after which epoch it goes on; its data, model and recipe."""
+    done, config = list(epochs), configs[0]
+    sizes = [f"{len(part.images):,}" for part in (dataset.train, dataset.validation, dataset.test)]
+    pixels, shape = math.prod(dataset.image_shape), "×".join(map(str, dataset.image_shape))
+    widths = "→".join(map(str, config.widths))
+    parameters = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(state_shapes(config).params))
+    noise = " to ".join(f"{level:g}" for level in config.noise_range or [config.noise_factor])
+    return [
+        f"Resuming after epoch {span(done)} in {place}" if any(done) else f"Training in {place}",
+        f"  data    {dataset.title}, images of {shape}: {sizes[0]} training, {sizes[1]} validation, {sizes[2]} test",
+        f"          from {dataset.source}",
+        f"  model   {pixels}→{widths}→2 and back, {parameters:,} parameters",
+        f"  recipe  at most {config.epochs} epochs, batches of {config.batch_size}, noise {noise}, "
+        f"learning rate {config.learning_rate:g}, seed {config.seed}",
+    ]
 
 
 def compiled_line(steps: int, devices: int, kind: str) -> str:
     """The line after compilation."""
-    return f"Compiled for {f'{devices} × ' if devices > 1 else ''}{kind}: {steps} steps an epoch"
+    many = f"{devices} × " if devices > 1 else ""
+    return (
+        f"Compiled for {many}{kind}: {steps} steps an epoch. * is the lowest validation loss so far; time left is at most that."
+    )
 
 
 def nothing_to_do_line(place: str, states: Sequence[TrainState]) -> str:
@@ -49,21 +73,27 @@ def nothing_to_do_line(place: str, states: Sequence[TrainState]) -> str:
 def epoch_line(rows: Sequence[dict[str, Any]], epochs: int, *, members: int = 1) -> str:
     """An epoch's rows of metrics.jsonl, one for each member still in training, for the screen; * marks a new best.
 
-    Of several members the means stand there, the validation losses' standard deviation, and all their images.
+    Of several members: how many are in training, mean losses, the standard deviation over members, the images of all.
     """
-    last, n = rows[-1], len(rows)
-    minutes, seconds = divmod(last["seconds_left"], 60)
-    train, validation, rate = (
-        sum(row[name] for row in rows) / n for name in ("train_loss", "validation_loss", "learning_rate")
-    )
-    everyone = sum(row["images_per_s"] for row in rows)
-    spread = f" ± {(sum((row['validation_loss'] - validation) ** 2 for row in rows) / max(n - 1, 1)) ** 0.5:.5f}"
-    return (
-        f"epoch {max(row['epoch'] for row in rows):3d}/{epochs}  {f'{n} of {members} in training  ' if members > 1 else ''}"
-        f"train {train:.5f}  validation {validation:.5f}{spread if members > 1 else ''}"
-        f" {'*' if any(row['best'] for row in rows) else ' '}  lr {rate:.1e}  {everyone:6,d} images/s"
-        f"  at most {minutes}:{seconds:02d} left"
-    )
+    n, best = len(rows), "*" if any(row["best"] for row in rows) else " "
+    minutes, seconds = divmod(rows[-1]["seconds_left"], 60)
+    train, losses = (np.array([row[name] for row in rows]) for name in ("train_loss", "validation_loss"))
+    number = f"epoch {max(row['epoch'] for row in rows):3d}/{epochs}  "
+    speed = f"{sum(row['images_per_s'] for row in rows):6,d} images/s"
+    if members == 1:
+        reached = f"train {train[0]:.5f}  validation {losses[0]:.5f} {best}  lr {rows[0]['learning_rate']:.1e}"
+        return f"{number}{reached}  {speed}  {minutes}:{seconds:02d} left"
+    spread = losses.std(ddof=1) if n > 1 else 0.0
+    reached = f"train {train.mean():.4f}  validation {losses.mean():.5f} ± {spread:.4f} {best}"
+    return f"{number}{n} of {members}  {reached}  {speed}  {minutes}:{seconds:02d} left"
+
+
+def drop_lines(before: float | None, row: Mapping[str, Any]) -> list[str]:
+    """A line where the learning rate of this epoch is lower than that of the one before, if one is known."""
+    now = row["learning_rate"]
+    if before is None or now >= before:
+        return []
+    return [f"The validation loss has stopped falling: the learning rate drops from {before:.1e} to {now:.1e}."]
 
 
 def broken_lines(configs: Sequence[Config], result: EpochResult, active: np.ndarray) -> list[str]:
@@ -84,12 +114,14 @@ def all_broken(configs: Sequence[Config], result: EpochResult) -> str:
     )
 
 
-def end_line(states: Sequence[TrainState]) -> str:
+def end_line(states: Sequence[TrainState], seconds: float) -> str:
     """The last line: epochs, best epochs, and the validation loss there, on average over members that have one."""
     losses = np.array([float(state.best_loss) for state in states])
     done, best = span(state.epoch for state in states), span(state.best_epoch for state in states)
     mean, kind = np.mean(losses, where=np.isfinite(losses)), "mean " if len(states) > 1 else ""
-    return f"Finished after epoch {done}; best epoch {best}, {kind}validation loss {mean:.5f}."
+    minutes, rest = divmod(round(seconds), 60)
+    time_taken = f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return f"Finished after epoch {done} in {time_taken}; best epoch {best}, {kind}validation loss {mean:.5f}."
 
 
 def span(numbers: Iterable[SupportsInt]) -> str:

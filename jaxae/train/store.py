@@ -32,6 +32,7 @@ class Store:
         self.report = report if multihost.is_first() else silent
         self.loaded: list[TrainState | None] = [None] * len(configs)
         self.latest: list[TrainState] = []
+        self.rate: float | None = None
         self.best: list[Any] = [None] * len(configs)
 
     def load(self) -> np.ndarray:
@@ -67,6 +68,10 @@ class Store:
                 if self.in_memory and result.best[k]:
                     self.best[k] = model_variables(state)
                 self.latest[k] = state
+        if len(self.configs) == 1 and rows:
+            for line in progress.drop_lines(self.rate, rows[0]):
+                self.report(line)
+            self.rate = rows[0]["learning_rate"]
         if rows:
             self.report(progress.epoch_line(list(rows.values()), self.configs[0].epochs, members=len(self.configs)))
 
@@ -79,7 +84,8 @@ class Store:
     def _describe(self) -> None:
         """Writes environment.json, cuts metrics.jsonl back to the checkpoint, and reports what has changed since."""
         epochs = [int(state.epoch) if state else 0 for state in self.loaded]
-        self.report(progress.begin_line(self.place, epochs))
+        for line in progress.begin_lines(self.place, epochs, self.configs, self.dataset):
+            self.report(line)
         environment = describe_environment(self.dataset.title, self.dataset.digest)
         changed = [changes(files.read_json(run_dir / "environment.json"), environment) for run_dir in self.run_dirs]
         rewound = [metrics_log.rewind(run_dir, epoch) for run_dir, epoch in zip(self.run_dirs, epochs, strict=False)]

@@ -49,6 +49,27 @@ def run(tmp_path_factory) -> Path:
     return Path(out.strip())
 
 
+def test_quiet_prints_the_place_alone(run, tmp_path):
+    code, out, err = call("train", *RECIPE, "--epochs", "1", "--quiet", "--run-dir", tmp_path / "quiet-SYNTHETIC")
+    assert code == 0, err
+    assert out == f"{tmp_path}/quiet-SYNTHETIC\n"
+    assert [line for line in err.splitlines() if not line.startswith("!")] == []
+
+
+def test_the_end_names_commands_that_work(run):
+    _, _, err = call("train", *RECIPE, "--run-dir", run)
+    commands = [line.split() for line in err.splitlines() if line.startswith("  jaxae ")]
+    assert len(commands) == 3
+    for _, *words in commands:
+        assert words[-1] == str(run)
+    assert main_of(commands[0][1:]) == 0
+
+
+def main_of(words: list[str]) -> int:
+    """The exit code of a jaxae command."""
+    return subprocess.run([sys.executable, "-m", "jaxae", *words], cwd=ROOT, capture_output=True, timeout=120).returncode
+
+
 def test_everything_a_synthetic_run_writes_says_so(run):
     code, out, err = call("evaluate", run)
     assert code == 0, err
@@ -160,7 +181,7 @@ def test_a_population_is_trained_measured_and_drawn(tmp_path):
         "train", *RECIPE[:-4], "--epochs", "2", "--batch-size", "512", "--seeds", "2", "--run-dir", tmp_path / "two"
     )
     assert code == 0, err
-    assert "2 of 2 in training" in err
+    assert "  2 of 2  train " in err
     assert "| member | seed | validation loss |" in err
     run = Path(out.strip())
     assert sorted(path.name for path in (run / "members").iterdir()) == ["0", "1"]

@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 
 from jaxae.runs import metrics_log
-from jaxae.train import progress
 
 
 def rows(run_dir: Path) -> list[int]:
@@ -41,19 +40,3 @@ def test_a_damaged_row_costs_that_row_alone_and_is_told(tmp_path):
 def test_metrics_may_be_missing(tmp_path):
     metrics_log.rewind(tmp_path, 0)
     assert rows(tmp_path) == []
-
-
-def test_progress_line_names_everything():
-    row = {
-        "epoch": 7,
-        "train_loss": 0.125,
-        "validation_loss": 0.11,
-        "best": True,
-        "learning_rate": 0.0015,
-        "images_per_s": 21345,
-        "seconds_left": 125,
-    }
-    line = progress.epoch_line([row], 100)
-    for part in ("7/100", "0.12500", "0.11000 *", "1.5e-03", "21,345 images/s", "2:05 left"):
-        assert part in line
-    assert "*" not in progress.epoch_line([{**row, "best": False}], 100)

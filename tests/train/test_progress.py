@@ -1,0 +1,72 @@
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from jaxae.config import Config
+from jaxae.train import progress
+
+ROW = {
+    "epoch": 7,
+    "train_loss": 0.125,
+    "validation_loss": 0.11,
+    "best": True,
+    "learning_rate": 0.0015,
+    "images_per_s": 21345,
+    "seconds_left": 125,
+}
+
+
+def test_the_epochs_line_names_everything():
+    line = progress.epoch_line([ROW], 100)
+    for part in ("7/100", "0.12500", "0.11000 *", "1.5e-03", "21,345 images/s", "2:05 left"):
+        assert part in line
+    assert "*" not in progress.epoch_line([{**ROW, "best": False}], 100)
+
+
+def test_a_populations_line_has_means_and_a_spread_and_no_learning_rate():
+    rows = [{**ROW, "validation_loss": loss, "best": False} for loss in (0.1, 0.2, 0.6)]
+    line = progress.epoch_line(rows, 100, members=8)
+    for part in ("3 of 8", f"0.30000 ± {np.std([0.1, 0.2, 0.6], ddof=1):.4f}", "64,035 images/s"):
+        assert part in line
+    assert "1.5e-03" not in line
+    assert "± 0.0000 " in progress.epoch_line(rows[:1], 100, members=8)
+
+
+def test_lines_fit_a_hundred_columns(dataset):
+    big = {**ROW, "epoch": 999, "images_per_s": 99_999, "seconds_left": 5999}
+    config = replace(Config(dataset="synthetic"), epochs=999, noise_range=(0.05, 0.45))
+    lines = [
+        progress.epoch_line([big], 999),
+        progress.epoch_line([big] * 64, 999, members=64),
+        *progress.begin_lines("/runs/default", [0], [config], dataset),
+        *progress.drop_lines(1e-3, {**ROW, "learning_rate": 5e-4}),
+    ]
+    assert [line for line in lines if len(line) > 100] == []
+
+
+def test_the_first_lines_name_data_model_and_recipe(dataset):
+    widths = [784, 512, 256, 128, 64, 32, 16, 8, 4, 2]
+    weights = 2 * sum(a * b for a, b in itertools.pairwise(widths))
+    parameters = weights + 2 * 2 * sum(widths[1:-1]) + 2 + 784  # scales and shifts of BatchNorm; two layers have a bias
+    text = "\n".join(progress.begin_lines("/runs/x", [0], [Config(dataset="synthetic")], dataset))
+    for part in (
+        "Training in /runs/x",
+        "SYNTHETIC",
+        "28×28×1",
+        "550 training, 50 validation, 103 test",
+        "jaxae, which drew it",
+    ):
+        assert part in text
+    assert f"784→512→256→128→64→32→16→8→4→2 and back, {parameters:,} parameters" in text
+    for part in ("at most 200 epochs", "batches of 128", "noise 0.25", "learning rate 0.001", "seed 0"):
+        assert part in text
+    assert progress.begin_lines("/runs/x", [3, 4], [Config()] * 2, dataset)[0] == "Resuming after epoch 3 to 4 in /runs/x"
+
+
+@pytest.mark.parametrize(("before", "drops"), [(None, 0), (0.0015, 0), (0.003, 1)])
+def test_a_drop_of_the_learning_rate_has_a_line_of_its_own(before, drops):
+    lines = progress.drop_lines(before, ROW)
+    assert len(lines) == drops
+    assert not drops or "from 3.0e-03 to 1.5e-03" in lines[0]
