@@ -26,7 +26,7 @@ def train(runs: Store, placement: Placement) -> list[TrainState]:
     """Trains all members to their ends and returns their last states. Raises InputError where the loss of each has broken."""
     configs, active = runs.configs, runs.load()
     if not active.any():
-        return runs.states()
+        return runs.latest
     # In a thread, so that a signal need not wait for the compiler, and the first state is drawn meanwhile: a second won.
     compiling = ThreadPoolExecutor(1).submit(compile_epoch, configs, runs.dataset, placement)
     state = placement.put(stack_members(runs.states()))
@@ -36,17 +36,17 @@ def train(runs: Store, placement: Placement) -> list[TrainState]:
     clock, broken = progress.Clock(steps * configs[0].batch_size), np.zeros(len(configs), bool)
     while active.any():
         state, result = run_epoch(state, active)
-        for line in progress.broken_lines(configs, result, active):
-            runs.report(line)
-        broken, active = broken | (active & ~result.finite), active & result.finite
-        epochs_left = max((c.epochs - epoch for c, epoch in zip(configs, result.epoch, strict=True)), default=0)
-        taken = {k: placement.fetch(state, k) for k in map(int, np.flatnonzero(active))}
+        lost = active & ~result.finite
+        taken = {k: placement.fetch(state, k) for k in map(int, np.flatnonzero(active & ~lost))}
+        epochs_left = max((configs[k].epochs - result.epoch[k] for k in taken), default=0)
         runs.save(taken, result, clock.lap(epochs_left=epochs_left))
-        active = np.array([k in taken and not finished(taken[k], config) for k, config in enumerate(configs)])
+        for line in progress.broken_lines(configs, result, lost):
+            runs.report(line)
+        active, broken = np.array([k in taken and not finished(taken[k], c) for k, c in enumerate(configs)]), broken | lost
     if len(configs) > 1:
         runs.report(ranking(configs, [float(each.best_loss) for each in runs.latest]))
     if broken.all():
-        raise InputError(progress.all_broken(configs, result))
+        raise InputError(progress.all_broken(configs, result, lost))
     runs.report(progress.end_line(runs.latest, clock.seconds))
     return runs.latest
 

@@ -96,16 +96,15 @@ def drop_lines(before: float | None, row: Mapping[str, Any]) -> list[str]:
     return [f"The validation loss has stopped falling: the learning rate drops from {before:.1e} to {now:.1e}."]
 
 
-def broken_lines(configs: Sequence[Config], result: EpochResult, active: np.ndarray) -> list[str]:
-    """A line for each member of several whose loss has broken in this epoch; active: those that took it."""
-    names = labels(configs)
-    lost = np.flatnonzero(active & ~result.finite) if len(configs) > 1 else ()
-    return [f"Member {k} ({names[k]}) is left alone: its loss is no longer a finite number {_where(result, k)}" for k in lost]
+def broken_lines(configs: Sequence[Config], result: EpochResult, lost: np.ndarray) -> list[str]:
+    """A line for each member of several whose loss has broken in this epoch. lost: which, bool[M]."""
+    names, left = labels(configs), "is left alone: its loss is no longer a finite number"
+    return [f"Member {k} ({names[k]}) {left} {_where(result, k)}" for k in np.flatnonzero(lost) if len(configs) > 1]
 
 
-def all_broken(configs: Sequence[Config], result: EpochResult) -> str:
-    """The error when the loss of every member has broken; result: of the last epoch."""
-    k = int(np.flatnonzero(~result.finite)[-1])
+def all_broken(configs: Sequence[Config], result: EpochResult, lost: np.ndarray) -> str:
+    """The error when the loss of every member has broken. result: of the last epoch; lost: which broke in it, bool[M]."""
+    k = int(np.flatnonzero(lost)[-1])
     whose = "loss is" if len(configs) == 1 else "loss of every member is"
     return (
         f"The {whose} no longer a finite number{'' if len(configs) == 1 else ', the last'} {_where(result, k)}. "

@@ -30,7 +30,7 @@ class Store:
         if run_dirs and len(run_dirs) > 1:
             self.place = f"{run_dirs[0].parent} ({len(run_dirs)} members)"
         self.report = report if multihost.is_first() else silent
-        self.loaded: list[TrainState | None] = [None] * len(configs)
+        self.loaded: list[TrainState | None] = []
         self.latest: list[TrainState] = []
         self.rate: float | None = None
         self.best: list[Any] = [None] * len(configs)
@@ -39,8 +39,8 @@ class Store:
         """Reads each member's latest checkpoint. Returns which members are not finished, bool[M]. Raises InputError."""
         shapes = state_shapes(self.configs[0])
         with multihost.share_errors():
-            for k, run_dir in enumerate(self.run_dirs):
-                self.loaded[k] = checkpoint.load_latest(run_dir, shapes, report=self.report)
+            loaded = [checkpoint.load_latest(run_dir, shapes, report=self.report) for run_dir in self.run_dirs]
+            self.loaded = loaded or [None] * len(self.configs)
             done = [state is not None and finished(state, c) for state, c in zip(self.loaded, self.configs, strict=True)]
             active = ~np.array(done)
             if active.any():
@@ -111,7 +111,7 @@ def open_runs(
         try:
             yield store
         except KeyboardInterrupt:
-            if not store.in_memory:
+            if store.loaded and not store.in_memory:
                 done = progress.span(state.epoch if state else 0 for state in store.latest or store.loaded)
                 again = "Start the same command again to go on from there."
                 store.report(f"Interrupted: epoch {done} is saved in {store.place}. {again}")

@@ -6,6 +6,7 @@ import pytest
 
 from jaxae.config import Config
 from jaxae.train import progress
+from jaxae.train.epoch import EpochResult
 
 ROW = {
     "epoch": 7,
@@ -70,3 +71,28 @@ def test_a_drop_of_the_learning_rate_has_a_line_of_its_own(before, drops):
     lines = progress.drop_lines(before, ROW)
     assert len(lines) == drops
     assert not drops or "from 3.0e-03 to 1.5e-03" in lines[0]
+
+
+def test_what_broke_last_is_named():
+    """Member 1 broke in an epoch before; what its masked steps give now says nothing."""
+    configs = [replace(Config(), learning_rate=rate) for rate in (1.0, 2.0)]
+    zeros = np.zeros(2)
+    result = EpochResult(
+        epoch=np.array([3, 2]),
+        train_loss=zeros,
+        validation_loss=zeros,
+        validation_mse=zeros,
+        validation_mae=zeros,
+        learning_rate=zeros,
+        best=zeros > 0,
+        finite=np.array([False, False]),
+        broken_step=np.array([5, 1]),
+    )
+    lost = np.array([True, False])
+    text = progress.all_broken(configs, result, lost)
+    for part in ("loss of every member", "at step 5 of epoch 3. Epoch 2 is the last good", "--learning-rate than 1"):
+        assert part in text
+    (line,) = progress.broken_lines(configs, result, lost)
+    assert line.startswith("Member 0 (learning_rate 1.0, seed 0) is left alone")
+    in_validation = progress.all_broken(configs[:1], result._replace(broken_step=np.array([0, 1])), lost)
+    assert in_validation.startswith("The loss is no longer a finite number in the validation of epoch 3")
