@@ -106,14 +106,15 @@ def main(
         directories = member_directories(directory, labels(members), overwrite=overwrite, write=multihost.is_first())
     with synthetic_banner(recipe):
         fit_members(members, dataset, directories, devices=several_models.devices, overwrite=overwrite, report=report)
-    for line in next_steps(directory, dataset):
+    for line in next_steps(directory, dataset, members=len(members)):
         report(line)
     print(directory)
 
 
-def next_steps(directory: Path, dataset: Dataset) -> list[str]:
+def next_steps(directory: Path, dataset: Dataset, *, members: int) -> list[str]:
     """What to compare a finished run with, and what to do with it."""
     released = RELEASED_LOSS.get(dataset.name)
     compared = [f"The released run of the default recipe has the validation loss {released:.5f}."] if released else []
-    commands = ("jaxae evaluate", "jaxae plot latent-space", "jaxae score")
+    figure = "latent-space" if members == 1 else "seed-agreement"
+    commands = ("jaxae evaluate", f"jaxae plot {figure}", "jaxae score")
     return [*compared, "Next:", *(f"  {command} {directory}" for command in commands)]

@@ -42,7 +42,8 @@ def seed_agreement(
 def _draw_maps(
     figure: SubFigure, maps: Sequence[np.ndarray], labels: np.ndarray | None, *, members: Sequence[str], names: Sequence[str]
 ) -> None:
-    panels = figure.subplots(-(-len(maps) // COLUMNS), COLUMNS, squeeze=False).ravel()
+    columns = min(COLUMNS, len(maps))
+    panels = figure.subplots(-(-len(maps) // columns), columns, squeeze=False).ravel()
     view = robust_view(np.concatenate(maps))
     for number, panel in enumerate(panels):
         if number >= len(maps):
@@ -79,8 +80,9 @@ def _draw_pixels(figure: SubFigure, clean: np.ndarray, denoised: np.ndarray) -> 
         show(panels[1, column], mean[column])
         show(panels[2, column], error[column], cmap="inferno", top=error.max())
         show(panels[3, column], deviation[column], cmap="inferno", top=deviation.max())
-    for row, text in enumerate(["clean", "mean of members", "error of the mean", "deviation"]):
+    for row, text in enumerate(["clean", "mean", "error", "std"]):
         label_row(panels[row, 0], text)
-    for row, text in ((2, "|mean − clean|"), (3, "std over members")):
-        figure.colorbar(panels[row, -1].images[0], ax=panels[row, :], shrink=0.9, pad=0.01).set_label(text)
-    figure.suptitle("where the members' reconstructions err, and where they differ", fontsize=8)
+    for row in (2, 3):
+        figure.colorbar(panels[row, -1].images[0], ax=panels[row, :], shrink=0.9, pad=0.01)
+    text = "mean of the members' reconstructions of noisy images,\nits error |mean − clean|, and std over members"
+    figure.suptitle(text, fontsize=8)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from jaxae.figures.style import TEN_COLOURS, WIDTH, styled
 
@@ -36,6 +37,7 @@ def training_curves(members: Sequence[Sequence[Mapping[str, Any]]], *, title: st
     losses.set(ylabel="loss: MSE + L1", yscale="log")
     losses.yaxis.set_major_formatter("{x:.2f}")
     losses.yaxis.set_minor_formatter("{x:.2f}")
+    rates.xaxis.set_major_locator(MaxNLocator(integer=True))
     rates.set(xlabel="epoch", ylabel="learning rate", yscale="log")
     for axes in (losses, rates):
         axes.grid(alpha=0.3)
