@@ -79,6 +79,7 @@ def test_metrics_and_tables_are_those_that_numpy_finds(trained):
     assert "Parametric UMAP" not in table(scores)
 
 
+@pytest.mark.slow
 def test_every_figure_is_drawn(trained, tmp_path, monkeypatch):
     monkeypatch.setattr("jaxae.evaluation.denoising_curve.LEVELS", (0.0, 0.25))
     monkeypatch.setattr("jaxae.evaluation.denoising_curve.MATCHED", (0.1, 0.25))

@@ -30,7 +30,7 @@ def latent_space(latents: np.ndarray, labels: np.ndarray | None, *, names: Seque
     note_outside(whole, latents, view)
     for label, name in enumerate(names):
         whole.scatter([], [], s=25, color=TEN_COLOURS[label], label=name)
-    above.suptitle(title)
+    figure.suptitle(title)
     if labels is None or not rows:
         return figure
     whole.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
