@@ -8,6 +8,7 @@ from speed_worker import prepare
 from jaxae.cli import command, options
 from jaxae.config import Config
 from jaxae.data.load import load_dataset
+from jaxae.errors import silent
 from jaxae.train.sharding import make_placement
 
 
@@ -21,7 +22,7 @@ def main(config: Config, together: options.SeveralProcesses, seeds: int = 1, ste
         steps: Steps of the epoch.
     """
     together.join()
-    images = load_dataset(config.dataset).train.images[: steps * config.batch_size]
+    images = load_dataset(config.dataset, report=silent).train.images[: steps * config.batch_size]
     placement = make_placement("all", members=seeds, batch_size=config.batch_size)
     run, state = prepare(replace(config, statistics_images=0), images, seeds=seeds, placement=placement)
     state, losses = run(state)

@@ -17,6 +17,7 @@ from jaxae.config import Config
 from jaxae.core.model import WIDTHS
 from jaxae.core.state import TrainState, stack_members
 from jaxae.data.load import load_dataset
+from jaxae.errors import silent
 from jaxae.train.population import recipes
 from jaxae.train.sharding import Placement
 from jaxae.train.steps import compile_steps
@@ -124,7 +125,7 @@ def answers(name: str, dataset: Any) -> Iterator[Any]:
         return ceiling_jaxae(config.batch_size)
     if name == "ceiling-pytorch":
         return ceiling_pytorch(config.batch_size)
-    images = load_dataset(dataset).train.images
+    images = load_dataset(dataset, report=silent).train.images
     return jaxae(config, images) if name == "jaxae" else pytorch(config, images, name)
 
 

@@ -34,7 +34,7 @@ def main(*words: str) -> None:
     elif name == "--version":
         print(importlib.metadata.version("jaxae"))
     elif name not in COMMANDS:
-        print(f"error: {name} is no command: there are {', '.join(COMMANDS)} (see jaxae --help)", file=sys.stderr)
+        print(f"error: unknown command {name}: give one of {', '.join(COMMANDS)} (see jaxae --help)", file=sys.stderr)
         sys.exit(2)
     else:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the slow imports shows no traceback

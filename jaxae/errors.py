@@ -15,7 +15,7 @@ class InputError(Exception):
 
 
 class DataUnavailableError(InputError):
-    """Fashion-MNIST is neither on this machine nor within reach of the network."""
+    """A data set is neither on this machine nor within reach of the network."""
 
 
 class DamagedError(InputError):

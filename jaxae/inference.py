@@ -39,10 +39,11 @@ def load(run_dir: str | Path) -> Run:
     >>> run.epoch, run.config.noise_factor
     (152, 0.25)
     """
-    config = directory.read_config(Path(run_dir))
+    place = Path(run_dir).expanduser()
+    config = directory.read_config(place)
     model = build_model(config)
     like = jax.eval_shape(functools.partial(init_variables, model=model), root_key(0))
-    variables, epoch = checkpoint.load_best(Path(run_dir), like)
+    variables, epoch = checkpoint.load_best(place, like)
     return Run(config, model, variables, epoch)
 
 
@@ -86,9 +87,14 @@ def corrupt(images: ArrayLike, *, std: float, draw: int = 0, indices: ArrayLike 
     >>> noisy = jaxae.corrupt(dataset.test.images, std=0.25)
     """
     if not 0 <= std < math.inf:
-        raise InputError(f"noise_factor is {std}: give a standard deviation of 0 or more")
+        raise InputError(f"noise_factor (std) is {std}: give a standard deviation of 0 or more")
+    if not isinstance(draw, int) or draw < 0:
+        raise InputError(f"draw is {draw}: give a whole number of 0 or more")
     clean = as_unit(images)
-    keys = noise_keys(Stream.EVALUATION, draw, np.arange(len(clean)) if indices is None else indices)
+    places = np.arange(len(clean)) if indices is None else np.asarray(indices)
+    if places.shape != (len(clean),) or not np.issubdtype(places.dtype, np.integer) or (places < 0).any():
+        raise InputError(f"indices are {places.dtype}{list(places.shape)}: give a whole number of 0 or more for each image")
+    keys = noise_keys(Stream.EVALUATION, draw, places)
     return np.asarray(add_noise_to_each(keys, clean, std=std)).reshape(np.shape(images))
 
 

@@ -49,6 +49,14 @@ def test_wrong_images_are_refused_in_one_line(run, images):
         assert "\n" not in str(caught.value)
 
 
+def test_draws_and_indices_that_cannot_be_are_refused():
+    images = np.zeros((2, 28, 28))
+    for wrong in ({"draw": -1}, {"draw": 1.5}, {"indices": [1]}, {"indices": [0.5, 1.0]}, {"indices": [-1, 0]}, {"std": -1.0}):
+        with pytest.raises(InputError, match=next(iter(wrong))) as caught:
+            corrupt(images, **({"std": 0.25} | wrong))
+        assert "\n" not in str(caught.value)
+
+
 def test_latents_of_another_width_are_refused(run):
     assert decode(run, [[0.0, 1.5]]).shape == (1, 28, 28, 1)
     with pytest.raises(InputError, match=r"\[7, 3\]: give \[N, 2\]"):

@@ -1,5 +1,6 @@
 """Images that are not 28×28 grey garments: colour, another size, no labels. All that is inside takes them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ def make(shape: tuple[int, int, int], *, labels: bool) -> Dataset:
 def trained(request, tmp_path_factory) -> tuple[Dataset, Run, Path]:
     colour = request.param == "colour"
     data = make((16, 12, 3) if colour else (20, 14, 1), labels=colour)
-    place = tmp_path_factory.mktemp("blobs") / "run"
+    place = tmp_path_factory.mktemp("blobs") / "run-SYNTHETIC"
     return data, jaxae.fit(RECIPE, data, run_dir=place, report=silent), place
 
 
@@ -55,6 +56,8 @@ def test_such_a_run_resumes_and_refuses_other_images(trained, dataset):
     lines: list[str] = []
     jaxae.fit(RECIPE, data, run_dir=place, report=lines.append)
     assert "is finished" in lines[0]
+    with pytest.raises(InputError, match=r"has \[28, 28, 1\]: train one for these"):
+        jaxae.fit(replace(RECIPE, image_shape=data.image_shape), dataset)
     with pytest.raises(InputError, match="another config"):
         jaxae.fit(RECIPE, dataset, run_dir=place)
     with pytest.raises(InputError, match=r"has \[28, 28, 1\]: train one for these"):

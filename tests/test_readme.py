@@ -12,6 +12,7 @@ from jaxae.__main__ import COMMANDS
 from jaxae.cli import plot
 from jaxae.config import Config
 from jaxae.digests import tree_digest
+from jaxae.evaluation.published_results import RELEASED_LOSS
 from jaxae.inference import encode, load
 from tests import ROOT
 
@@ -65,6 +66,11 @@ def test_the_tables_of_docs_are_the_released_runs_files():
     for name, row in curve["rows"].items():
         mse, psnr, ssim = (np.mean(row[metric][at]) for metric in ("mse", "psnr_db", "ssim"))
         assert [name, f"{mse:.5f}", f"{psnr:.2f} dB", f"{ssim:.3f}"] in stated
+
+
+def test_the_released_runs_loss_is_the_one_that_training_prints():
+    lines = (RELEASED / "metrics.jsonl").read_text().splitlines()
+    assert round(min(json.loads(line)["validation_loss"] for line in lines), 5) == RELEASED_LOSS["fashion_mnist"]
 
 
 def test_the_released_run_was_trained_with_the_defaults():

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import importlib.metadata
+import inspect
 import io
 import os
 import signal
@@ -106,7 +107,9 @@ def _parse(main: Main) -> Callable[[], None]:
     try:
         with contextlib.redirect_stderr(complaint):
             if isinstance(main, Mapping):
-                return tyro.extras.subcommand_cli_from_dict({name: bound(each) for name, each in main.items()}, config=plain)
+                functions = {name: bound(each) for name, each in main.items()}
+                about = inspect.getdoc(inspect.getmodule(next(iter(main.values()))))
+                return tyro.extras.subcommand_cli_from_dict(functions, description=about, config=plain)
             return tyro.cli(bound(main), config=plain)
     except SystemExit as stop:
         if not stop.code:

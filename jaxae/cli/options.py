@@ -1,5 +1,6 @@
 """The options that commands share, in groups, and what they mean."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from jaxae.cli.messages import say
 from jaxae.config import Config
 from jaxae.data.dataset import Dataset
 from jaxae.data.load import load_dataset
-from jaxae.errors import InputError
+from jaxae.errors import InputError, Report
 from jaxae.runs.population_directory import members
 from jaxae.train import multihost
 
@@ -31,9 +32,15 @@ class DataPlace:
         Path | None, optional("DIR", "Folder with the four official .gz files; by default $JAXAE_MANUAL_DIR.")
     ] = None
 
-    def dataset(self, config: Config) -> Dataset:
+    def dataset(self, config: Config, *, report: Report = say) -> Dataset:
         """The data that a recipe names. Raises InputError."""
-        return load_dataset(config.dataset, data_dir=self.data_dir, manual_dir=self.manual_dir, report=say)
+        return load_dataset(config.dataset, data_dir=self.data_dir, manual_dir=self.manual_dir, report=report)
+
+    @property
+    def words(self) -> str:
+        """The options as they were given, for a command that is to find the same data."""
+        given = {"--data-dir": self.data_dir, "--manual-dir": self.manual_dir}
+        return "".join(f" {option} {shlex.quote(str(place))}" for option, place in given.items() if place)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,13 +65,13 @@ class SeveralProcesses:
     ] = None
     processes: Annotated[int | None, optional("INT", "How many they are.")] = None
     process_id: Annotated[
-        int | None, optional("INT", "Which of them this is, from 0, which alone writes the run directory.")
+        int | None, optional("INT", "The number of this process, from 0. Process 0 alone writes the run directory.")
     ] = None
 
-    def join(self) -> None:
+    def join(self, *, report: Report = say) -> None:
         """Joins them; before any other use of JAX. Raises InputError."""
         if self.coordinator is not None:
-            multihost.join(self.coordinator, processes=self.processes, process_id=self.process_id, report=say)
+            multihost.join(self.coordinator, processes=self.processes, process_id=self.process_id, report=report)
         elif (self.processes, self.process_id) != (None, None):
             raise InputError("--processes and --process-id are given without --coordinator: say where process 0 can be reached")
 

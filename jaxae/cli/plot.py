@@ -1,4 +1,7 @@
-"""jaxae plot NAME: draws a figure of a run and saves it in its directory."""
+"""Draws a figure of a run and saves it as RUN/figures/NAME.png.
+
+Example: jaxae plot latent-space checkpoints/released
+"""
 
 from collections.abc import Callable
 

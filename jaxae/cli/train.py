@@ -2,6 +2,7 @@
 
 import argparse
 import inspect
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import field, is_dataclass, make_dataclass
@@ -35,7 +36,7 @@ GROUPS = {
 def recipe() -> Callable[..., Config]:
     """A function whose keyword arguments are the recipe's options in GROUPS; defaults are the preset's."""
     asked = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    asked.add_argument("--preset")
+    asked.add_argument("--preset", nargs="?")
     name = asked.parse_known_args(sys.argv[1:])[0].preset
     default, hints = PRESETS.get(name, Config()), get_type_hints(Config, include_extras=True)
     descriptions = {name: each.description for name, each in Config.__pydantic_fields__.items()}  # type: ignore[attr-defined]
@@ -90,14 +91,14 @@ def main(
         run_dir: Where the run is kept.
         preset: Which recipe the other options change: the given procedure, or what has been best within it.
         overwrite: Delete the run in the run directory and start afresh.
-        quiet: Print nothing but errors and the run directory's path.
+        quiet: Print nothing but errors, the run directory's path, and that data are SYNTHETIC.
     """
-    report = silent if quiet else say
-    several_processes.join()
+    several_processes.join(report=silent if quiet else say)
+    report = silent if quiet or not multihost.is_first() else say
     if changes := PRESETS[preset].differences(Config()):
         report(f"--preset {preset} has {'; '.join(changes)}")
     with multihost.share_errors():
-        dataset = data.dataset(recipe)
+        dataset = data.dataset(recipe, report=silent if quiet else say)
         recipe = settle(recipe, dataset)
         members = recipes(recipe, seeds=several_models.seeds, sweep=several_models.sweep)
     multihost.check_agreement(recipe=[member.to_json() for member in members])
@@ -106,15 +107,15 @@ def main(
         directories = member_directories(directory, labels(members), overwrite=overwrite, write=multihost.is_first())
     with synthetic_banner(recipe):
         fit_members(members, dataset, directories, devices=several_models.devices, overwrite=overwrite, report=report)
-    for line in next_steps(directory, dataset, members=len(members)):
+    for line in next_steps(directory, dataset, members=len(members), options=data.words):
         report(line)
     print(directory)
 
 
-def next_steps(directory: Path, dataset: Dataset, *, members: int) -> list[str]:
+def next_steps(directory: Path, dataset: Dataset, *, members: int, options: str = "") -> list[str]:
     """What to compare a finished run with, and what to do with it."""
     released = RELEASED_LOSS.get(dataset.name)
     compared = [f"The released run of the default recipe has the validation loss {released:.5f}."] if released else []
     figure = "latent-space" if members == 1 else "seed-agreement"
     commands = ("jaxae evaluate", f"jaxae plot {figure}", "jaxae score")
-    return [*compared, "Next:", *(f"  {command} {directory}" for command in commands)]
+    return [*compared, "Next:", *(f"  {command} {shlex.quote(str(directory))}{options}" for command in commands)]

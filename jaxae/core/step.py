@@ -7,11 +7,11 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 import optax
-from flax import linen as nn
 
 from jaxae.core.corruption import add_gaussian_noise
 from jaxae.core.images import as_rows, to_unit
 from jaxae.core.metrics import mae, mse
+from jaxae.core.model import Autoencoder
 from jaxae.core.objective import reconstruction_loss
 from jaxae.core.state import TrainState, model_variables
 from jaxae.errors import InputError
@@ -27,7 +27,7 @@ def train_step(
     state: TrainState,
     images: jax.Array,
     *,
-    model: nn.Module,
+    model: Autoencoder,
     optimizer: optax.GradientTransformation,
     noise_factor: Noise,
     average_decay: float = 0.0,
@@ -39,7 +39,8 @@ def train_step(
 
     def mean_loss(params):
         variables = {"params": params, "batch_stats": state.batch_stats}
-        output, updated = model.apply(variables, noisy, train=True, rngs=rngs, mutable=["batch_stats"])
+        inputs = noisy.reshape(len(noisy), *model.image_shape)
+        output, updated = model.apply(variables, inputs, train=True, rngs=rngs, mutable=["batch_stats"])
         return jnp.mean(reconstruction_loss(as_rows(output), clean)), updated["batch_stats"]
 
     (loss, batch_stats), gradients = jax.value_and_grad(mean_loss, has_aux=True)(state.params)
@@ -56,7 +57,7 @@ def train_epoch(
     images: jax.Array,
     *,
     batch_size: int,
-    model: nn.Module,
+    model: Autoencoder,
     optimizer: optax.GradientTransformation,
     noise_factor: Noise,
     average_decay: float = 0.0,
@@ -74,7 +75,7 @@ def batch_statistics(
     state: TrainState,
     images: jax.Array,
     *,
-    model: nn.Module,
+    model: Autoencoder,
     noise_factor: Noise,
     split_batch: SplitBatch = lambda batch: batch,
 ) -> Any:
@@ -88,16 +89,17 @@ def batch_statistics(
         batch = split_batch(as_rows(batch))
         # The same noise after every epoch, as in validation, so that epochs compare.
         noisy = add_training_noise(state.key, Stream.STATISTICS, number, to_unit(batch), noise_factor)
+        noisy = noisy.reshape(len(noisy), *model.image_shape)
         return fresh.apply(model_variables(state), noisy, train=True, mutable=["batch_stats"])[1]["batch_stats"]
 
     each = jax.lax.map(lambda pair: of_batch(*pair), (jnp.arange(len(images)), images))
     return jax.tree.map(lambda statistics: statistics.mean(axis=0), each)
 
 
-def eval_step(variables, noisy: jax.Array, images: jax.Array, *, model: nn.Module) -> dict[str, jax.Array]:
+def eval_step(variables, noisy: jax.Array, images: jax.Array, *, model: Autoencoder) -> dict[str, jax.Array]:
     """Loss, MSE and MAE of each image, f32[B], with running statistics. noisy: f32[B, H, W, C]; images: u8[B, H, W, C]."""
     clean = to_unit(as_rows(images))
-    output = as_rows(cast(jax.Array, model.apply(variables, noisy)))
+    output = as_rows(cast(jax.Array, model.apply(variables, noisy.reshape(len(noisy), *model.image_shape))))
     return {"loss": reconstruction_loss(output, clean), "mse": mse(output, clean), "mae": mae(output, clean)}
 
 

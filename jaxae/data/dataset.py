@@ -54,10 +54,12 @@ def split(
     """Cuts the training images into the first 11/12 for training and the rest for validation: 55,000 + 5,000 of 60,000.
 
     arrays: {train,test}_images, u8[N, H, W] or u8[N, H, W, C], and perhaps {train,test}_labels, integers [N].
+    Raises InputError.
     """
-    train, test = (arrays[f"{part}_images"] for part in ("train", "test"))
-    train, test = (images if images.ndim == 4 else images[..., None] for images in (train, test))
+    train, test = (_checked(arrays, part) for part in ("train", "test"))
     labels = arrays.get("train_labels")
+    if labels is not None and not class_names:
+        class_names = [str(label) for label in range(int(max(labels.max(), arrays["test_labels"].max())) + 1)]
     cut = len(train) * 11 // 12
     return Dataset(
         name,
@@ -69,6 +71,20 @@ def split(
         class_names=tuple(class_names),
         source=source,
     )
+
+
+def _checked(arrays: Mapping[str, np.ndarray], part: str) -> np.ndarray:
+    """The images of a part as u8[N, H, W, C]. Raises InputError."""
+    images, labels = arrays[f"{part}_images"], arrays.get(f"{part}_labels")
+    if images.dtype != np.uint8 or images.ndim not in (3, 4):
+        found = f"{images.dtype}{list(images.shape)}"
+        raise InputError(f"{part}_images are {found}: give uint8 [N, height, width] or [N, height, width, channels]")
+    if (labels is None) != ("train_labels" not in arrays) or (labels is not None and len(labels) != len(images)):
+        count = "none" if labels is None else len(labels)
+        raise InputError(
+            f"there are {len(images)} {part}_images and {count} {part}_labels: give a label for each, or none at all"
+        )
+    return images if images.ndim == 4 else images[..., None]
 
 
 def check_data(config: Config, dataset: Dataset) -> None:

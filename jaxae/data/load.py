@@ -9,7 +9,7 @@ from jaxae.config import DatasetName
 from jaxae.data.cache import cached
 from jaxae.data.dataset import Dataset, split
 from jaxae.data.synthetic import CLASS_NAMES, synthetic_arrays
-from jaxae.errors import DataUnavailableError, Report, silent
+from jaxae.errors import DataUnavailableError, Report
 from jaxae.rng import Stream, derive, root_key
 
 
@@ -18,7 +18,7 @@ def load_dataset(
     *,
     data_dir: str | Path | None = None,
     manual_dir: str | Path | None = None,
-    report: Report = silent,
+    report: Report = print,
 ) -> Dataset:
     """The data set by its name in a recipe. Raises DataUnavailableError, or InputError for a damaged file.
 

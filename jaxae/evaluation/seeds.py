@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from jaxae.errors import InputError
+from jaxae.tables import markdown
 
 NEIGHBOURS = 10
 
@@ -56,9 +57,10 @@ def spread_table(summary: dict[str, Any]) -> str:
     """A spread for a person, in Markdown."""
     rows = summary["rows"]
     metrics = list(next(iter(rows.values())))
-    lines = [f"{summary['data']}, {summary['split']}: mean ± standard deviation over {summary['members']} members", ""]
-    lines += ["| | " + " | ".join(rows) + " |", "|---" * (len(rows) + 1) + "|"]
-    for metric in metrics:
-        cells = [f"{row[metric]['mean']:.5f} ± {row[metric]['std']:.5f}" if metric in row else "" for row in rows.values()]
-        lines.append(f"| {metric} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    title = f"{summary['data']}, {summary['split']}: mean ± standard deviation over {summary['members']} members"
+
+    def cell(row: dict[str, Any], metric: str) -> str:
+        return f"{row[metric]['mean']:.5f} ± {row[metric]['std']:.5f}" if metric in row else ""
+
+    table = markdown(["", *rows], [[metric, *(cell(row, metric) for row in rows.values())] for metric in metrics])
+    return f"{title}\n\n{table}"

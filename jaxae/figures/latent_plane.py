@@ -29,7 +29,7 @@ def latent_space(latents: np.ndarray, labels: np.ndarray | None, *, names: Seque
     set_view(whole, view)
     note_outside(whole, latents, view)
     for label, name in enumerate(names):
-        whole.scatter([], [], s=25, color=TEN_COLOURS[label], label=name)
+        whole.scatter([], [], s=25, color=TEN_COLOURS[label % 10], label=name)
     figure.suptitle(title)
     if labels is None or not rows:
         return figure
@@ -42,7 +42,7 @@ def latent_space(latents: np.ndarray, labels: np.ndarray | None, *, names: Seque
         near = latents[~view.outside(latents)]
         panel.scatter(near[:, 0], near[:, 1], s=0.3, color="0.87", linewidths=0)
         mine = latents[labels == label]
-        draw_points(panel, mine, np.tile(TEN_COLOURS[label], (len(mine), 1)), view, size=0.8)
+        draw_points(panel, mine, np.tile(TEN_COLOURS[label % 10], (len(mine), 1)), view, size=0.8)
         set_view(panel, view, ticks=False)
         panel.set_title(names[label], pad=3)
     return figure
@@ -124,7 +124,7 @@ def noise_drift(
             "latent dimension 1" + (f"\n({note} of {len(clean)} begin outside: triangles at the edge)" if note else "")
         )
     for label, name in enumerate(names):
-        maps[0].plot([], [], marker="o", ls="", color=TEN_COLOURS[label], label=name)
+        maps[0].plot([], [], marker="o", ls="", color=TEN_COLOURS[label % 10], label=name)
     if names:
         above.legend(*maps[0].get_legend_handles_labels(), loc="outside lower center", ncols=COLUMNS, frameon=False)
     figure.suptitle(title)

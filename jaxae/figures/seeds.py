@@ -56,7 +56,7 @@ def _draw_maps(
         if count := view.outside(z).sum():
             panel.set_xlabel(f"{count} points outside: at the edge")
     for label, name in enumerate(names):
-        panels[0].scatter([], [], s=20, color=TEN_COLOURS[label], label=name)
+        panels[0].scatter([], [], s=20, color=TEN_COLOURS[label % 10], label=name)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
 
 

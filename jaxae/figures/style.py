@@ -46,7 +46,7 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 def point_colours(labels: np.ndarray | None, count: int) -> np.ndarray:
     """The colour of each of so many points: its class's, or one for all where there are no labels. f[N, 3]."""
-    return np.array(TEN_COLOURS)[np.zeros(count, int) if labels is None else labels]
+    return np.array(TEN_COLOURS)[np.zeros(count, int) if labels is None else labels % len(TEN_COLOURS)]
 
 
 def show(axes: Axes, image: np.ndarray, *, above: str = "", below: str = "", cmap: str = "gray", top: float = 1.0) -> None:
@@ -58,8 +58,8 @@ def show(axes: Axes, image: np.ndarray, *, above: str = "", below: str = "", cma
 
 
 def picture(image: np.ndarray) -> np.ndarray:
-    """What matplotlib shows: [H, W] of one channel, [H, W, 3] of colours."""
-    return image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
+    """What matplotlib shows: [H, W, 3] of three channels, [H, W], the mean, of any other number."""
+    return image if image.ndim == 2 or image.shape[-1] == 3 else image.mean(axis=-1) if image.shape[-1] > 1 else image[..., 0]
 
 
 def mosaic(images: np.ndarray) -> np.ndarray:

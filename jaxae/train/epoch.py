@@ -24,7 +24,7 @@ STATISTICS_BATCH = 1000
 
 
 class EpochResult(NamedTuple):
-    """What an epoch was for each member: arrays [M]. Losses are means over the epoch's steps, or over the validation images."""
+    """Arrays [M], which count for the members that took the epoch. Losses are means over its steps, or over all images."""
 
     epoch: np.ndarray
     train_loss: np.ndarray

@@ -15,6 +15,7 @@ from jaxae.data.dataset import Dataset, check_data
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError, Report
 from jaxae.inference import Run, load
+from jaxae.runs.directory import run_directory
 from jaxae.train import multihost, progress
 from jaxae.train.epoch import compile_epoch
 from jaxae.train.population import ranking, varying
@@ -29,11 +30,12 @@ def train(runs: Store, placement: Placement) -> list[TrainState]:
         return runs.latest
     # In a thread, so that a signal need not wait for the compiler, and the first state is drawn meanwhile: a second won.
     compiling = ThreadPoolExecutor(1).submit(compile_epoch, configs, runs.dataset, placement)
-    state = placement.put(stack_members(runs.states()))
-    run_epoch = compiling.result()
+    state = placement.put(stack_members(runs.restore()))
+    compiled = compiling.result()
     steps = len(runs.dataset.train.images) // configs[0].batch_size
     runs.report(progress.compiled_line(steps, placement.size, jax.devices()[0].device_kind))
     clock, broken = progress.Clock(steps * configs[0].batch_size), np.zeros(len(configs), bool)
+    run_epoch = clock.timed(compiled)
     while active.any():
         state, result = run_epoch(state, active)
         lost = active & ~result.finite
@@ -62,7 +64,8 @@ def fit(
     """Trains a model to the end of its recipe and returns its best epoch. Raises InputError.
 
     config: by default the default recipe. dataset: by default the one that the recipe names. run_dir: where the run is kept,
-    and resumed from when it is called again; without it nothing is written. report: takes a line about each epoch.
+    and resumed from when it is called again; on synthetic data its name gets SYNTHETIC; without it nothing is
+    written. report: takes a line about each epoch.
 
     >>> run = jaxae.fit(jaxae.Config(epochs=3), run_dir="checkpoints/three")
     >>> denoised = jaxae.reconstruct(run, images)
@@ -71,10 +74,15 @@ def fit(
     data = load_dataset(recipe.dataset, report=report) if dataset is None else dataset
     recipe = settle(recipe, data)
     check([recipe], data)
-    place = None if run_dir is None else Path(run_dir).expanduser().absolute()
+    place = None if run_dir is None else run_directory(Path(run_dir), recipe)
     with open_runs([place] if place else None, [recipe], data, overwrite=overwrite, report=report) as runs:
-        last = train(runs, Placement())[0]
-    return load(place) if place else Run(recipe, build_model(recipe), runs.best[0], int(last.best_epoch))
+        try:
+            train(runs, Placement())
+        except InputError as error:
+            if not runs.best[0]:
+                raise
+            report(str(error))  # in memory what is best would be lost with the error
+    return load(place) if place else Run(recipe, build_model(recipe), *runs.best[0])
 
 
 def fit_members(
@@ -112,6 +120,7 @@ def check(configs: Sequence[Config], dataset: Dataset) -> None:
 def settle(config: Config, dataset: Dataset) -> Config:
     """The recipe with the data's own name, where it says auto, and with the shape of its images. Raises InputError."""
     named = replace(config, dataset=dataset.name) if config.dataset == "auto" else config
-    settled = replace(named, image_shape=dataset.image_shape)
-    check_data(settled, dataset)
-    return settled
+    if config.image_shape == Config().image_shape:  # a recipe that names another shape wants data of that shape
+        named = replace(named, image_shape=dataset.image_shape)
+    check_data(named, dataset)
+    return named

@@ -3,8 +3,8 @@
 import itertools
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, SupportsInt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ParamSpec, SupportsInt, TypeVar
 
 import jax
 import numpy as np
@@ -14,28 +14,38 @@ from jaxae.config import Config
 from jaxae.core.state import TrainState
 from jaxae.data.dataset import Dataset
 from jaxae.train.epoch import EpochResult
-from jaxae.train.population import labels
+from jaxae.train.population import labels, varying
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Clock:
     """Times epochs of so many images each; it starts when it is made."""
 
     def __init__(self, images: int) -> None:
-        self.images, self.epochs, self.began = images, 0, time.perf_counter()
-        self.lap_began = self.began
+        self.images, self.epochs, self.lap_seconds, self.began = images, 0, math.inf, time.perf_counter()
 
     @property
     def seconds(self) -> float:
         """Since it was made."""
         return time.perf_counter() - self.began
 
+    def timed(self, run_epoch: Callable[P, R]) -> Callable[P, R]:
+        """The same function, whose last call counts as the last epoch."""
+
+        def timed_epoch(*args: P.args, **kwargs: P.kwargs) -> R:
+            began = time.perf_counter()
+            result = run_epoch(*args, **kwargs)
+            self.epochs, self.lap_seconds = self.epochs + 1, time.perf_counter() - began
+            return result
+
+        return timed_epoch
+
     def lap(self, *, epochs_left: int) -> dict[str, int]:
-        """The row of metrics.jsonl for the epoch that has just ended: images a second, and at most so many seconds left."""
-        now = time.perf_counter()
-        self.epochs += 1
-        rate, left = self.images / (now - self.lap_began), (now - self.began) / self.epochs * epochs_left
-        self.lap_began = now
-        return {"images_per_s": round(rate), "seconds_left": round(left)}
+        """Of metrics.jsonl, for the last epoch: its images a second, and at most so many seconds left, saving included."""
+        left = self.seconds / self.epochs * epochs_left
+        return {"images_per_s": round(self.images / self.lap_seconds), "seconds_left": round(left)}
 
 
 def begin_lines(place: str, epochs: Iterable[int], configs: Sequence[Config], dataset: Dataset) -> list[str]:
@@ -45,6 +55,7 @@ def begin_lines(place: str, epochs: Iterable[int], configs: Sequence[Config], da
     pixels, shape = math.prod(dataset.image_shape), "×".join(map(str, dataset.image_shape))
     widths = "→".join(map(str, config.widths))
     parameters = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(state_shapes(config).params))
+    several = f"{len(configs)} members that differ in {', '.join([*varying(configs), 'seed'])}"
     noise = " to ".join(f"{level:g}" for level in config.noise_range or [config.noise_factor])
     return [
         f"Resuming after epoch {span(done)} in {place}" if any(done) else f"Training in {place}",
@@ -52,7 +63,7 @@ def begin_lines(place: str, epochs: Iterable[int], configs: Sequence[Config], da
         f"          from {dataset.source}",
         f"  model   {pixels}→{widths}→2 and back, {parameters:,} parameters",
         f"  recipe  at most {config.epochs} epochs, batches of {config.batch_size}, noise {noise}, "
-        f"learning rate {config.learning_rate:g}, seed {config.seed}",
+        + (f"learning rate {config.learning_rate:g}, seed {config.seed}" if len(configs) == 1 else several),
     ]
 
 
@@ -108,8 +119,8 @@ def all_broken(configs: Sequence[Config], result: EpochResult, lost: np.ndarray)
     whose = "loss is" if len(configs) == 1 else "loss of every member is"
     return (
         f"The {whose} no longer a finite number{'' if len(configs) == 1 else ', the last'} {_where(result, k)}. "
-        f"Epoch {result.epoch[k] - 1} is the last good checkpoint, and the best stays the best; to go on, train in another "
-        f"--run-dir with a lower --learning-rate than {configs[k].learning_rate:g}"
+        f"Epoch {result.epoch[k] - 1} is the last good one, and the best stays the best; to go on, train in another "
+        f"--run-dir with a lower --learning-rate than {min(config.learning_rate for config in configs):g}"
     )
 
 

@@ -81,7 +81,7 @@ class Placement(NamedTuple):
         own, mesh = over_members(function, count // self.mesh.shape["members"], shared=shared), self.mesh
 
         def members(*arguments):
-            specs = tuple(PartitionSpec("members") for _ in arguments[shared:]) + (PartitionSpec(),) * shared
+            specs = (PartitionSpec("members"),) * (len(arguments) - shared) + (PartitionSpec(),) * shared
             sharded = jax.shard_map(
                 own, mesh=mesh, in_specs=specs, out_specs=PartitionSpec("members"), axis_names={"members"}, check_vma=False
             )

@@ -33,7 +33,7 @@ class Store:
         self.loaded: list[TrainState | None] = []
         self.latest: list[TrainState] = []
         self.rate: float | None = None
-        self.best: list[Any] = [None] * len(configs)
+        self.best: list[Any] = [()] * len(configs)  # in memory: (variables, epoch) of the best epoch
 
     def load(self) -> np.ndarray:
         """Reads each member's latest checkpoint. Returns which members are not finished, bool[M]. Raises InputError."""
@@ -47,10 +47,10 @@ class Store:
                 self._describe()
         active = np.array(multihost.from_first(active, active))
         if not active.any():
-            self.report(progress.nothing_to_do_line(self.place, self.states()))
+            self.report(progress.nothing_to_do_line(self.place, self.restore()))
         return active
 
-    def states(self) -> list[TrainState]:
+    def restore(self) -> list[TrainState]:
         """Each member's latest state, the first one where nothing is saved; the same on every process."""
         states = self.loaded if all(self.loaded) else first_states(self.configs)
         states = [loaded or first for loaded, first in zip(self.loaded, states, strict=True)]
@@ -66,7 +66,7 @@ class Store:
                     metrics_log.append(self.run_dirs[k], rows[k])  # first: a row too many is cut when the run resumes
                     checkpoint.save(self.run_dirs[k], state)
                 if self.in_memory and result.best[k]:
-                    self.best[k] = model_variables(state)
+                    self.best[k] = model_variables(state), int(state.best_epoch)
                 self.latest[k] = state
         if len(self.configs) == 1 and rows:
             for line in progress.drop_lines(self.rate, rows[0]):
@@ -113,6 +113,7 @@ def open_runs(
         except KeyboardInterrupt:
             if store.loaded and not store.in_memory:
                 done = progress.span(state.epoch if state else 0 for state in store.latest or store.loaded)
-                again = "Start the same command again to go on from there."
+                without = ", without --overwrite," if overwrite else ""
+                again = f"Start the same command again{without} to go on from there."
                 store.report(f"Interrupted: epoch {done} is saved in {store.place}. {again}")
             raise

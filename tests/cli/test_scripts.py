@@ -62,7 +62,7 @@ def test_the_end_names_commands_that_work(run):
     assert len(commands) == 3
     for _, *words in commands:
         assert words[-1] == str(run)
-    assert main_of(commands[0][1:]) == 0
+        assert main_of(words) == 0
 
 
 def main_of(words: list[str]) -> int:
