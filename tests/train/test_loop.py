@@ -11,8 +11,9 @@ from jaxae.config import Config
 from jaxae.core.state import TrainState
 from jaxae.digests import tree_digest
 from jaxae.errors import InputError
+from jaxae.inference import load
 from jaxae.runs import checkpoint
-from jaxae.train import store
+from jaxae.train import loop, store
 from tests.helpers import fit_state
 
 CONFIG = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=3e-3)
@@ -152,3 +153,26 @@ def test_the_end_comes_with_the_epochs_or_at_the_floor_without_a_new_best(whole,
         plateau=state.plateau._replace(scale=jnp.float32(scale)),
     )
     assert finished(state, config) == expected
+
+
+def test_a_loss_that_breaks_later_keeps_the_best_epoch(dataset, tmp_path, monkeypatch):
+    """In the second epoch: in memory the best is returned, on the disk it can be loaded, and the error says where it broke."""
+    compiled = loop.compile_epoch
+
+    def breaking(*arguments):
+        run_epoch = compiled(*arguments)
+
+        def epoch(state, active):
+            state, result = run_epoch(state, active)
+            return state, result._replace(finite=result.epoch < 2)
+
+        return epoch
+
+    monkeypatch.setattr(loop, "compile_epoch", breaking)
+    lines: list[str] = []
+    run = loop.fit(CONFIG, dataset, report=lines.append)
+    assert run.epoch == 1
+    assert "no longer a finite number in the validation of epoch 2" in lines[-1]
+    with pytest.raises(InputError, match="Epoch 1 is the last good one"):
+        fit_state(CONFIG, dataset, tmp_path / "run")
+    assert tree_digest(load(tmp_path / "run").variables) == tree_digest(run.variables)

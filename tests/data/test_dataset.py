@@ -1,0 +1,40 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jaxae.data.dataset import split
+from jaxae.errors import InputError
+
+IMAGES = np.zeros((12, 5, 4), np.uint8)
+LABELS = np.arange(12) % 3
+
+
+def arrays(**changed: Any) -> dict[str, np.ndarray]:
+    whole: dict[str, Any] = {"train_images": IMAGES, "train_labels": LABELS, "test_images": IMAGES, "test_labels": LABELS}
+    return {name: value for name, value in (whole | changed).items() if value is not None}
+
+
+def test_splits_shapes_and_names():
+    data = split(arrays(), name="synthetic")
+    assert (len(data.train.images), len(data.validation.images), len(data.test.images)) == (11, 1, 12)
+    assert data.image_shape == (5, 4, 1)
+    assert data.class_names == ("0", "1", "2")
+    unlabelled = split(arrays(train_labels=None, test_labels=None), name="synthetic")
+    assert unlabelled.class_names == ()
+    assert unlabelled.test.labels is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"train_images": IMAGES.astype(np.float32)}, "train_images are float32"),
+        ({"test_images": IMAGES[0]}, r"test_images are uint8\[5, 4\]"),
+        ({"train_labels": LABELS[:5]}, "12 train_images and 5 train_labels"),
+        ({"test_labels": None}, "12 test_images and none test_labels"),
+    ],
+)
+def test_arrays_that_are_no_images_or_do_not_fit_are_refused(changed, expected):
+    with pytest.raises(InputError, match=expected) as caught:
+        split(arrays(**changed), name="synthetic")
+    assert "\n" not in str(caught.value)
