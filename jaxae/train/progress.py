@@ -70,9 +70,7 @@ def begin_lines(place: str, epochs: Iterable[int], configs: Sequence[Config], da
 def compiled_line(steps: int, devices: int, kind: str) -> str:
     """The line after compilation."""
     many = f"{devices} × " if devices > 1 else ""
-    return (
-        f"Compiled for {many}{kind}: {steps} steps an epoch. * is the lowest validation loss so far; time left is at most that."
-    )
+    return f"Compiled for {many}{kind}: {steps} steps an epoch. * is a new best; the time left is an upper bound."
 
 
 def nothing_to_do_line(place: str, states: Sequence[TrainState]) -> str:
