@@ -60,7 +60,7 @@ def state_shapes(config: Config) -> TrainState:
 
 
 def finished(state: TrainState, config: Config) -> bool:
-    """All epochs done, or the learning rate at its floor and no new best for early_stop_patience epochs."""
+    """All epochs done, or no new best in early_stop_patience epochs with the learning rate at its floor."""
     at_floor = float(state.plateau.scale) <= float(np.float32(config.min_scale))
-    stale = int(state.epoch) - int(state.best_epoch) >= config.early_stop_patience
-    return int(state.epoch) >= config.epochs or (at_floor and stale)
+    stale = int(state.epoch) - max(int(state.best_epoch), int(state.drop_epoch))
+    return int(state.epoch) >= config.epochs or (at_floor and stale >= config.early_stop_patience)

@@ -74,7 +74,7 @@ class Config:
     min_scale: Annotated[float, Field(gt=0, le=1)] = 0.01
     """Floor of the learning rate, as a share of --learning-rate."""
     early_stop_patience: PositiveInt = 15
-    """Once the learning rate is at its floor: stop after this many epochs without a new best."""
+    """Stop after this many epochs in a row at the floor of the learning rate without a new best."""
 
     @field_validator("noise_range")
     @classmethod

@@ -26,6 +26,8 @@ class TrainState(NamedTuple):
     """f32[]: lowest validation loss so far, inf before the first epoch."""
     best_epoch: jax.Array
     """i32[]: the epoch of best_loss, for the early stop; a tie keeps the earlier one."""
+    drop_epoch: jax.Array
+    """i32[]: the epoch at whose end the learning rate fell last, for the early stop; 0 before the first time."""
     key: jax.Array
     """The root key: never split, never advanced."""
     average: Any = None
@@ -58,6 +60,7 @@ def init_state(key: jax.Array, *, parts: Parts) -> TrainState:
         plateau=parts.plateau.init(variables["params"]),
         best_loss=jnp.float32(jnp.inf),
         best_epoch=jnp.zeros((), jnp.int32),
+        drop_epoch=jnp.zeros((), jnp.int32),
         key=key,
         average=jax.tree.map(jnp.copy, variables["params"]) if parts.average_decay else None,
     )

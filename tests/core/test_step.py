@@ -8,6 +8,7 @@ from scipy import stats
 
 from jaxae.build import build_parts
 from jaxae.core.images import to_unit
+from jaxae.core.optim import make_plateau
 from jaxae.core.state import init_state, model_variables
 from jaxae.core.step import add_training_noise, batch_statistics, end_epoch, epoch_order, eval_step, train_epoch, train_step
 from jaxae.rng import Stream, derive, root_key
@@ -123,6 +124,16 @@ def test_end_epoch_keeps_the_lowest_loss_and_its_epoch(bound, losses, best, best
     assert int(state.best_epoch) == best_epoch
     assert int(state.epoch) == 3
     assert improvements[0]
+
+
+def test_end_epoch_notes_at_whose_end_the_rate_fell(bound):
+    _, state, _, _ = bound
+    plateau = make_plateau(factor=0.5, patience=2, min_scale=0.5)
+    drops = []
+    for _ in range(7):
+        state, _ = end_epoch(state, jnp.float32(1.0), plateau=plateau)
+        drops.append((int(state.drop_epoch), float(state.plateau.scale)))
+    assert drops == [(0, 1.0), (0, 1.0), *[(3, 0.5)] * 5]  # at the floor it falls no further
 
 
 def test_bytes_become_the_unit_interval():

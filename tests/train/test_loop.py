@@ -134,22 +134,27 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_what_was_good(dataset,
 
 
 @pytest.mark.parametrize(
-    ("epoch", "best_epoch", "scale", "expected"),
+    ("epoch", "best_epoch", "drop_epoch", "scale", "expected"),
     [
-        (0, 0, 1.0, False),
-        (99, 98, 1.0, False),
-        (100, 98, 1.0, True),  # all epochs done
-        (50, 10, 0.02, False),  # stale, but the learning rate can still fall
-        (50, 41, 0.01, False),  # at the floor, but the best is young
-        (50, 40, 0.01, True),
+        (0, 0, 0, 1.0, False),
+        (99, 98, 0, 1.0, False),
+        (100, 98, 0, 1.0, True),  # all epochs done
+        (50, 10, 20, 0.02, False),  # stale, but the learning rate can still fall
+        (50, 41, 20, 0.01, False),  # at the floor, but the best is young
+        (50, 40, 20, 0.01, True),
+        (50, 20, 41, 0.01, False),  # stale since before the floor, which has not had its epochs yet
+        (50, 20, 40, 0.01, True),
     ],
 )
-def test_the_end_comes_with_the_epochs_or_at_the_floor_without_a_new_best(whole, epoch, best_epoch, scale, expected):
+def test_the_end_comes_with_the_epochs_or_at_the_floor_without_a_new_best(
+    whole, epoch, best_epoch, drop_epoch, scale, expected
+):
     _, state, _ = whole
     config = Config(epochs=100, early_stop_patience=10, min_scale=0.01)
     state = state._replace(
         epoch=jnp.int32(epoch),
         best_epoch=jnp.int32(best_epoch),
+        drop_epoch=jnp.int32(drop_epoch),
         plateau=state.plateau._replace(scale=jnp.float32(scale)),
     )
     assert finished(state, config) == expected
