@@ -37,7 +37,8 @@ def main(*words: str) -> None:
         print(f"error: unknown command {name}: give one of {', '.join(COMMANDS)} (see jaxae --help)", file=sys.stderr)
         sys.exit(2)
     else:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the slow imports shows no traceback
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as of a script's background job: it stays ignored
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the slow imports shows no traceback
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # XLA's errors alone: its warnings are for those who work on it
         sys.argv = [f"jaxae {name}", *rest]
         command = importlib.import_module("jaxae.cli.command")

@@ -156,6 +156,7 @@ def test_a_cache_with_random_bytes_is_rebuilt(content):
     arrays = {name: np.zeros((12, 28, 28, 1) if "images" in name else 12, np.uint8) for name in tfds_files.FILES}
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(cache, "fetch", lambda *_: arrays)
+        patch.setattr(cache, "FASHION_MNIST_SHA256", digests.digest(arrays))
         path = Path(name) / "jaxae" / "fashion_mnist.npz"
         path.parent.mkdir()
         path.write_bytes(content)

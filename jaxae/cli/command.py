@@ -12,20 +12,16 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 import tyro
 
-from jaxae.cli.messages import say
+from jaxae.cli.messages import PIPE, Stop, say
 from jaxae.digests import json_digest
 from jaxae.errors import InputError, brief, refusal
 from jaxae.runs.environment import cpu
 from jaxae.train import multihost
-
-
-class Stop(KeyboardInterrupt):
-    """SIGINT or SIGTERM, as an exception that carries the signal's number."""
-
 
 Main = Callable[..., None] | Mapping[str, Callable[..., None]]
 """A function, or several by the names of subcommands."""
@@ -39,13 +35,16 @@ def run(main: Main) -> None:
             stream.reconfigure(errors="replace")  # a terminal that can't show ± must not end a run
     try:
         sys.unraisablehook = _report_lost
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _stop)
+        _handle_signals(_stop)
         command = _parse(main)
         _use_compilation_cache(os.environ.get("JAXAE_COMPILATION_CACHE"))
         command()
+        if sys.stdout:
+            sys.stdout.flush()
     except InputError as error:
         _fail(str(error))
+    except BrokenPipeError:  # whoever read the output has gone: nobody is left to tell
+        os._exit(128 + PIPE)
     except OSError as error:  # what no closer place has explained
         _fail(refusal(error))
     except jax.errors.JaxRuntimeError as error:
@@ -53,8 +52,9 @@ def run(main: Main) -> None:
             raise
         _fail(f"another process is gone, or JAX has failed here ({brief(error)}): start all again, what is saved is whole")
     except Stop as stop:
-        say("Stopped.")
-        sys.stdout.flush()
+        with contextlib.suppress(Exception, Stop):  # the terminal may be gone, and the exit code is what counts
+            say("Stopped.")
+            sys.stdout.flush()
         os._exit(128 + stop.args[0])  # sys.exit would wait for the epoch that the device is computing
 
 
@@ -82,9 +82,15 @@ def _use_compilation_cache(directory: str | None) -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
+def _handle_signals(handler: Any) -> None:
+    """Sets the handler of SIGINT and SIGTERM, unless the process was started to ignore them, as `nohup` and `&` do."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
 def _stop(number: int, frame: object) -> None:
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_DFL)  # a second signal stops at once
+    _handle_signals(signal.SIG_DFL)  # a second signal stops at once
     if hasattr(signal, "setitimer"):  # in a callback of the garbage collector the exception gets lost: it is raised again
         signal.signal(signal.SIGALRM, lambda *_: _stop(number, None))
         signal.setitimer(signal.ITIMER_REAL, 1.0)

@@ -6,10 +6,20 @@ from collections.abc import Iterator
 
 from jaxae.config import Config
 
+PIPE = 13
+"""SIGPIPE's number, which Windows has no name for."""
+
+
+class Stop(KeyboardInterrupt):
+    """A signal that ends the command, as an exception that carries its number."""
+
 
 def say(line: str) -> None:
-    """A line for the person, on stderr: stdout is for what a program may read."""
-    print(line, file=sys.stderr, flush=True)
+    """A line for the person, on stderr: stdout is for what a program may read. Raises Stop where nobody reads it any more."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except BrokenPipeError:  # as an OSError it would be taken for a full disk on its way up
+        raise Stop(PIPE) from None
 
 
 @contextlib.contextmanager

@@ -106,7 +106,7 @@ def eval_step(variables, noisy: jax.Array, images: jax.Array, *, model: Autoenco
 def end_epoch(
     state: TrainState, validation_loss: jax.Array, *, plateau: optax.GradientTransformationExtraArgs
 ) -> tuple[TrainState, jax.Array]:
-    """Counts the epoch, steps the plateau, notes the best and a drop of the rate. Returns the state and whether this epoch is the best, bool[]."""
+    """Counts the epoch, steps the plateau, notes the best and drops. Returns the state and whether it is the best, bool[]."""
     epoch = state.epoch + 1
     _, plateau_state = plateau.update({}, state.plateau, value=validation_loss)
     improved = validation_loss < state.best_loss

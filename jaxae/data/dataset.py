@@ -9,6 +9,9 @@ from jaxae.config import Config, DatasetName
 from jaxae.digests import digest
 from jaxae.errors import InputError
 
+FASHION_MNIST_SHA256 = "f4b1aad3f964531ee0c5c3dc2bb211b3ea6680e78a3568e251ad3bdef30098b4"
+"""digests.digest of the arrays in the four official files: no other data pass for Fashion-MNIST."""
+
 
 class Split(NamedTuple):
     """Images and, where there are any, their labels."""
@@ -91,6 +94,10 @@ def check_data(config: Config, dataset: Dataset) -> None:
     """Raises InputError where a recipe is for other data: what is written would carry the wrong name."""
     if config.dataset != dataset.name:
         raise InputError(f"The config's dataset is {config.dataset}, and the data are {dataset.name}: give the one named")
+    if dataset.name == "fashion_mnist" and dataset.digest != FASHION_MNIST_SHA256:
+        raise InputError(
+            f"The data are called fashion_mnist, and are not it (SHA-256 {dataset.digest:.12}): load_dataset has it"
+        )
     if config.image_shape != dataset.image_shape:
         raise InputError(
             f"The model is for images of the shape {list(config.image_shape)}, and {dataset.title} has "

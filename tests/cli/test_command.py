@@ -10,6 +10,7 @@ import pytest
 from jaxae.cli import command, messages
 from jaxae.config import Config
 from jaxae.errors import InputError
+from tests import ROOT
 
 PROGRAM = """
 import jax
@@ -108,6 +109,49 @@ command.run(main)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=50)
     assert done.returncode == code
     assert done.stderr == "Stopped.\n"
+
+
+def test_an_ignored_ctrl_c_stays_ignored():
+    """A job that a script has started with & must survive a Ctrl-C that is meant for another."""
+    script = f"""
+import os, signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+from jaxae.cli import command
+def main() -> None:
+    os.kill(os.getpid(), {int(signal.SIGINT)})
+    os.kill(os.getpid(), {int(signal.SIGTERM)})
+command.run(main)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stderr) == (143, "Stopped.\n")
+
+
+@pytest.mark.parametrize(
+    ("begin", "redirect", "codes"),
+    [
+        ("", "2>&1 | true", {141}),  # nobody reads what it says
+        ("import sys; print('x' * 100_000)", "| head -c 1", {141}),
+        (f"import os; os.kill(os.getpid(), {int(signal.SIGTERM)})", ">&-", {143}),  # stopped, with stdout closed
+        (f"import os; os.kill(os.getpid(), {int(signal.SIGTERM)})", "2>&1 | true", {141, 143}),
+    ],
+)
+def test_a_closed_terminal_ends_it_quietly(begin, redirect, codes, tmp_path):
+    script = f"""
+import time
+from jaxae.cli import command
+from jaxae.cli.messages import say
+def main() -> None:
+    time.sleep(0.2)
+    {begin}
+    say("a line")
+    raise SystemExit(9)  # not reached: somebody would be needed to read the line
+command.run(main)
+"""
+    (tmp_path / "script.py").write_text(script)
+    words = f"{sys.executable} {tmp_path / 'script.py'} {redirect}; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, timeout=50, cwd=ROOT)
+    assert done.returncode in codes, done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
 
 
 def test_a_signal_that_a_callback_swallows_stops_all_the_same():

@@ -17,6 +17,7 @@ from jaxae.core import step
 from jaxae.data import cache, tfds_files
 from jaxae.data.load import load_dataset
 from jaxae.data.tfds_files import FILES
+from jaxae.digests import digest
 from jaxae.errors import DataUnavailableError, InputError
 
 
@@ -41,6 +42,7 @@ def small_source(monkeypatch):
         return arrays
 
     monkeypatch.setattr(cache, "fetch", fetch)
+    monkeypatch.setattr(cache, "FASHION_MNIST_SHA256", digest(arrays))
     return arrays, calls
 
 
@@ -55,7 +57,7 @@ def test_cache_is_filled_once_and_gives_the_same_arrays(small_source, tmp_path):
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["fashion_mnist.npz"]
 
 
-@pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "garbage", "other arrays"])
+@pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "garbage", "other arrays", "a lie"])
 def test_damaged_cache_is_noticed_and_rebuilt(damage, small_source, tmp_path):
     good = load_dataset("fashion_mnist", data_dir=tmp_path)
     cache = tmp_path / "jaxae" / "fashion_mnist.npz"
@@ -66,6 +68,10 @@ def test_damaged_cache_is_noticed_and_rebuilt(damage, small_source, tmp_path):
         np.savez(cache, **stored)
     elif damage == "other arrays":
         np.savez(cache, digest=np.array("0"))
+    elif damage == "a lie":  # whole in itself, with a digest that fits: but no such label is in Fashion-MNIST
+        stored = dict(np.load(cache))
+        stored["train_labels"][0] = 11
+        np.savez(cache, **stored, digest=np.array(digest(stored)))
     else:
         cache.write_bytes({"truncate": raw[: len(raw) // 2], "empty": b"", "garbage": b"\x80\x04K\x01." * 99}[damage])
     lines: list[str] = []
@@ -85,6 +91,59 @@ def test_unwritable_data_dir_is_one_clear_line(small_source, tmp_path):
 def test_without_files_and_network_the_error_names_three_ways(no_network, tmp_path):
     with pytest.raises(DataUnavailableError, match=r"--manual-dir.*--data-dir.*network"):
         load_dataset("fashion_mnist", data_dir=tmp_path, manual_dir=tmp_path)
+
+
+def test_data_that_tfds_has_prepared_are_named(no_network, tmp_path):
+    (tmp_path / "fashion_mnist" / "3.0.1").mkdir(parents=True)
+    with pytest.raises(DataUnavailableError, match=r"fashion_mnist/3\.0\.1 holds it in TFDS's own form"):
+        load_dataset("fashion_mnist", data_dir=tmp_path)
+
+
+@pytest.mark.parametrize("version", ["4.9", "before"])
+def test_what_tfds_has_downloaded_is_taken_before_the_network_is_asked(version, real_files, monkeypatch, tmp_path):
+    from tensorflow_datasets.core.download import resource
+
+    monkeypatch.setattr(tfds_files, "_reachable", lambda url: pytest.fail("the network was asked"))
+    folder = tmp_path / "downloads" / ("fashion_mnist" if version == "4.9" else "")
+    folder.mkdir(parents=True)
+    for url, info in tfds_builder().url_infos.items():
+        name = resource.get_dl_fname(url, info.checksum)
+        shutil.copy(real_files / info.filename, folder / name)
+        (folder / f"{name}.INFO").write_text("{}")
+    lines: list[str] = []
+    assert load_dataset("auto", data_dir=tmp_path, report=lines.append).name == "fashion_mnist"
+    assert lines == [f"Reading Fashion-MNIST from {tmp_path / 'downloads'}, where TFDS has downloaded it"]
+
+
+def tfds_builder():
+    import tensorflow_datasets as tfds
+
+    return tfds.builder_cls("fashion_mnist")
+
+
+@pytest.mark.parametrize(("what", "words"), [("stalls", "timed out"), ("breaks off", "3 more expected"), ("arrives", "")])
+def test_a_download_ends_also_where_the_server_stalls_half_way(what, words, monkeypatch, tmp_path):
+    monkeypatch.setattr(tfds_files, "SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nabc")
+                if what == "arrives":
+                    connection.sendall(b"def")
+                elif what == "stalls":
+                    time.sleep(2)
+
+        threading.Thread(target=answer, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/x"
+        if what == "arrives":
+            tfds_files._download(url, tmp_path / "x")
+            assert (tmp_path / "x").read_bytes() == b"abcdef"
+        else:
+            with pytest.raises(DataUnavailableError, match=f"can't be downloaded .*{words}"):
+                tfds_files._download(url, tmp_path / "x")
 
 
 def test_auto_falls_back_to_synthetic_and_reports_why(no_network, tmp_path):
@@ -163,6 +222,16 @@ def test_a_flipped_byte_in_an_official_file_is_named(real_files, tmp_path):
             load_dataset(name, data_dir=tmp_path / "data", manual_dir=tmp_path)
         assert "\n" not in str(caught.value)
         assert not isinstance(caught.value, DataUnavailableError)
+
+
+def test_another_data_sets_files_under_the_same_names_are_called_that(real_files, tmp_path):
+    for name in FILES.values():
+        rank, images = (3, 28) if "images" in name else (1, 0)
+        sizes = np.array([5, images, images][:rank], ">u4").tobytes()
+        raw = bytes([0, 0, 8, rank]) + sizes + bytes(5 * (784 if images else 1))
+        (tmp_path / name).write_bytes(gzip.compress(raw))
+    with pytest.raises(InputError, match=f"{tmp_path} holds other files under Fashion-MNIST's names"):
+        load_dataset("auto", data_dir=tmp_path / "data", manual_dir=tmp_path)
 
 
 def test_cache_holds_no_pickle(small_source, tmp_path):
