@@ -49,13 +49,11 @@ def measure_members(
     results: list[dict[str, Any]] = []
     for directory, run in runs.items():
         results.append(work(run, dataset))
-        files.write_json(directory / name, results[-1])
-        say(f"Wrote {directory / name}")
+        say(files.write_result(directory / name, results[-1]))
     if len(results) == 1 or varying(configs):  # a sweep's members are no repetitions of one another
         for label, result in zip(labels(configs), results, strict=True):
             print(*([f"== {label}"] if len(results) > 1 else []), table(result), sep="\n")
         return
     summary = spread(results)
     print(spread_table(summary))
-    files.write_json(source.run / name, summary)
-    say(f"Wrote {source.run / name}")
+    say(files.write_result(source.run / name, summary))

@@ -72,8 +72,7 @@ def noise_curve(source: Source, *, images: int = 1000, draws: int = 5) -> None:
 
     def draw(run: Run, dataset: Dataset) -> Figure:
         measured = denoising_curve(run, dataset, images=images, draws=draws, report=say)
-        files.write_json(source.directory / "noise_curve.json", measured)
-        say(f"Wrote {source.directory / 'noise_curve.json'}")
+        say(files.write_result(source.directory / "noise_curve.json", measured))
         return plots.noise_curve(run, dataset, measured=measured)
 
     _draw(source, "noise_curve", draw)
@@ -84,7 +83,7 @@ def seed_agreement(source: Source) -> None:
     runs = [load(directory) for directory in source.directories]
     dataset = source.dataset(runs[0].config)
     figure = plots.seed_agreement(runs, dataset, members=labels([run.config for run in runs]))
-    say(f"Wrote {files.save_figure(source.run, 'seed_agreement', figure)}")
+    say(files.save_figure(source.run, "seed_agreement", figure))
 
 
 def training_curves(source: Source) -> None:
@@ -94,12 +93,12 @@ def training_curves(source: Source) -> None:
         raise InputError(f"{source.run} has no metrics.jsonl with an epoch in it: name a run that has begun to train")
     figure = curves(rows, title=f"Training on {rows[0][0]['data']}")
     place = source.run if source.member is None else source.directory
-    say(f"Wrote {files.save_figure(place, 'training_curves', figure)}")
+    say(files.save_figure(place, "training_curves", figure))
 
 
 def _draw(source: Source, name: str, draw: Callable[[Run, Dataset], Figure]) -> None:
     run = load(source.directory)
-    say(f"Wrote {files.save_figure(source.directory, name, draw(run, source.dataset(run.config)))}")
+    say(files.save_figure(source.directory, name, draw(run, source.dataset(run.config))))
 
 
 main = {

@@ -5,13 +5,14 @@ import inspect
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import field, is_dataclass, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
 import tyro
 
-from jaxae.cli.messages import say, synthetic_banner
+from jaxae.cli.messages import live_line, say, synthetic_banner
 from jaxae.cli.options import DataPlace, SeveralModels, SeveralProcesses
 from jaxae.config import PRESETS, Config
 from jaxae.data.dataset import Dataset
@@ -105,8 +106,8 @@ def main(
     with multihost.share_errors():
         directory = run_directory(run_dir, recipe)
         directories = member_directories(directory, labels(members), overwrite=overwrite, write=multihost.is_first())
-    with synthetic_banner(recipe):
-        fit_members(members, dataset, directories, devices=several_models.devices, overwrite=overwrite, report=report)
+    with synthetic_banner(recipe), live_line(report) if report is say else nullcontext(report) as tell:
+        fit_members(members, dataset, directories, devices=several_models.devices, overwrite=overwrite, report=tell)
     for line in next_steps(directory, dataset, members=len(members), options=data.words):
         report(line)
     print(directory)

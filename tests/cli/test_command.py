@@ -1,8 +1,11 @@
 import dataclasses
+import io
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -243,3 +246,25 @@ def test_the_compilation_cache_starts_the_same_run(tmp_path):
             entry.write_bytes(entry.read_bytes()[:-20])
         bits.append(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
     assert len(set(bits)) == 1
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_how_far_the_running_epoch_is_and_a_file_does_not(monkeypatch):
+    for stream in (Terminal(), io.StringIO()):
+        monkeypatch.setattr("sys.stderr", stream)
+        with messages.live_line(messages.say) as report:
+            for line in ("Compiled for a CPU", "epoch   1/3"):
+                time.sleep(0.4)
+                report(line)
+            time.sleep(0.4)
+        shown = stream.getvalue()
+        if isinstance(stream, Terminal):
+            assert "\r\x1b[K… working, 0 s\r\x1b[KCompiled for a CPU\n" in shown
+            shares = [int(share) for share in re.findall(r"epoch running, about (\d+) %\r\x1b\[K", shown)]
+            assert 0 < shares[-1] < 99  # of 0.4 s, looked at every 0.25 s
+        else:
+            assert shown == "Compiled for a CPU\nepoch   1/3\n"
