@@ -109,6 +109,10 @@ def _parse(main: Main) -> Callable[[], None]:
         return functools.wraps(function)(lambda *args, **kwargs: functools.partial(function, *args, **kwargs))
 
     plain = (tyro.conf.OmitArgPrefixes,)
+    given = [word.partition("=")[0].replace("_", "-") for word in sys.argv[1:] if word.startswith("--") and word != "--"]
+    for option in set(given) - {"--sweep"}:
+        if given.count(option) > 1:
+            raise InputError(f"{option} is given {given.count(option)} times: give it once")
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):

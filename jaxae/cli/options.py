@@ -50,7 +50,8 @@ class SeveralModels:
     seeds: int = 1
     """How many seeds, from --seed on."""
     sweep: Annotated[
-        tuple[str, ...], optional("NAME=VALUE,...", "Values to try, such as learning_rate=1e-3,2e-3; several make a grid.")
+        tyro.conf.UseAppendAction[tuple[str, ...]],
+        optional("NAME=VALUE,...", "Values to try, such as learning_rate=1e-3,2e-3; given several times, a grid."),
     ] = ()
     devices: str = "1"
     """How many devices (of each process) share the work, or all: models first, then each model's batches."""

@@ -18,8 +18,10 @@ from jaxae.config import PRESETS, Config
 from jaxae.data.dataset import Dataset
 from jaxae.errors import silent
 from jaxae.evaluation.published_results import RELEASED_LOSS
+from jaxae.inference import load
 from jaxae.runs.directory import run_directory
 from jaxae.runs.population_directory import member_directories
+from jaxae.runs.tensorboard import Events
 from jaxae.train import multihost
 from jaxae.train.loop import fit_members, settle
 from jaxae.train.population import labels, recipes
@@ -80,6 +82,7 @@ def main(
     run_dir: Path = Path("checkpoints/default"),
     preset: Literal["default", "best"] = "default",
     overwrite: bool = False,
+    tensorboard: bool = False,
     quiet: bool = False,
 ) -> None:
     """Trains a denoising autoencoder, or goes on with what the run directory holds.
@@ -92,6 +95,7 @@ def main(
         run_dir: Where the run is kept.
         preset: Which recipe the other options change: the given procedure, or what has been best within it.
         overwrite: Delete the run in the run directory and start afresh.
+        tensorboard: Write RUN/tensorboard too: the losses of each epoch and, at the end, the figures. Needs tensorboardX.
         quiet: Print nothing but errors, the run directory's path, and that data are SYNTHETIC.
     """
     several_processes.join(report=silent if quiet else say)
@@ -106,11 +110,25 @@ def main(
     with multihost.share_errors():
         directory = run_directory(run_dir, recipe)
         directories = member_directories(directory, labels(members), overwrite=overwrite, write=multihost.is_first())
+    events = [Events(place) for place in directories if tensorboard and multihost.is_first()]
     with synthetic_banner(recipe), live_line(report) if report is say else nullcontext(report) as tell:
+        for each in events:
+            tell = each.ahead_of(tell)
         fit_members(members, dataset, directories, devices=several_models.devices, overwrite=overwrite, report=tell)
+        for each in events:
+            _add_figures(each, dataset)
+            each.close()
     for line in next_steps(directory, dataset, members=len(members), options=data.words):
         report(line)
     print(directory)
+
+
+def _add_figures(events: Events, dataset: Dataset) -> None:
+    from jaxae import plots  # here, not above: 0.3 s that most trainings need not pay
+
+    run = load(events.run_dir)
+    for name in ("reconstructions", "error_maps", "noise_robustness", "latent_space"):
+        events.add_figure(name, getattr(plots, name)(run, dataset))
 
 
 def next_steps(directory: Path, dataset: Dataset, *, members: int, options: str = "") -> list[str]:

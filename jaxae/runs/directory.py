@@ -15,7 +15,7 @@ from jaxae.runs.files import file_errors, write_text
 
 SYNTHETIC_SUFFIX = "-SYNTHETIC"
 RESULTS = ("evaluation.json", "latent_scorecard.json", "noise_curve.json")
-WRITTEN = {"config.json", "environment.json", "metrics.jsonl", *RESULTS, "figures", "states", "damaged"}
+WRITTEN = {"config.json", "environment.json", "metrics.jsonl", *RESULTS, "figures", "states", "damaged", "tensorboard"}
 
 
 def run_directory(run_dir: Path, config: Config) -> Path:

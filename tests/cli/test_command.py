@@ -70,6 +70,7 @@ def test_options_are_the_fields_of_the_config(capsys):
         (["--dataset", "mnist"], "'mnist'"),
         (["--speed", "9"], "--speed"),
         (["--epochs"], "--epochs"),
+        (["--epochs", "3", "--run-dir", "x", "--epochs=4"], "--epochs is given 2 times"),
     ],
 )
 def test_a_mistake_gets_one_line_and_exit_code_2(arguments, expected, capsys):

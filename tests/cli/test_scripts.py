@@ -15,6 +15,7 @@ import jaxae
 from jaxae import plots
 from jaxae.runs import files
 from tests import ROOT
+from tests.runs.test_tensorboard import values as tensorboard_values
 from tests.train.test_loop import metrics
 
 OFFLINE = {"http_proxy": "http://127.0.0.1:9", "no_proxy": ""}  # a test must not download, wherever it runs
@@ -49,11 +50,14 @@ def run(tmp_path_factory) -> Path:
     return Path(out.strip())
 
 
-def test_quiet_prints_the_place_alone(run, tmp_path):
-    code, out, err = call("train", *RECIPE, "--epochs", "1", "--quiet", "--run-dir", tmp_path / "quiet-SYNTHETIC")
+def test_quiet_prints_the_place_alone_and_tensorboard_gets_the_figures(run, tmp_path):
+    options = ["--dataset", "synthetic", "--epochs", "1", "--quiet", "--tensorboard"]
+    code, out, err = call("train", *options, "--run-dir", tmp_path / "quiet-SYNTHETIC")
     assert code == 0, err
     assert out == f"{tmp_path}/quiet-SYNTHETIC\n"
     assert [line for line in err.splitlines() if not line.startswith("!")] == []
+    tags = {tag for tag, *_ in tensorboard_values(tmp_path / "quiet-SYNTHETIC")}
+    assert {"figures/reconstructions", "figures/latent_space", "loss/train"} <= tags
 
 
 def test_the_end_names_commands_that_work(run):
