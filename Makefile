@@ -6,13 +6,14 @@ ARGS ?=
 BIN = $(VENV)/bin
 FIGURES = training_curves reconstructions error_maps noise_robustness latent_space
 
-.PHONY: help train test test-slow lint clean
+.PHONY: help train test test-slow lint notebook clean
 
 help:
 	@echo 'make train   creates $(VENV), installs, trains the default model, evaluates it, draws the figures'
 	@echo '             ARGS="--epochs 3 --run-dir checkpoints/quick" passes options to scripts/train.py'
 	@echo 'make test    creates $(VENV), installs, runs the test suite; make test-slow the long tests'
 	@echo 'make lint    ruff and mypy'
+	@echo 'make notebook  runs docs/tutorial.py and writes docs/tutorial.ipynb, pictures included'
 	@echo 'make clean   removes $(VENV) and caches; runs are kept'
 
 # train.py prints its run directory on stdout, and the progress on stderr.
@@ -34,6 +35,11 @@ lint: $(BIN)/.installed-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+notebook: $(BIN)/.installed-tests
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[notebook]'
+	@cd docs && ../$(BIN)/jupytext --quiet --to ipynb --execute tutorial.py
+	@echo '== wrote docs/tutorial.ipynb'
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from jaxae.core.images import to_unit
 from jaxae.core.metrics import image_psnr
@@ -19,6 +18,7 @@ from jaxae.evaluation.latent_plane import drift_of_noise, quantile_grid, regular
 from jaxae.evaluation.seeds import align, shared_neighbours
 from jaxae.figures import denoising_curve, latent_plane, samples, seeds
 from jaxae.figures.map_view import robust_view
+from jaxae.figures.style import Figure
 from jaxae.inference import Run, corrupt, decode, encode, reconstruct
 
 FOUR_LEVELS = (0.1, 0.25, 0.4, 0.6)

@@ -5,14 +5,13 @@ Example: jaxae plot latent-space checkpoints/released
 
 from collections.abc import Callable
 
-from matplotlib.figure import Figure
-
 from jaxae import plots
 from jaxae.cli.messages import say
 from jaxae.cli.options import Source
 from jaxae.data.dataset import Dataset
 from jaxae.errors import InputError
 from jaxae.evaluation.denoising_curve import denoising_curve
+from jaxae.figures.style import Figure
 from jaxae.figures.training_curves import training_curves as curves
 from jaxae.inference import Run, load
 from jaxae.runs import files, metrics_log

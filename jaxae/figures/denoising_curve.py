@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import SubFigure
 
-from jaxae.figures.style import SMALL, TEN_COLOURS, WIDTH, label_row, show, styled
+from jaxae.figures.style import SMALL, TEN_COLOURS, WIDTH, Figure, label_row, show, styled
 
 KINDS = [TEN_COLOURS[0], *TEN_COLOURS[7:], (0.35, 0.65, 0.3)]
 """Colours of the kinds of noise; only Gaussian noise, which is the model's own, has one of the upper panels'."""

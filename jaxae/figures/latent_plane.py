@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from jaxae.figures.map_view import View, draw_points, note_outside, robust_view, set_view
-from jaxae.figures.style import SMALL, TEN_COLOURS, WIDTH, mosaic, point_colours, styled
+from jaxae.figures.style import SMALL, TEN_COLOURS, WIDTH, Figure, mosaic, point_colours, styled
 
 COLUMNS = 5
 FAINT = 0.4  # how dark a backdrop prints what is white

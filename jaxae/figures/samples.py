@@ -6,9 +6,8 @@ Images are f32[…, H, W, C] in [0, 1]; psnr is in dB.
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from jaxae.figures.style import WIDTH, label_row, show, styled
+from jaxae.figures.style import WIDTH, Figure, label_row, show, styled
 
 WORSE = "†"
 """Marks an output that is no better than its input."""

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import SubFigure
 
 from jaxae.figures.map_view import draw_points, robust_view, set_view
-from jaxae.figures.style import TEN_COLOURS, WIDTH, label_row, point_colours, show, styled
+from jaxae.figures.style import TEN_COLOURS, WIDTH, Figure, label_row, point_colours, show, styled
 
 COLUMNS = 4
 

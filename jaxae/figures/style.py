@@ -6,13 +6,14 @@ accessible colours.
 """
 
 import functools
+import io
 from collections.abc import Callable
 from typing import Any, ParamSpec
 
 import matplotlib
+import matplotlib.figure
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 WIDTH = 7.2
 SMALL = 7
@@ -31,6 +32,15 @@ STYLE: Any = {
     "lines.linewidth": 1.4,
     "lines.markersize": 4,
 }
+
+
+class Figure(matplotlib.figure.Figure):
+    """matplotlib's, which a notebook shows as a picture although pyplot knows nothing of it."""
+
+    def _repr_png_(self) -> bytes:
+        picture = io.BytesIO()
+        self.savefig(picture, format="png", dpi=100)
+        return picture.getvalue()
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:

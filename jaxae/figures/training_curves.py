@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from jaxae.figures.style import TEN_COLOURS, WIDTH, styled
+from jaxae.figures.style import TEN_COLOURS, WIDTH, Figure, styled
 
 LOSSES = {"train_loss": ("training (with dropout)", TEN_COLOURS[1]), "validation_loss": ("validation", TEN_COLOURS[0])}
 
