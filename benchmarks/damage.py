@@ -72,7 +72,7 @@ def prepare(place: Path) -> dict[str, Callable[[Path], str]]:
     like, path = state_shapes(config), place / "run"
     whole = {epoch: checkpoint.read(path, epoch, like) for epoch in checkpoint.epochs(path)}
     digests = {epoch: tree_digest(state) for epoch, state in whole.items()}
-    _, best_epoch = checkpoint.load_best(path, model_variables(like))
+    _, best_epoch, _ = checkpoint.load_best(path, model_variables(like))
     if best_epoch != 3:
         raise InputError(
             f"The newest of three epochs should be the best, and it is {best_epoch}: the best would not be damaged"
@@ -93,7 +93,7 @@ def prepare(place: Path) -> dict[str, Callable[[Path], str]]:
 
     def best_of(place: Path) -> str:
         try:
-            variables, _ = checkpoint.load_best(place / "run", model_variables(like))
+            variables, *_ = checkpoint.load_best(place / "run", model_variables(like))
         except InputError as error:
             return "named error" if "states/" in str(error) else "WRONG"
         return "exact" if tree_digest(variables) == best else "WRONG"

@@ -37,7 +37,7 @@ class Config:
     """Seed of the root PRNG key, from which initialisation, order, noise and dropout are derived."""
     prng_impl: PrngImpl = "philox2x32"
     """JAX's PRNG implementation."""
-    epochs: PositiveInt = 200
+    epochs: PositiveInt = 300
     """Most epochs to train; the early stop may end the run sooner."""
     batch_size: PositiveInt = 128
     """Images per step; the rest of an epoch that fills no batch is left out of that epoch."""
@@ -71,9 +71,9 @@ class Config:
     """The learning rate is multiplied by this on a plateau of the validation loss."""
     plateau_patience: PositiveInt = 10
     """Epochs without a lower validation loss (by 0.01 %) that make a plateau."""
-    min_scale: Annotated[float, Field(gt=0, le=1)] = 0.01
+    min_scale: Annotated[float, Field(gt=0, le=1)] = 0.05
     """Floor of the learning rate, as a share of --learning-rate."""
-    early_stop_patience: PositiveInt = 15
+    early_stop_patience: PositiveInt = 10
     """Stop after this many epochs in a row at the floor of the learning rate without a new best."""
 
     @field_validator("noise_range")
@@ -132,6 +132,8 @@ PRESETS = {
         average_decay=0.998,
         clip_norm=0.1,
         plateau_patience=15,
+        min_scale=0.01,
+        early_stop_patience=15,
         epochs=160,
     ),
 }

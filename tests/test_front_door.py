@@ -34,7 +34,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_import_is_light_and_names_come_on_first_use():
     loaded = python("import jaxae, sys; print(*sys.modules)").split()
     assert not SLOW_PACKAGES & set(loaded)
-    assert python("import jaxae; print(jaxae.Config().epochs, jaxae.InputError.__name__)") == "200 InputError\n"
+    assert python("import jaxae; print(jaxae.Config().epochs, jaxae.InputError.__name__)") == "300 InputError\n"
 
 
 def test_public_names_are_there_and_explained():

@@ -20,8 +20,8 @@ from jaxae.errors import silent
 from jaxae.evaluation.published_results import RELEASED_LOSS
 from jaxae.inference import load
 from jaxae.runs.directory import run_directory
+from jaxae.runs.metrics_log import Events
 from jaxae.runs.population_directory import member_directories
-from jaxae.runs.tensorboard import Events
 from jaxae.train import multihost
 from jaxae.train.loop import fit_members, settle
 from jaxae.train.population import labels, recipes
@@ -134,7 +134,7 @@ def _add_figures(events: Events, dataset: Dataset) -> None:
 def next_steps(directory: Path, dataset: Dataset, *, members: int, options: str = "") -> list[str]:
     """What to compare a finished run with, and what to do with it."""
     released = RELEASED_LOSS.get(dataset.name)
-    compared = [f"The released run of the default recipe has the validation loss {released:.5f}."] if released else []
+    compared = [f"The released run has the validation loss {released:.5f}."] if released else []
     figure = "latent-space" if members == 1 else "seed-agreement"
     commands = ("jaxae evaluate", f"jaxae plot {figure}", "jaxae score")
     return [*compared, "Next:", *(f"  {command} {shlex.quote(str(directory))}{options}" for command in commands)]

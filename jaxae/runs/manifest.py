@@ -4,19 +4,55 @@ Orbax casts a wrong dtype in silence and loads an array with a flipped bit; this
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, NonNegativeInt, model_validator
+
+from jaxae.config import Config
 from jaxae.digests import describe_leaves, file_digest, json_digest, tree_digest
 from jaxae.errors import DamagedError, InputError
 
 NAME = "manifest.json"
+ENDS = ("epochs", "early_stop_patience")
+"""What may change in a run's recipe: a run that has ended can be told to go on."""
 
 
-def write_manifest(folder: Path, items: dict[str, Any], *, best_epoch: int) -> None:
+class Manifest(BaseModel, extra="forbid", strict=True):
+    """The contents of manifest.json. Versions before owner and epoch wrote none of the two."""
+
+    best_epoch: NonNegativeInt
+    epoch: NonNegativeInt | None = None
+    owner: dict[str, Any] = {}
+    """Whose checkpoint it is: owner_of."""
+    leaves: dict[str, dict[str, str]]
+    """Of each item, path → dtype and shape."""
+    sha256: dict[str, str]
+    """Of each item, the digest of its arrays."""
+    files: dict[str, str]
+    """Of each file below the checkpoint's folder, the digest."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Manifest":
+        inside = all(not Path(name).is_absolute() and ".." not in Path(name).parts and Path(name).parts for name in self.files)
+        if not self.leaves or self.leaves.keys() != self.sha256.keys() or not inside:
+            raise ValueError("items without a digest, or files outside")
+        return self
+
+
+def owner_of(config: Config, data_sha256: str | None = None) -> dict[str, Any]:
+    """Whose a checkpoint is: its run's recipe, but for when it ends, and the digest of its data where that is known."""
+    recipe = {name: value for name, value in json.loads(config.to_json()).items() if name not in ENDS}
+    return {"recipe": recipe, **({"data_sha256": data_sha256} if data_sha256 else {})}
+
+
+def write_manifest(folder: Path, items: dict[str, Any], *, epoch: int, best_epoch: int, owner: Mapping[str, Any]) -> None:
     """Describes the items that have been saved in folder/ITEM, and every file in it."""
     content = {
+        "epoch": epoch,
         "best_epoch": best_epoch,
+        "owner": owner,
         "leaves": {name: describe_leaves(item) for name, item in items.items()},
         "sha256": {name: tree_digest(item) for name, item in items.items()},
         "files": {str(file.relative_to(folder)): file_digest(file) for file in folder.rglob("*") if file.is_file()},
@@ -24,23 +60,37 @@ def write_manifest(folder: Path, items: dict[str, Any], *, best_epoch: int) -> N
     (folder / NAME).write_text(json.dumps({"sha256": json_digest(content), "content": content}, indent=2))
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """What write_manifest wrote. Raises DamagedError."""
+def read_manifest(folder: Path) -> Manifest:
+    """What write_manifest wrote, about the epoch that folder is named after. Raises DamagedError."""
     try:
         manifest = json.loads((folder / NAME).read_bytes())
         if json_digest(manifest["content"]) == manifest["sha256"]:
-            return manifest["content"]
+            found = Manifest.model_validate(manifest["content"])
+            if found.epoch is not None and folder.name != str(found.epoch):
+                raise DamagedError(f"The checkpoint {folder} is that of epoch {found.epoch}, under another's name")
+            return found
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, RecursionError):
         pass
     raise DamagedError(f"The checkpoint file {folder / NAME} is missing or damaged")
 
 
-def check_fit(folder: Path, manifest: dict[str, Any], like: dict[str, Any]) -> None:
+def check_owner(folder: Path, manifest: Manifest, owner: Mapping[str, Any]) -> None:
+    """Raises InputError where the checkpoint was saved by a run with another recipe, or on other data."""
+    stored, mine = ({**each, **each.get("recipe", {})} for each in (manifest.owner, owner))
+    for name in sorted((stored.keys() & mine.keys()) - {"recipe"}):
+        if stored[name] != mine[name]:
+            if name == "data_sha256":
+                raise InputError(f"The data are not those that the checkpoint {folder} was trained on: name another --run-dir")
+            difference = f"{name}: {stored[name]}, not {mine[name]}"
+            raise InputError(f"The checkpoint {folder} is another run's ({difference}): take it away, or name its own run")
+
+
+def check_fit(folder: Path, manifest: Manifest, like: dict[str, Any]) -> None:
     """Raises InputError where the items saved are not those of `like`, leaf by leaf."""
     for name, item in like.items():
-        if name not in manifest["leaves"]:
+        if name not in manifest.leaves:
             raise InputError(f"The checkpoint {folder} has no {name} state: it was released to evaluate, and can't be resumed")
-        stored, wanted = manifest["leaves"][name], describe_leaves(item)
+        stored, wanted = manifest.leaves[name], describe_leaves(item)
         for leaf in sorted(stored.keys() | wanted.keys()):
             have, want = stored.get(leaf, "nothing"), wanted.get(leaf, "nothing")
             if have != want:
@@ -50,17 +100,17 @@ def check_fit(folder: Path, manifest: dict[str, Any], like: dict[str, Any]) -> N
                 )
 
 
-def check_files(folder: Path, manifest: dict[str, Any], like: dict[str, Any]) -> None:
+def check_files(folder: Path, manifest: Manifest, like: dict[str, Any]) -> None:
     """Raises DamagedError where a file is not what was saved; items that are not in `like` are passed over."""
-    unwanted = manifest["leaves"].keys() - like.keys()
-    for name, sha256 in manifest["files"].items():
+    unwanted = manifest.leaves.keys() - like.keys()
+    for name, sha256 in manifest.files.items():
         path = folder / name
         if Path(name).parts[0] not in unwanted and not (path.is_file() and file_digest(path) == sha256):
             raise DamagedError(f"The checkpoint file {path} is missing or damaged")
 
 
-def check_items(folder: Path, manifest: dict[str, Any], items: dict[str, Any]) -> None:
+def check_items(folder: Path, manifest: Manifest, items: dict[str, Any]) -> None:
     """Raises DamagedError where the arrays that were loaded are not those that were saved."""
     for name, item in items.items():
-        if tree_digest(item) != manifest["sha256"][name]:
+        if tree_digest(item) != manifest.sha256[name]:
             raise DamagedError(f"The checkpoint {folder} is damaged: the SHA-256 of its {name} is not the one that was saved")

@@ -82,7 +82,7 @@ def fit(
             if not runs.best[0]:
                 raise
             report(str(error))  # in memory what is best would be lost with the error
-    return load(place) if place else Run(recipe, build_model(recipe), *runs.best[0])
+    return load(place) if place else Run(recipe, build_model(recipe), *runs.best[0])._replace(data_sha256=data.digest)
 
 
 def fit_members(

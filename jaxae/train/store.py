@@ -15,6 +15,7 @@ from jaxae.data.dataset import Dataset
 from jaxae.errors import Report, silent
 from jaxae.runs import checkpoint, directory, files, metrics_log
 from jaxae.runs.environment import changes, describe_environment
+from jaxae.runs.manifest import owner_of
 from jaxae.train import multihost, progress
 from jaxae.train.epoch import EpochResult
 
@@ -25,6 +26,7 @@ class Store:
     def __init__(self, configs: Sequence[Config], dataset: Dataset, run_dirs: Sequence[Path] | None, report: Report) -> None:
         self.configs, self.dataset = configs, dataset
         self.run_dirs = run_dirs if run_dirs and multihost.is_first() else ()  # empty: this process writes nothing
+        self.owners = [owner_of(config, dataset.digest) for config in configs]
         self.in_memory = run_dirs is None
         self.place = "memory" if run_dirs is None else str(run_dirs[0])
         if run_dirs and len(run_dirs) > 1:
@@ -39,7 +41,10 @@ class Store:
         """Reads each member's latest checkpoint. Returns which members are not finished, bool[M]. Raises InputError."""
         shapes = state_shapes(self.configs[0])
         with multihost.share_errors():
-            loaded = [checkpoint.load_latest(run_dir, shapes, report=self.report) for run_dir in self.run_dirs]
+            loaded = [
+                checkpoint.load_latest(run_dir, shapes, owner=owner, report=self.report)
+                for run_dir, owner in zip(self.run_dirs, self.owners, strict=False)
+            ]
             self.loaded = loaded or [None] * len(self.configs)
             done = [state is not None and finished(state, c) for state, c in zip(self.loaded, self.configs, strict=True)]
             active = ~np.array(done)
@@ -64,7 +69,7 @@ class Store:
             for k, state in states.items():
                 if self.run_dirs:
                     metrics_log.append(self.run_dirs[k], rows[k])  # first: a row too many is cut when the run resumes
-                    checkpoint.save(self.run_dirs[k], state)
+                    checkpoint.save(self.run_dirs[k], state, owner=self.owners[k])
                 if self.in_memory and result.best[k]:
                     self.best[k] = model_variables(state), int(state.best_epoch)
                 self.latest[k] = state

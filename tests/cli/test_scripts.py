@@ -15,7 +15,7 @@ import jaxae
 from jaxae import plots
 from jaxae.runs import files
 from tests import ROOT
-from tests.runs.test_tensorboard import values as tensorboard_values
+from tests.runs.test_events import values as tensorboard_values
 from tests.train.test_loop import metrics
 
 OFFLINE = {"http_proxy": "http://127.0.0.1:9", "no_proxy": ""}  # a test must not download, wherever it runs
@@ -112,6 +112,7 @@ def test_the_noise_curve_is_measured_and_drawn(run):
 @pytest.mark.parametrize("name", FIGURES)
 def test_each_figure_is_drawn_and_has_the_same_pixels_in_a_notebook(run, name, tmp_path):
     path = run / "figures" / f"{name}.png"
+    path.unlink(missing_ok=True)
     code, _, err = call(f"plot_{name}", run)
     assert code == 0, err
     assert err == f"Wrote {path}\n"

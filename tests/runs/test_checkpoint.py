@@ -1,6 +1,9 @@
 import functools
 import json
+import re
+import shutil
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +14,8 @@ from jaxae.build import build_parts
 from jaxae.config import Config
 from jaxae.core.state import TrainState, init_state, init_variables, model_variables
 from jaxae.core.step import end_epoch
-from jaxae.digests import tree_digest
-from jaxae.errors import InputError
+from jaxae.digests import json_digest, tree_digest
+from jaxae.errors import DamagedError, InputError
 from jaxae.rng import root_key
 from jaxae.runs import checkpoint, manifest
 
@@ -59,7 +62,7 @@ def test_best_and_latest_are_kept_whatever_comes_after(state, tmp_path):
     latest = checkpoint.load_latest(tmp_path, like(Config()))
     assert latest is not None
     assert int(latest.epoch) == 5
-    variables, epoch = checkpoint.load_best(tmp_path, model_variables(like(Config())))
+    variables, epoch, _ = checkpoint.load_best(tmp_path, model_variables(like(Config())))
     assert epoch == 2
     assert equal(variables["params"], jax.tree.map(lambda x: x + 2, state.params))
     assert sorted(path.name for path in (tmp_path / checkpoint.FOLDER).iterdir()) == ["2", "4", "5"]
@@ -114,7 +117,7 @@ def test_a_damaged_best_is_an_error_and_never_another_model(state, tmp_path):
     checkpoint.save(tmp_path, state)
     checkpoint.save(tmp_path, at(state, 2)._replace(best_epoch=jnp.int32(1)))
     flip(largest_file(tmp_path / checkpoint.FOLDER / "1" / "variables"))
-    with pytest.raises(InputError, match=r"states/1.*--overwrite"):
+    with pytest.raises(InputError, match=r"states/1.*was the best one; restore it"):
         checkpoint.load_best(tmp_path, model_variables(like(Config())))
 
 
@@ -158,3 +161,81 @@ def test_a_checkpoint_names_no_path_of_the_machine(state, tmp_path):
     checkpoint.save(tmp_path, state)
     for path in tmp_path.rglob("*"):
         assert path.is_dir() or str(tmp_path).encode() not in path.read_bytes(), path
+
+
+OWNER = manifest.owner_of(Config(seed=1), "a" * 64)
+
+
+@pytest.mark.parametrize(
+    ("owner", "words"),
+    [
+        (manifest.owner_of(Config(seed=2), "a" * 64), "another run's (seed: 1, not 2)"),
+        (manifest.owner_of(Config(seed=1, dropout=(0.0, 0.0, 0.0)), "a" * 64), "another run's (dropout"),
+        (manifest.owner_of(Config(seed=1), "b" * 64), "The data are not those"),
+        (manifest.owner_of(Config(seed=1, epochs=7), "a" * 64), ""),  # told to go on for longer
+        (manifest.owner_of(Config(seed=1)), ""),  # to evaluate, before any data are read
+    ],
+)
+def test_another_runs_checkpoint_is_refused(owner, words, state, tmp_path):
+    checkpoint.save(tmp_path, state, owner=OWNER)
+    for load in (
+        lambda: checkpoint.load_latest(tmp_path, like(Config()), owner=owner),
+        lambda: checkpoint.load_best(tmp_path, model_variables(like(Config())), owner=owner)[0],
+    ):
+        if words:
+            with pytest.raises(InputError, match=re.escape(words)):
+                load()
+        else:
+            assert load() is not None
+
+
+def test_a_checkpoint_under_another_epochs_name_is_set_aside(state, tmp_path):
+    checkpoint.save(tmp_path, state)
+    shutil.copytree(tmp_path / "states" / "1", tmp_path / "states" / "9")
+    lines: list[str] = []
+    loaded = checkpoint.load_latest(tmp_path, like(Config()), report=lines.append)
+    assert loaded is not None
+    assert int(loaded.epoch) == 1
+    assert "states/9 is that of epoch 1" in lines[0]
+
+
+LIES: dict[str, Any] = {
+    "no leaves": {"leaves": {}, "sha256": {}},
+    "an item without a digest": {"sha256": {}},
+    "lists for dicts": {"leaves": [], "sha256": [], "files": []},
+    "numbers": {"files": 3},
+    "a file outside": {"files": {"../../x": "0"}},
+    "an absolute file": {"files": {"/etc/passwd": "0"}},
+    "an empty name": {"files": {"": "0"}},
+    "a path for an epoch": {"best_epoch": "../../other/states/6"},
+    "an epoch below 0": {"best_epoch": -1},
+    "something more": {"more": 1},
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_manifest_that_lies_consistently_is_damaged(lie, state, tmp_path):
+    checkpoint.save(tmp_path, state)
+    path = tmp_path / "states" / "1" / manifest.NAME
+    content = json.loads(path.read_text())["content"] | LIES[lie]
+    path.write_text(json.dumps({"sha256": json_digest(content), "content": content}))
+    with pytest.raises(DamagedError, match=r"manifest\.json is missing or damaged"):
+        checkpoint.load_best(tmp_path, model_variables(like(Config())))
+    assert checkpoint.load_latest(tmp_path, like(Config())) is None
+
+
+def test_a_best_that_a_trainer_replaces_meanwhile_is_read_anew(state, tmp_path, monkeypatch):
+    checkpoint.save(tmp_path, state)
+    read_items = checkpoint.read_items
+
+    def slow(folder, shapes):
+        if folder.name == "1":
+            for epoch in (2, 3, 4):
+                checkpoint.save(tmp_path, at(state, epoch))
+            raise ValueError("it is gone")
+        return read_items(folder, shapes)
+
+    monkeypatch.setattr(checkpoint, "read_items", slow)
+    variables, epoch, _ = checkpoint.load_best(tmp_path, model_variables(like(Config())))
+    assert epoch == 4
+    assert equal(variables, model_variables(state))

@@ -62,10 +62,10 @@ def test_an_interrupted_run_ends_with_the_same_bits(whole, epoch, moment, datase
         if moment == "after the checkpoint" and line.startswith(f"epoch   {epoch}"):
             raise KeyboardInterrupt
 
-    def interrupted_save(run_dir, state):
+    def interrupted_save(run_dir, state, **options):
         if moment == "before the checkpoint" and int(state.epoch) == epoch:
             raise KeyboardInterrupt
-        save(run_dir, state)
+        save(run_dir, state, **options)
 
     save = checkpoint.save
     monkeypatch.setattr(store.checkpoint, "save", interrupted_save)

@@ -143,10 +143,10 @@ def whole(dataset, tmp_path_factory) -> tuple[list[Path], list[TrainState]]:
 
 
 def test_a_kill_between_two_members_saves_changes_no_bit(whole, dataset, tmp_path, monkeypatch):
-    def interrupted_save(run_dir, state):
+    def interrupted_save(run_dir, state, **options):
         if run_dir.name == "1" and int(state.epoch) == 2:
             raise KeyboardInterrupt
-        save(run_dir, state)
+        save(run_dir, state, **options)
 
     save, place = checkpoint.save, directories(tmp_path, 3)
     configs = recipes(CONFIG, sweep=["learning_rate=1e-3,3e-3,1e38"])

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from jaxae.errors import InputError
-from jaxae.runs.tensorboard import SCALARS, Events
+from jaxae.runs.metrics_log import SCALARS, Events
 
 event_pb2 = pytest.importorskip("tensorboardX.proto.event_pb2")
 
