@@ -38,6 +38,7 @@ def run(main: Main) -> None:
         _handle_signals(_stop)
         command = _parse(main)
         _use_compilation_cache(os.environ.get("JAXAE_COMPILATION_CACHE"))
+        _check_jax()
         command()
         if sys.stdout:
             sys.stdout.flush()
@@ -87,6 +88,19 @@ def _handle_signals(handler: Any) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
+
+
+def _check_jax() -> None:
+    """Raises InputError where the environment asks for what would change every draw, or for a device that is not here."""
+    for name in ("jax_enable_x64", "jax_debug_nans"):
+        if getattr(jax.config, name):
+            raise InputError(f"{name.upper()} is on: jaxae computes in float32 and checks its losses itself; unset it")
+    asked = os.environ.get("JAX_PLATFORMS")
+    if asked and asked != "cpu" and "--coordinator" not in sys.argv:  # joining others must come before the devices
+        try:
+            jax.devices()
+        except RuntimeError as error:
+            raise InputError(f"JAX_PLATFORMS is {asked}: {brief(error)}; unset it, or install JAX for that device") from error
 
 
 def _stop(number: int, frame: object) -> None:

@@ -6,7 +6,7 @@ config.json, environment.json, metrics.jsonl (a row an epoch), evaluation.json, 
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from jaxae.config import Config
@@ -27,10 +27,13 @@ def run_directory(run_dir: Path, config: Config) -> Path:
 
 
 @contextlib.contextmanager
-def open_run(run_dir: Path, config: Config, *, data: str | None = None, overwrite: bool = False) -> Iterator[None]:
+def open_run(
+    run_dir: Path, config: Config, *, data: str | None = None, overwrite: bool = False
+) -> Iterator[Callable[[], None]]:
     """Makes the directory, or checks that it holds a run of this very recipe, and keeps other processes out of it.
 
-    data: the data set's title, which heads config.json.
+    data: the data set's title, which heads config.json. Yields a function to call before each write, which raises InputError
+    where the directory is no longer the one that was opened: it was moved or deleted, and another run may be in its place.
     Raises InputError where another process trains there, the recipe differs, or the directory holds something else.
     """
     with file_errors(run_dir):
@@ -39,7 +42,7 @@ def open_run(run_dir: Path, config: Config, *, data: str | None = None, overwrit
         if overwrite and (strange := sorted(_entries(run_dir) - WRITTEN)):
             raise InputError(f"{run_dir} holds {strange[0]}, which no run writes: --overwrite deletes only runs")
         run_dir.mkdir(parents=True, exist_ok=True)
-    with _locked(run_dir):
+    with _locked(run_dir) as check:
         if overwrite:
             with file_errors(run_dir):
                 for name in sorted(_entries(run_dir), key="config.json".__eq__):  # it goes last: a kill leaves a run
@@ -51,7 +54,7 @@ def open_run(run_dir: Path, config: Config, *, data: str | None = None, overwrit
                 "name another --run-dir, or --overwrite it"
             )
         write_text(run_dir / "config.json", config.to_json(data=data))
-        yield
+        yield check
 
 
 def _entries(run_dir: Path) -> set[str]:
@@ -60,12 +63,12 @@ def _entries(run_dir: Path) -> set[str]:
 
 
 @contextlib.contextmanager
-def _locked(run_dir: Path) -> Iterator[None]:
-    """Holds the directory's own lock, which the system releases however the process ends."""
+def _locked(run_dir: Path) -> Iterator[Callable[[], None]]:
+    """Holds the directory's own lock, which the system releases however the process ends; yields what checks its place."""
     try:
         import fcntl  # here, not above: Windows has none, and evaluates runs all the same
     except ImportError:
-        yield
+        yield lambda: None
         return
     with file_errors(run_dir):
         descriptor = os.open(run_dir, os.O_RDONLY)
@@ -76,9 +79,18 @@ def _locked(run_dir: Path) -> Iterator[None]:
             except BlockingIOError:
                 advice = "wait for it, or name another --run-dir"
                 raise InputError(f"Another process is training in {run_dir}: {advice}") from None
-        yield
+        yield lambda: _check_place(run_dir, descriptor)
     finally:
         os.close(descriptor)
+
+
+def _check_place(run_dir: Path, descriptor: int) -> None:
+    with contextlib.suppress(OSError):
+        if os.path.samestat(os.stat(run_dir), os.fstat(descriptor)):
+            return
+    raise InputError(
+        f"{run_dir} was moved or deleted while a run was training in it: that run ends here, and writes nothing more"
+    )
 
 
 def read_config(run_dir: Path) -> Config:

@@ -29,7 +29,7 @@ def member_directories(run_dir: Path, names: Sequence[str], *, overwrite: bool =
         raise InputError(
             f"{run_dir} holds {strange[0]}, and is not a population: name another --run-dir for {len(names)} members"
         )
-    old = read_json(run_dir / POPULATION).get("members") or list(names)
+    old = _stored(run_dir) or list(names)
     if old != list(names) and (not overwrite or len(old) != len(names)):
         raise InputError(f"{run_dir} holds {len(old)} other members, from {old[0]} on: name another --run-dir")
     if overwrite:
@@ -43,6 +43,16 @@ def member_directories(run_dir: Path, names: Sequence[str], *, overwrite: bool =
 
 def members(run_dir: Path) -> list[Path]:
     """The run directories of a population, or the one of an ordinary run."""
-    names = read_json(run_dir / POPULATION).get("members", ())
-    count = len(names) if isinstance(names, list) else 0
+    if not (count := len(_stored(run_dir))) and (run_dir / FOLDER).is_dir() and not (run_dir / "config.json").exists():
+        raise InputError(f"{run_dir} has members, but no {POPULATION} that names them: look at {run_dir / FOLDER / '0'}")
     return [run_dir / FOLDER / str(k) for k in range(count)] or [run_dir]
+
+
+def _stored(run_dir: Path) -> list[str]:
+    """The members' names in population.json; none where there is no such file. Raises InputError where it is damaged."""
+    names = read_json(run_dir / POPULATION).get("members", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(
+            f"{run_dir / POPULATION} is damaged: its members are no list of names; look at {run_dir / FOLDER / '0'}"
+        )
+    return names

@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class Store:
         self.run_dirs = run_dirs if run_dirs and multihost.is_first() else ()  # empty: this process writes nothing
         self.owners = [owner_of(config, dataset.digest) for config in configs]
         self.in_memory = run_dirs is None
+        self.check_places: list[Callable[[], None]] = []
         self.place = "memory" if run_dirs is None else str(run_dirs[0])
         if run_dirs and len(run_dirs) > 1:
             self.place = f"{run_dirs[0].parent} ({len(run_dirs)} members)"
@@ -68,6 +69,7 @@ class Store:
         with multihost.share_errors():
             for k, state in states.items():
                 if self.run_dirs:
+                    self.check_places[k]()
                     metrics_log.append(self.run_dirs[k], rows[k])  # first: a row too many is cut when the run resumes
                     checkpoint.save(self.run_dirs[k], state, owner=self.owners[k])
                 if self.in_memory and result.best[k]:
@@ -112,7 +114,8 @@ def open_runs(
     with contextlib.ExitStack() as stack:
         with multihost.share_errors():
             for config, run_dir in zip(configs, store.run_dirs, strict=False):
-                stack.enter_context(directory.open_run(run_dir, config, data=dataset.title, overwrite=overwrite))
+                opened = directory.open_run(run_dir, config, data=dataset.title, overwrite=overwrite)
+                store.check_places.append(stack.enter_context(opened))
         try:
             yield store
         except KeyboardInterrupt:

@@ -249,6 +249,25 @@ def test_the_compilation_cache_starts_the_same_run(tmp_path):
     assert len(set(bits)) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("JAX_ENABLE_X64", "1", "JAX_ENABLE_X64 is on"),
+        ("JAX_DEBUG_NANS", "1", "JAX_DEBUG_NANS is on"),
+        ("JAX_PLATFORMS", "nonsense", "JAX_PLATFORMS is nonsense"),
+    ],
+)
+def test_an_environment_that_would_change_results_is_one_clear_line(name, value, words):
+    script = "from jaxae.cli import command\ndef main() -> None:\n    print('results')\ncommand.run(main)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=50, env=os.environ | {name: value}, cwd=ROOT
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {words}")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

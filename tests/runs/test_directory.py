@@ -1,5 +1,6 @@
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -142,3 +143,19 @@ def test_json_is_whole_or_not_there(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         files.write_json(tmp_path / "evaluation.json", {"psnr": float("inf")})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fate", ["moved", "deleted", "another in its place"])
+def test_a_run_whose_directory_is_gone_writes_nothing_more(fate, tmp_path):
+    place = tmp_path / "run"
+    with directory.open_run(place, Config()) as check:
+        check()
+        if fate == "deleted":
+            shutil.rmtree(place)
+        else:
+            place.rename(tmp_path / "elsewhere")
+        if fate == "another in its place":
+            with directory.open_run(place, Config(seed=1)):
+                pass
+        with pytest.raises(InputError, match="was moved or deleted while a run was training in it"):
+            check()

@@ -1,0 +1,20 @@
+import json
+
+import pytest
+
+from jaxae.errors import InputError
+from jaxae.runs.population_directory import member_directories, members
+
+
+@pytest.mark.parametrize("lie", [3, {"0": "a"}, [1, 2], "two", True])
+def test_a_population_that_lies_is_one_clear_line(lie, tmp_path):
+    (tmp_path / "population.json").write_text(json.dumps({"members": lie}))
+    for call in (lambda: members(tmp_path), lambda: member_directories(tmp_path, ["a", "b"])):
+        with pytest.raises(InputError, match=r"population\.json is damaged"):
+            call()
+
+
+def test_a_population_without_its_names_is_called_that(tmp_path):
+    (tmp_path / "members" / "0").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"has members, but no population\.json"):
+        members(tmp_path)
