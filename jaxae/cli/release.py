@@ -6,9 +6,12 @@ from pathlib import Path
 import tyro
 
 from jaxae.cli.messages import say
-from jaxae.inference import load
+from jaxae.errors import InputError
+from jaxae.inference import Run, load
 from jaxae.runs import checkpoint, files
 from jaxae.runs.directory import RESULTS
+from jaxae.runs.manifest import NAME, read_manifest
+from jaxae.runs.population_directory import members
 
 COPIED = ("config.json", "environment.json", "metrics.jsonl", *RESULTS)
 
@@ -22,13 +25,33 @@ def main(run: tyro.conf.Positional[Path], destination: tyro.conf.Positional[Path
         run: Run directory, as jaxae train writes it.
         destination: Directory to write; it must not exist.
     """
+    if len(members(run)) > 1:
+        raise InputError(f"{run} is a population: release one of its runs, such as {run / 'members' / '0'}")
+    if destination.exists():
+        raise InputError(f"{destination} can't be used (File exists): name a directory that does not exist yet")
     loaded = load(run)
+    _check_results(run, loaded)
+    unfinished = destination.with_name(f"{destination.name}.tmp")
     with files.file_errors(destination):
-        destination.mkdir(parents=True)
+        shutil.rmtree(unfinished, ignore_errors=True)  # of a release that was killed
+        unfinished.mkdir(parents=True)
         for name in COPIED:
             if (run / name).is_file():
-                shutil.copy(run / name, destination)
+                shutil.copy(run / name, unfinished)
         if (run / "figures").is_dir():
-            shutil.copytree(run / "figures", destination / "figures")
-        checkpoint.release(run, destination, loaded.variables)
+            shutil.copytree(run / "figures", unfinished / "figures")
+        checkpoint.release(run, unfinished, loaded.variables)
+        unfinished.rename(destination)
     say(f"Wrote {destination}")
+
+
+def _check_results(run: Path, loaded: Run) -> None:
+    """Raises InputError where a result or a figure is not of the epoch that would be released."""
+    for name in RESULTS:
+        if (run / name).is_file() and files.read_json(run / name).get("checkpoint_epoch") != loaded.epoch:
+            raise InputError(f"{run / name} is damaged, or not of epoch {loaded.epoch}: make it anew, or delete it")
+    saved = run / checkpoint.FOLDER / str(loaded.epoch)
+    if "training" in read_manifest(saved).leaves:  # of a released run, which was copied, the times tell nothing
+        for figure in (run / "figures").glob("*.png"):
+            if figure.stat().st_mtime < (saved / NAME).stat().st_mtime and figure.stem != "training_curves":
+                raise InputError(f"{figure} is older than the checkpoint of epoch {loaded.epoch}: draw it anew, or delete it")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from PIL import Image
 
 import jaxae
 from jaxae import plots
+from jaxae.cli import release
+from jaxae.errors import InputError
 from jaxae.runs import files
 from tests import ROOT
 from tests.runs.test_events import values as tensorboard_values
@@ -217,6 +220,33 @@ def test_a_release_is_small_and_evaluates_to_the_same_numbers(run, tmp_path):
     code, _, err = call("release", run, tmp_path / "released")
     assert code == 2
     assert "File exists" in err
+
+
+def test_a_release_holds_nothing_of_another_epoch_and_is_whole_or_not_there(run, tmp_path):
+    mine = tmp_path / "run-SYNTHETIC"
+    shutil.copytree(run, mine)
+    shutil.rmtree(mine / "figures", ignore_errors=True)
+    (tmp_path / "released.tmp").mkdir()  # of a release that was killed
+    for name, content, words in (
+        ("evaluation.json", '{"checkpoint_epoch": 99}', "not of epoch"),
+        ("latent_scorecard.json", "{", "is damaged"),
+    ):
+        (mine / name).write_text(content)
+        with pytest.raises(InputError, match=words):
+            release.main(mine, tmp_path / "released")
+        (mine / name).unlink()
+    (mine / "figures").mkdir()
+    (mine / "figures" / "latent_space.png").write_text("")
+    os.utime(mine / "figures" / "latent_space.png", (0, 0))
+    with pytest.raises(InputError, match="older than the checkpoint"):
+        release.main(mine, tmp_path / "released")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["released.tmp", "run-SYNTHETIC"]
+    (mine / "figures" / "latent_space.png").unlink()
+    release.main(mine, tmp_path / "released")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["released", "run-SYNTHETIC"]
+    (tmp_path / "population.json").write_text('{"members": ["a", "b"]}')
+    with pytest.raises(InputError, match=r"is a population: .*members/0"):
+        release.main(tmp_path, tmp_path / "other")
 
 
 @pytest.mark.parametrize("seconds", [0.2, 0.6, 1.2])
