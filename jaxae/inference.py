@@ -15,7 +15,6 @@ from jaxae.core.corruption import add_noise_to_each
 from jaxae.core.images import as_unit
 from jaxae.core.model import Autoencoder
 from jaxae.core.state import init_variables
-from jaxae.data.dataset import Dataset, check_data
 from jaxae.errors import InputError
 from jaxae.rng import Stream, derive, derive_each, root_key
 from jaxae.runs import checkpoint, directory, files
@@ -49,14 +48,6 @@ def load(run_dir: str | Path) -> Run:
     like = jax.eval_shape(functools.partial(init_variables, model=model), root_key(0))
     variables, epoch, data_sha256 = checkpoint.load_best(place, like, owner=owner_of(config))
     return Run(config, model, variables, epoch, data_sha256 or files.read_json(place / "environment.json").get("data_sha256"))
-
-
-def check_same_data(run: Run, dataset: Dataset) -> None:
-    """Raises InputError where a run is for other data: what is measured or drawn would carry the wrong name."""
-    check_data(run.config, dataset)
-    if run.data_sha256 not in (None, dataset.digest):
-        found = f"SHA-256 {dataset.digest:.12}, not {run.data_sha256:.12}"
-        raise InputError(f"The data are not those that the run was trained on ({found}): give those, or another run")
 
 
 def reconstruct(run: Run, images: ArrayLike) -> np.ndarray:

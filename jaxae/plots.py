@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxae.core.images import to_unit
 from jaxae.core.metrics import image_psnr
-from jaxae.data.dataset import Dataset, sample_indices
+from jaxae.data.dataset import Dataset, check_data, sample_indices
 from jaxae.errors import InputError
 from jaxae.evaluation.denoising_curve import LEVELS, unseen_examples
 from jaxae.evaluation.latent_plane import drift_of_noise, quantile_grid, regular_grid
@@ -19,7 +19,7 @@ from jaxae.evaluation.seeds import align, shared_neighbours
 from jaxae.figures import denoising_curve, latent_plane, samples, seeds
 from jaxae.figures.map_view import robust_view
 from jaxae.figures.style import Figure
-from jaxae.inference import Run, check_same_data, corrupt, decode, encode, reconstruct
+from jaxae.inference import Run, corrupt, decode, encode, reconstruct
 
 FOUR_LEVELS = (0.1, 0.25, 0.4, 0.6)
 DRIFT_LEVELS = (0.25, 0.6)
@@ -71,7 +71,7 @@ def noise_robustness(run: Run, dataset: Dataset) -> Figure:
 
 def latent_space(run: Run, dataset: Dataset) -> Figure:
     """Figure 4: all clean test images as points of the latent plane, a colour a class."""
-    check_same_data(run, dataset)
+    check_data(run.config, dataset, trained_on=run.data_sha256)
     test = dataset.test
     title = f"The {len(test.images):,} clean {dataset.title} test images in the 2-D latent space"
     return latent_plane.latent_space(encode(run, test.images), test.labels, names=dataset.class_names, title=title)
@@ -79,7 +79,7 @@ def latent_space(run: Run, dataset: Dataset) -> Figure:
 
 def latent_grid(run: Run, dataset: Dataset) -> Figure:
     """What the decoder draws over the latent plane, cut at the quantiles of the test images, and their density there."""
-    check_same_data(run, dataset)
+    check_data(run.config, dataset, trained_on=run.data_sha256)
     edges, middles, counts = quantile_grid(encode(run, dataset.test.images), cells=GRID_CELLS)
     images = decode(run, middles).reshape(GRID_CELLS, GRID_CELLS, *dataset.image_shape)
     title = f"The decoder over the latent plane: {dataset.title}, {len(dataset.test.images):,} clean test images"
@@ -135,7 +135,7 @@ def seed_agreement(runs: Sequence[Run], dataset: Dataset, *, members: Sequence[s
 
 def _samples(run: Run, dataset: Dataset, count: int, *, last: bool = False) -> tuple[np.ndarray, list[str], np.ndarray]:
     """Indices of so many test images, what to call them, and the images."""
-    check_same_data(run, dataset)
+    check_data(run.config, dataset, trained_on=run.data_sha256)
     test = dataset.test
     firsts = sample_indices(test, 10)
     chosen = firsts[-count:] if last else firsts[:count]

@@ -90,8 +90,14 @@ def _checked(arrays: Mapping[str, np.ndarray], part: str) -> np.ndarray:
     return images if images.ndim == 4 else images[..., None]
 
 
-def check_data(config: Config, dataset: Dataset) -> None:
-    """Raises InputError where a recipe is for other data: what is written would carry the wrong name."""
+def check_data(config: Config, dataset: Dataset, *, trained_on: str | None = None) -> None:
+    """Raises InputError where a recipe is for other data: what is written would carry the wrong name.
+
+    trained_on: the digest of the data that a run was trained on, where that is known.
+    """
+    if trained_on not in (None, dataset.digest):
+        found = f"SHA-256 {dataset.digest:.12}, not {trained_on:.12}"
+        raise InputError(f"The data are not those that the run was trained on ({found}): give those, or another run")
     if config.dataset != dataset.name:
         raise InputError(f"The config's dataset is {config.dataset}, and the data are {dataset.name}: give the one named")
     if dataset.name == "fashion_mnist" and dataset.digest != FASHION_MNIST_SHA256:

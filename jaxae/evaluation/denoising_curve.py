@@ -12,11 +12,11 @@ from scipy.ndimage import gaussian_filter
 from jaxae.core.corruption import add_gaussian_noise, mask_pixels, poisson_noise, salt_and_pepper
 from jaxae.core.images import to_unit
 from jaxae.core.metrics import psnr, ssim
-from jaxae.data.dataset import Dataset
+from jaxae.data.dataset import Dataset, check_data
 from jaxae.errors import InputError, Report, silent
 from jaxae.evaluation.baselines import fit_affine, fit_rivals, moments
 from jaxae.evaluation.reconstruction import header
-from jaxae.inference import Run, check_same_data, corrupt, noise_keys, reconstruct
+from jaxae.inference import Run, corrupt, noise_keys, reconstruct
 from jaxae.rng import Stream, derive, root_key
 
 LEVELS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
@@ -39,7 +39,7 @@ def denoising_curve(
 
     images: how many of the first test images; rivals are fitted on all training images at each level. Raises InputError.
     """
-    check_same_data(run, dataset)
+    check_data(run.config, dataset, trained_on=run.data_sha256)
     if images < 1 or draws < 1:
         raise InputError(f"images is {images} and draws is {draws}: give 1 or more of each")
     clean = to_unit(dataset.test.images[:images])

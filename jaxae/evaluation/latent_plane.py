@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from jaxae.core.images import to_unit
-from jaxae.data.dataset import Dataset
+from jaxae.data.dataset import Dataset, check_data
 from jaxae.evaluation.embedding_quality import knn_predict
-from jaxae.inference import Run, check_same_data, corrupt, encode
+from jaxae.inference import Run, corrupt, encode
 
 
 def drift_of_noise(run: Run, dataset: Dataset, *, levels: Sequence[float]) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def drift_of_noise(run: Run, dataset: Dataset, *, levels: Sequence[float]) -> di
     latents: level → f32[N, 2], changed: the share whose class is not the clean image's, accuracy: the share of true classes;
     without labels latents alone.
     """
-    check_same_data(run, dataset)
+    check_data(run.config, dataset, trained_on=run.data_sha256)
     test, labels = to_unit(dataset.test.images), dataset.train.labels
     latents = {level: encode(run, corrupt(test, std=level)) for level in levels}
     if labels is None:

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from jaxae.core.images import to_unit
-from jaxae.data.dataset import Dataset
+from jaxae.data.dataset import Dataset, check_data
 from jaxae.evaluation.baselines import apply_affine, fit_affine, moments
 from jaxae.evaluation.embedding_quality import knn_predict, scorecard
 from jaxae.evaluation.published_results import PROTOCOLS, PUBLISHED
 from jaxae.evaluation.reconstruction import header, introduction
-from jaxae.inference import Run, check_same_data, encode, reconstruct
+from jaxae.inference import Run, encode, reconstruct
 from jaxae.tables import markdown
 
 COLUMNS = {
@@ -35,7 +35,7 @@ def score_latent(run: Run, dataset: Dataset) -> dict[str, Any]:
 
     Without labels the neighbours' classes and the silhouette are left out.
     """
-    check_same_data(run, dataset)
+    check_data(run.config, dataset, trained_on=run.data_sha256)
     train, test = to_unit(dataset.train.images), to_unit(dataset.test.images)
     pca = fit_affine(moments(train, train), rank=2)
     axes = np.linalg.svd(pca.matrix)[0][:, :2]  # the map is the projection on these two

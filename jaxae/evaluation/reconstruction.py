@@ -6,10 +6,10 @@ import numpy as np
 
 from jaxae.core.images import to_unit
 from jaxae.core.metrics import SSIM_WINDOW, mae, mse, psnr, ssim
-from jaxae.data.dataset import Dataset
+from jaxae.data.dataset import Dataset, check_data
 from jaxae.errors import InputError
 from jaxae.evaluation.embedding_quality import knn_predict
-from jaxae.inference import Run, check_same_data, corrupt, encode, reconstruct
+from jaxae.inference import Run, corrupt, encode, reconstruct
 from jaxae.runs.environment import versions
 from jaxae.tables import decibels, markdown
 
@@ -26,7 +26,7 @@ def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> dict[
     >>> jaxae.evaluate(run, dataset)["rows"]["jaxae, noisy input"]["mse"]
     0.0245...
     """
-    check_same_data(run, dataset)
+    check_data(run.config, dataset, trained_on=run.data_sha256)
     clean = to_unit(dataset.test.images)
     noisy = corrupt(clean, std=noise_factor)
     denoised = reconstruct(run, noisy)

@@ -41,7 +41,7 @@ class Manifest(BaseModel, extra="forbid", strict=True):
         return self
 
 
-def owner_of(config: Config, data_sha256: str | None = None) -> dict[str, Any]:
+def owner_of(config: Config, *, data_sha256: str | None = None) -> dict[str, Any]:
     """Whose a checkpoint is: its run's recipe, but for when it ends, and the digest of its data where that is known."""
     recipe = {name: value for name, value in json.loads(config.to_json()).items() if name not in ENDS}
     return {"recipe": recipe, **({"data_sha256": data_sha256} if data_sha256 else {})}

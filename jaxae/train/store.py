@@ -26,7 +26,7 @@ class Store:
     def __init__(self, configs: Sequence[Config], dataset: Dataset, run_dirs: Sequence[Path] | None, report: Report) -> None:
         self.configs, self.dataset = configs, dataset
         self.run_dirs = run_dirs if run_dirs and multihost.is_first() else ()  # empty: this process writes nothing
-        self.owners = [owner_of(config, dataset.digest) for config in configs]
+        self.owners = [owner_of(config, data_sha256=dataset.digest) for config in configs]
         self.in_memory = run_dirs is None
         self.check_places: list[Callable[[], None]] = []
         self.place = "memory" if run_dirs is None else str(run_dirs[0])

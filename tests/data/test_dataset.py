@@ -3,7 +3,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jaxae.data.dataset import split
+from jaxae.config import Config
+from jaxae.data.dataset import check_data, split
 from jaxae.errors import InputError
 
 IMAGES = np.zeros((12, 5, 4), np.uint8)
@@ -38,3 +39,13 @@ def test_arrays_that_are_no_images_or_do_not_fit_are_refused(changed, expected):
     with pytest.raises(InputError, match=expected) as caught:
         split(arrays(**changed), name="synthetic")
     assert "\n" not in str(caught.value)
+
+
+def test_other_data_than_those_of_the_training_are_refused(dataset):
+    config = Config(dataset="synthetic")
+    check_data(config, dataset, trained_on=dataset.digest)
+    check_data(config, dataset)  # not known
+    with pytest.raises(InputError, match="not those that the run was trained on"):
+        check_data(config, dataset, trained_on="0" * 64)
+    with pytest.raises(InputError, match="are called fashion_mnist, and are not it"):
+        check_data(Config(dataset="fashion_mnist"), dataset._replace(name="fashion_mnist"))

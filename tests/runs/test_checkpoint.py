@@ -163,16 +163,16 @@ def test_a_checkpoint_names_no_path_of_the_machine(state, tmp_path):
         assert path.is_dir() or str(tmp_path).encode() not in path.read_bytes(), path
 
 
-OWNER = manifest.owner_of(Config(seed=1), "a" * 64)
+OWNER = manifest.owner_of(Config(seed=1), data_sha256="a" * 64)
 
 
 @pytest.mark.parametrize(
     ("owner", "words"),
     [
-        (manifest.owner_of(Config(seed=2), "a" * 64), "another run's (seed: 1, not 2)"),
-        (manifest.owner_of(Config(seed=1, dropout=(0.0, 0.0, 0.0)), "a" * 64), "another run's (dropout"),
-        (manifest.owner_of(Config(seed=1), "b" * 64), "The data are not those"),
-        (manifest.owner_of(Config(seed=1, epochs=7), "a" * 64), ""),  # told to go on for longer
+        (manifest.owner_of(Config(seed=2), data_sha256="a" * 64), "another run's (seed: 1, not 2)"),
+        (manifest.owner_of(Config(seed=1, dropout=(0.0, 0.0, 0.0)), data_sha256="a" * 64), "another run's (dropout"),
+        (manifest.owner_of(Config(seed=1), data_sha256="b" * 64), "The data are not those"),
+        (manifest.owner_of(Config(seed=1, epochs=7), data_sha256="a" * 64), ""),  # told to go on for longer
         (manifest.owner_of(Config(seed=1)), ""),  # to evaluate, before any data are read
     ],
 )

@@ -61,7 +61,7 @@ def test_the_first_lines_name_data_model_and_recipe(dataset):
     ):
         assert part in text
     assert f"784→512→256→128→64→32→16→8→4→2 and back, {parameters:,} parameters" in text
-    for part in ("at most 200 epochs", "batches of 128", "noise 0.25", "learning rate 0.001", "seed 0"):
+    for part in ("at most 300 epochs", "batches of 128", "noise 0.25", "learning rate 0.001", "seed 0"):
         assert part in text
     assert progress.begin_lines("/runs/x", [3, 4], [Config()] * 2, dataset)[0] == "Resuming after epoch 3 to 4 in /runs/x"
 
