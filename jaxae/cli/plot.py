@@ -87,7 +87,9 @@ def seed_agreement(source: Source) -> None:
 
 def training_curves(source: Source) -> None:
     """Training and validation loss and learning rate by epoch, also while training runs; of a population with all members."""
-    rows = [rows for rows in map(metrics_log.read, source.directories) if rows]
+    needed = {"data", "best", *metrics_log.SCALARS}
+    read = ([row for row in metrics_log.read(directory) if row.keys() >= needed] for directory in source.directories)
+    rows = [each for each in read if each]
     if not rows:
         raise InputError(f"{source.run} has no metrics.jsonl with an epoch in it: name a run that has begun to train")
     figure = curves(rows, title=f"Training on {rows[0][0]['data']}")

@@ -32,6 +32,10 @@ def read(run_dir: Path, *, up_to_epoch: int | None = None) -> list[dict[str, Any
     for line in lines:
         with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
             row = json.loads(line)
+            if type(row["epoch"]) is not int or row["epoch"] < 1:
+                continue
+            if not all(isinstance(row[name], int | float) for name in SCALARS if name in row):
+                continue
             if up_to_epoch is None or row["epoch"] <= up_to_epoch:
                 rows.setdefault(row["epoch"], row)
     return [rows[epoch] for epoch in sorted(rows)]

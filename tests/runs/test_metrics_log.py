@@ -40,3 +40,22 @@ def test_a_damaged_row_costs_that_row_alone_and_is_told(tmp_path):
 def test_metrics_may_be_missing(tmp_path):
     metrics_log.rewind(tmp_path, 0)
     assert rows(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"epoch": "2"}',
+        '{"epoch": [2]}',
+        '{"epoch": true}',
+        '{"epoch": 0}',
+        '{"epoch": 2.5}',
+        "[1]",
+        '{"epoch": 2, "train_loss": "x"}',
+    ],
+)
+def test_rows_that_no_run_writes_are_passed_over(line, tmp_path):
+    metrics_log.append(tmp_path, {"epoch": 1, "train_loss": 0.5})
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write(line + "\n")
+    assert metrics_log.read(tmp_path) == [{"epoch": 1, "train_loss": 0.5}]
