@@ -18,6 +18,11 @@ def test_streams_and_counters_give_keys_that_draw_different_numbers(impl):
     assert len(set(draws.values())) == len(draws)
 
 
+def test_no_stream_has_anothers_number():
+    """Iterating over an Enum skips aliases, so the test above would not see one."""
+    assert len({int(stream) for stream in Stream.__members__.values()}) == len(Stream.__members__)
+
+
 def test_neighbouring_streams_and_counters_are_uncorrelated():
     root = root_key(0, impl="philox2x32")
     noise = jax.random.normal(derive(root, Stream.NOISE, 5), (10_000,))

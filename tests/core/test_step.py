@@ -55,11 +55,24 @@ def test_same_bits_twice_and_other_bits_with_another_key(bound, dataset):
     assert all(jax.tree.leaves(same))
 
 
-def test_noise_and_dropout_are_fresh_at_every_step(bound, dataset):
-    _, state, step, _ = bound
+@pytest.mark.parametrize(("noise_factor", "dropout"), [(0.25, ()), (0.0, (0.2, 0.2, 0.1))])
+def test_noise_and_dropout_alone_are_fresh_at_every_step(noise_factor, dropout, bound, dataset):
+    """Of the step and of nothing else: the same in another epoch, which counts no steps."""
+    parts, state, _, _ = bound
+    options = {"model": parts.model.clone(dropout=dropout), "optimizer": parts.optimizer, "noise_factor": noise_factor}
+    step = jax.jit(functools.partial(train_step, **options))
     images = jnp.asarray(dataset.train.images[:BATCH])
-    losses = {float(step(state._replace(step=jnp.int32(i)), images)[1]) for i in range(5)}
-    assert len(losses) == 5
+    losses = [float(step(state._replace(step=jnp.int32(i)), images)[1]) for i in range(4)]
+    assert len(set(losses)) == 4
+    assert float(step(state._replace(epoch=jnp.int32(3)), images)[1]) == losses[0]
+
+
+def test_the_order_is_another_in_each_epoch(bound, dataset):
+    _, state, _, epoch = bound
+    frozen = state._replace(plateau=state.plateau._replace(scale=jnp.float32(0)))
+    images = jnp.asarray(dataset.train.images)
+    first, second = (epoch(frozen._replace(epoch=jnp.int32(number)), images)[1] for number in (0, 1))
+    assert (np.asarray(first) != np.asarray(second)).all()  # the steps' keys are the same, the batches are not
 
 
 def test_training_learns(bound, dataset):

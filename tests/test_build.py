@@ -1,0 +1,89 @@
+"""Every value of a recipe reaches the part that it is for; the optimiser against AdamW written out in NumPy."""
+
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxae.build import build_model, build_parts, first_state
+from jaxae.config import Config
+from jaxae.core.step import end_epoch
+
+GRADIENTS = [np.array([3.0, -4.0, 0.5], np.float32), np.array([0.1, 0.2, -0.2], np.float32)]
+
+
+def adamw(config: Config, start: np.ndarray) -> np.ndarray:
+    """Two updates: clipping by the global norm, then Loshchilov & Hutter 2019, b1 0.9, eps 1e-8."""
+    w, m, v = start.astype(np.float64), np.zeros(3), np.zeros(3)
+    for t, gradient in enumerate(GRADIENTS, 1):
+        g = gradient * min(1.0, config.clip_norm / float(np.linalg.norm(gradient)))
+        m, v = 0.9 * m + 0.1 * g, config.adam_b2 * v + (1 - config.adam_b2) * g * g
+        step = m / (1 - 0.9**t) / (np.sqrt(v / (1 - config.adam_b2**t)) + 1e-8)
+        w = w - config.learning_rate * (step + config.weight_decay * w)
+    return w
+
+
+@pytest.mark.parametrize(
+    "values", [{}, {"learning_rate": 0.1}, {"weight_decay": 0.5}, {"clip_norm": 0.3}, {"adam_b2": 0.5}], ids=str
+)
+def test_the_optimiser_is_the_recipes(values: dict[str, Any]):
+    config = replace(Config(learning_rate=0.01), **values)
+    optimizer = build_parts(config).optimizer
+    start = np.array([1.0, -2.0, 3.0], np.float32)
+    params = {"w": jnp.asarray(start)}
+    state = optimizer.init(params)
+    for gradient in GRADIENTS:
+        updates, state = optimizer.update({"w": jnp.asarray(gradient)}, state, params)
+        params = jax.tree.map(jnp.add, params, updates)
+    np.testing.assert_allclose(params["w"], adamw(config, start), rtol=1e-5)
+    if values:
+        assert np.abs(adamw(config, start) - adamw(Config(learning_rate=0.01), start)).max() > 1e-4
+
+
+def test_the_plateau_is_the_recipes():
+    config = Config(plateau_factor=0.3, plateau_patience=2, min_scale=0.2)
+    state, scales = first_state(config), []
+    for _ in range(6):
+        state, _ = end_epoch(state, jnp.float32(1.0), plateau=build_parts(config).plateau)
+        scales.append(round(float(state.plateau.scale), 5))
+    assert scales == [1.0, 1.0, 0.3, 0.3, 0.2, 0.2]
+
+
+IMAGES = np.random.default_rng(0).random((64, 28, 28, 1), np.float32)
+
+
+def test_dropout_silences_the_share_of_units_that_the_recipe_says():
+    model = build_model(Config(dropout=(0.6, 0.0, 0.0)))
+    variables = model.init(jax.random.key(0), IMAGES)
+    _, seen = model.apply(
+        variables,
+        IMAGES,
+        train=True,
+        rngs={"dropout": jax.random.key(1)},
+        mutable=["batch_stats", "intermediates"],
+        capture_intermediates=lambda module, _: module.name in ("Layer_0", "Layer_1"),
+    )
+    layers = seen["intermediates"]["encoder"]
+    shares = [float((np.asarray(layers[name]["__call__"][0]) == 0).mean()) for name in ("Layer_0", "Layer_1")]
+    assert shares[0] == pytest.approx(1 - 0.4 * 0.5, abs=0.03)  # ReLU silences half of the rest
+    assert shares[1] == pytest.approx(0.5, abs=0.05)
+
+
+def test_batch_statistics_keep_the_share_that_the_recipe_says():
+    model = build_model(Config(batch_norm_momentum=0.6, dropout=(0.0, 0.0, 0.0)))
+    variables = model.init(jax.random.key(0), IMAGES)
+    _, new = model.apply(variables, IMAGES, train=True, mutable=["batch_stats"])
+    first = variables["params"]["encoder"]["Layer_0"]["Dense_0"]["kernel"]
+    mean = (IMAGES.reshape(64, -1) @ np.asarray(first)).mean(axis=0)
+    np.testing.assert_allclose(
+        new["batch_stats"]["encoder"]["Layer_0"]["BatchNorm_0"]["mean"], 0.4 * mean, rtol=1e-3, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(("name", "inverse"), [("lecun_normal", 784), ("he_normal", 392), ("glorot_uniform", 648)])
+def test_layers_begin_as_the_recipe_says(name, inverse):
+    kernel = first_state(Config(initializer=name)).params["encoder"]["Layer_0"]["Dense_0"]["kernel"]
+    assert float(jnp.var(kernel)) == pytest.approx(1 / inverse, rel=0.02)
