@@ -95,9 +95,6 @@ def check_data(config: Config, dataset: Dataset, *, trained_on: str | None = Non
 
     trained_on: the digest of the data that a run was trained on, where that is known.
     """
-    if trained_on not in (None, dataset.digest):
-        found = f"SHA-256 {dataset.digest:.12}, not {trained_on:.12}"
-        raise InputError(f"The data are not those that the run was trained on ({found}): give those, or another run")
     if config.dataset != dataset.name:
         raise InputError(f"The config's dataset is {config.dataset}, and the data are {dataset.name}: give the one named")
     if dataset.name == "fashion_mnist" and dataset.digest != FASHION_MNIST_SHA256:
@@ -109,6 +106,9 @@ def check_data(config: Config, dataset: Dataset, *, trained_on: str | None = Non
             f"The model is for images of the shape {list(config.image_shape)}, and {dataset.title} has "
             f"{list(dataset.image_shape)}: train one for these"
         )
+    if trained_on not in (None, dataset.digest):
+        found = f"SHA-256 {dataset.digest:.12}, not {trained_on:.12}"
+        raise InputError(f"The data are not those that the run was trained on ({found}): give those, or another run")
 
 
 def sample_indices(part: Split, count: int) -> np.ndarray:
