@@ -19,7 +19,7 @@ from jaxae.core.state import model_variables
 from jaxae.data import cache
 from jaxae.data.load import load_dataset, synthetic_dataset
 from jaxae.data.synthetic import synthetic_arrays
-from jaxae.digests import tree_digest
+from jaxae.digests import digest, tree_digest
 from jaxae.errors import InputError, silent
 from jaxae.runs import checkpoint
 from jaxae.train.loop import fit_members
@@ -67,6 +67,7 @@ def prepare(place: Path) -> dict[str, Callable[[Path], str]]:
     fit_members([config], synthetic_dataset(key, train=600, test=60), [place / "run"], report=silent)
     arrays = synthetic_arrays(key, train=600, test=60)
     cache.fetch = lambda *arguments: arrays  # stands in for TFDS, which has tests of its own
+    cache.FASHION_MNIST_SHA256 = digest(arrays)
     cached = load_dataset("fashion_mnist", data_dir=place / "data").digest
 
     like, path = state_shapes(config), place / "run"
