@@ -96,7 +96,8 @@ def _check_jax() -> None:
         if getattr(jax.config, name):
             raise InputError(f"{name.upper()} is on: jaxae computes in float32 and checks its losses itself; unset it")
     asked = os.environ.get("JAX_PLATFORMS")
-    if asked and asked != "cpu" and "--coordinator" not in sys.argv:  # joining others must come before the devices
+    several = any(word.startswith("--coordinator") for word in sys.argv)  # joining others must come before the devices
+    if asked and asked != "cpu" and not several:
         try:
             jax.devices()
         except RuntimeError as error:
