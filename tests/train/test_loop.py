@@ -181,3 +181,24 @@ def test_a_loss_that_breaks_later_keeps_the_best_epoch(dataset, tmp_path, monkey
     with pytest.raises(InputError, match="Epoch 1 is the last good one"):
         fit_state(CONFIG, dataset, tmp_path / "run")
     assert tree_digest(load(tmp_path / "run").variables) == tree_digest(run.variables)
+
+
+def test_training_ends_where_its_directory_is_moved_and_refuses_another_runs_checkpoint(whole, dataset, tmp_path):
+    def move(line: str) -> None:
+        if line.startswith("epoch   1"):
+            (tmp_path / "run").rename(tmp_path / "elsewhere")
+
+    with pytest.raises(InputError, match="was moved or deleted"):
+        fit_state(CONFIG, dataset, tmp_path / "run", report=move)
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "other" / "states").mkdir(parents=True)
+    other = Config(**{**vars(CONFIG), "seed": 7})
+    (tmp_path / "other" / "config.json").write_text(other.to_json())
+    (whole[0] / "states" / "3").rename(tmp_path / "other" / "states" / "3")
+    try:
+        with pytest.raises(InputError, match=r"another run's \(seed: 0, not 7\)"):
+            fit_state(other, dataset, tmp_path / "other")
+        with pytest.raises(InputError, match=r"another run's \(seed: 0, not 7\)"):
+            load(tmp_path / "other")
+    finally:
+        (tmp_path / "other" / "states" / "3").rename(whole[0] / "states" / "3")
