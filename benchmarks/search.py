@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from jaxae.cli import command, messages
-from jaxae.config import PRESETS
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
+from jaxae.presets import PRESETS
 from jaxae.runs import metrics_log
 from jaxae.runs.directory import run_directory
 from jaxae.train.loop import fit_members

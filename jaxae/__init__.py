@@ -4,11 +4,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxae.config import PRESETS, Config
+    from jaxae.config import Config
     from jaxae.data.load import load_dataset
     from jaxae.errors import InputError
     from jaxae.evaluation.reconstruction import evaluate
     from jaxae.inference import corrupt, decode, encode, load, reconstruct
+    from jaxae.presets import PRESETS
     from jaxae.train.loop import fit
 
     __version__: str
@@ -23,7 +24,7 @@ _PLACES = {
     "fit": "train.loop",
     "load_dataset": "data.load",
     "Config": "config",
-    "PRESETS": "config",
+    "PRESETS": "presets",
     "InputError": "errors",
 }
 """Each public name and the module that it is loaded from on first use: `import jaxae` itself is quick."""

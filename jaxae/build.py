@@ -19,6 +19,7 @@ def build_model(config: Config) -> Autoencoder:
     return Autoencoder(
         image_shape=config.image_shape,
         widths=config.widths,
+        latent_dim=config.latent_dim,
         dropout=config.dropout,
         latent_activation=config.latent_activation,
         momentum=config.batch_norm_momentum,

@@ -16,7 +16,6 @@ Positive = Annotated[float, Field(gt=0)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
-DatasetName = Literal["auto", "fashion_mnist", "synthetic"]
 Initializer = Literal["lecun_normal", "he_normal", "orthogonal", "glorot_uniform"]
 PrngImpl = Literal["threefry2x32", "threefry4x32", "philox2x32", "philox4x32", "rbg"]
 
@@ -29,10 +28,16 @@ PrngImpl = Literal["threefry2x32", "threefry4x32", "philox2x32", "philox4x32", "
 class Config:
     """Everything that decides a run's result, beside the machine and the versions. Raises InputError."""
 
-    dataset: DatasetName = "auto"
-    """Data to train on; auto takes Fashion-MNIST, or says loudly that it can't and takes the SYNTHETIC stand-in."""
+    dataset: Annotated[str, Field(min_length=1)] = "auto"
+    """A name such as mnist, an .npz or .npy file, or a folder of pictures; auto: Fashion-MNIST or, loudly, a SYNTHETIC one."""
     image_shape: Annotated[tuple[PositiveInt, PositiveInt, PositiveInt], Field(strict=False)] = (28, 28, 1)
     """Height, width and channels of an image; training takes them from the data."""
+    image_size: Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)] | None = None
+    """Height and width to bring the pictures of a folder to; without it they must all have one size."""
+    split: Annotated[tuple[Fraction, Fraction, Fraction], Field(strict=False)] = (0.8, 0.1, 0.1)
+    """Shares for training, validation and test, where the data have no splits of their own."""
+    skip_damaged: bool = False
+    """Leave out pictures of a folder that can't be read, instead of stopping at the first."""
     seed: Seed = 0
     """Seed of the root PRNG key, from which initialisation, order, noise and dropout are derived."""
     prng_impl: PrngImpl = "philox2x32"
@@ -49,6 +54,8 @@ class Config:
     """Dropout rates after the first three layers of the encoder."""
     widths: Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1)] = (512, 256, 128, 64, 32, 16, 8, 4)
     """Widths of the encoder's layers between the image and the latent; the decoder mirrors them."""
+    latent_dim: Annotated[int, Field(ge=2, lt=2**31)] = 2
+    """Numbers an image is sent through; of more than two, maps show the two leading principal axes."""
     latent_activation: Literal["linear", "relu"] = "linear"
     """What follows the latent layer: nothing, or BatchNorm and ReLU as after every other layer."""
     initializer: Initializer = "lecun_normal"
@@ -81,6 +88,13 @@ class Config:
     def _ascending(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
         if value and value[0] > value[1]:
             raise ValueError("Give the lower one first")
+        return value
+
+    @field_validator("split")
+    @classmethod
+    def _whole(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
+        if abs(sum(value) - 1) > 1e-6:
+            raise ValueError("Give three shares whose sum is 1")
         return value
 
     @field_validator("statistics_images")
@@ -122,22 +136,6 @@ class Config:
         """'field: mine, not theirs' for each field in which two recipes differ."""
         mine, theirs = vars(self), vars(other)
         return [f"{name}: {mine[name]}, not {theirs[name]}" for name in mine if mine[name] != theirs[name]]
-
-
-PRESETS = {
-    "default": Config(),
-    "best": Config(
-        noise_range=(0.0, 0.4),
-        dropout=(0.0, 0.0, 0.0),
-        average_decay=0.998,
-        clip_norm=0.1,
-        plateau_patience=15,
-        min_scale=0.01,
-        early_stop_patience=15,
-        epochs=160,
-    ),
-}
-"""Recipes by name: the procedure as it is given, and the best that what it leaves open has brought so far."""
 
 
 def _one_line(location: tuple[int | str, ...], message: str, value: object) -> str:

@@ -3,14 +3,18 @@ import json
 
 import pytest
 
-from jaxae.config import PRESETS, Config
+from jaxae.config import Config
 from jaxae.errors import InputError
+from jaxae.presets import PRESETS
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("dataset", "mnist"),
+        ("dataset", ""),
+        ("latent_dim", 1),
+        ("image_size", (0, 28)),
+        ("split", (0.5, 0.5, 0.5)),
         ("seed", -1),
         ("prng_impl", "mersenne"),
         ("epochs", 0),

@@ -14,11 +14,12 @@ import tyro
 
 from jaxae.cli.messages import live_line, say, synthetic_banner
 from jaxae.cli.options import DataPlace, SeveralModels, SeveralProcesses
-from jaxae.config import PRESETS, Config
+from jaxae.config import Config
 from jaxae.data.dataset import Dataset
 from jaxae.errors import silent
 from jaxae.evaluation.published_results import RELEASED_LOSS
 from jaxae.inference import load
+from jaxae.presets import PRESETS
 from jaxae.runs.directory import run_directory
 from jaxae.runs.metrics_log import Events
 from jaxae.runs.population_directory import member_directories
@@ -28,12 +29,15 @@ from jaxae.train.population import labels, recipes
 
 GROUPS = {
     "": ["epochs", "batch_size", "learning_rate", "noise_factor", "seed", "dataset"],
-    "network_and_noise": ["widths", "latent_activation", "dropout", "initializer", "noise_range"],
+    "own_images": ["image_size", "split", "skip_damaged"],
+    "network_and_noise": ["widths", "latent_dim", "latent_activation", "dropout", "initializer", "noise_range"],
     "optimiser": ["weight_decay", "clip_norm", "adam_b2"],
     "plateau_and_end": ["plateau_patience", "plateau_factor", "min_scale", "early_stop_patience"],
     "rarely_changed": ["statistics_images", "average_decay", "batch_norm_momentum", "prng_impl"],
 }
 """The recipe's options by the groups of --help, those that people use first on top. image_shape comes from the data."""
+
+METAVARS = {"noise_range": "LOW HIGH", "image_size": "HEIGHT WIDTH"}
 
 
 def recipe() -> Callable[..., Config]:
@@ -45,7 +49,7 @@ def recipe() -> Callable[..., Config]:
     descriptions = {name: each.description for name, each in Config.__pydantic_fields__.items()}  # type: ignore[attr-defined]
 
     def option(name: str) -> Any:
-        shown: Any = {"metavar": "LOW HIGH", "help_behavior_hint": ""} if getattr(default, name) is None else {}
+        shown: Any = {"metavar": METAVARS[name], "help_behavior_hint": ""} if getattr(default, name) is None else {}
         return Annotated[hints[name], tyro.conf.arg(help=descriptions[name], **shown)]
 
     def parameter(name: str, kind: Any, value: Any) -> inspect.Parameter:

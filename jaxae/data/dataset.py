@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxae.config import Config, DatasetName
+from jaxae.config import Config
 from jaxae.digests import digest
 from jaxae.errors import InputError
 
@@ -25,8 +25,8 @@ class Split(NamedTuple):
 class Dataset(NamedTuple):
     """Three splits, and what a person calls them."""
 
-    name: DatasetName
-    """What a recipe calls it: fashion_mnist, synthetic."""
+    name: str
+    """What a recipe calls it: fashion_mnist, the path of a folder."""
     title: str
     """What figures and tables call it; SYNTHETIC stands in that of made-up data."""
     digest: str
@@ -49,7 +49,7 @@ class Dataset(NamedTuple):
 def split(
     arrays: Mapping[str, np.ndarray],
     *,
-    name: DatasetName,
+    name: str,
     title: str | None = None,
     class_names: Sequence[str] = (),
     source: str = "memory",

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import jax
 
-from jaxae.config import DatasetName
 from jaxae.data.cache import cached
 from jaxae.data.dataset import Dataset, split
 from jaxae.data.synthetic import CLASS_NAMES, synthetic_arrays
@@ -14,7 +13,7 @@ from jaxae.rng import Stream, derive, root_key
 
 
 def load_dataset(
-    name: DatasetName = "auto",
+    name: str = "auto",
     *,
     data_dir: str | Path | None = None,
     manual_dir: str | Path | None = None,

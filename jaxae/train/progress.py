@@ -61,7 +61,7 @@ def begin_lines(place: str, epochs: Iterable[int], configs: Sequence[Config], da
         f"Resuming after epoch {span(done)} in {place}" if any(done) else f"Training in {place}",
         f"  data    {dataset.title}, images of {shape}: {sizes[0]} training, {sizes[1]} validation, {sizes[2]} test",
         f"          from {dataset.source}",
-        f"  model   {pixels}→{widths}→2 and back, {parameters:,} parameters",
+        f"  model   {pixels}→{widths}→{config.latent_dim} and back, {parameters:,} parameters",
         f"  recipe  at most {config.epochs} epochs, batches of {config.batch_size}, noise {noise}, "
         + (f"learning rate {config.learning_rate:g}, seed {config.seed}" if len(configs) == 1 else several),
     ]

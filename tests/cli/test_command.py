@@ -67,7 +67,7 @@ def test_options_are_the_fields_of_the_config(capsys):
         (["--noise-factor", "-1"], "noise_factor is -1.0"),
         (["--dropout", "0.1", "0.1", "1"], "dropout.2 is 1.0"),
         (["--plateau-patience", "0"], "plateau_patience is 0"),
-        (["--dataset", "mnist"], "'mnist'"),
+        (["--dataset", ""], "dataset"),
         (["--speed", "9"], "--speed"),
         (["--epochs"], "--epochs"),
         (["--epochs", "3", "--run-dir", "x", "--epochs=4"], "--epochs is given 2 times"),

@@ -1,0 +1,18 @@
+"""Recipes by name."""
+
+from jaxae.config import Config
+
+PRESETS = {
+    "default": Config(),
+    "best": Config(
+        noise_range=(0.0, 0.4),
+        dropout=(0.0, 0.0, 0.0),
+        average_decay=0.998,
+        clip_norm=0.1,
+        plateau_patience=15,
+        min_scale=0.01,
+        early_stop_patience=15,
+        epochs=160,
+    ),
+}
+"""Recipes by name: the procedure as it is given, and the best that what it leaves open has brought so far."""
