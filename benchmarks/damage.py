@@ -16,7 +16,7 @@ from jaxae.build import state_shapes
 from jaxae.cli import command
 from jaxae.config import Config
 from jaxae.core.state import model_variables
-from jaxae.data import cache
+from jaxae.data import load
 from jaxae.data.load import load_dataset, synthetic_dataset
 from jaxae.data.synthetic import synthetic_arrays
 from jaxae.digests import digest, tree_digest
@@ -66,8 +66,8 @@ def prepare(place: Path) -> dict[str, Callable[[Path], str]]:
     key = jax.random.key(0)
     fit_members([config], synthetic_dataset(key, train=600, test=60), [place / "run"], report=silent)
     arrays = synthetic_arrays(key, train=600, test=60)
-    cache.fetch = lambda *arguments: arrays  # stands in for TFDS, which has tests of its own
-    cache.FASHION_MNIST_SHA256 = digest(arrays)
+    load.fetch = lambda *arguments: arrays  # stands in for TFDS, which has tests of its own
+    load.FASHION_MNIST_SHA256 = digest(arrays)
     cached = load_dataset("fashion_mnist", data_dir=place / "data").digest
 
     like, path = state_shapes(config), place / "run"

@@ -9,7 +9,7 @@ import pytest
 from tests import ROOT
 
 PACKAGE = ROOT / "jaxae"
-WINGS = ("core", "data", "runs", "train", "evaluation", "figures", "cli")
+WINGS = ("core", "data", "runs", "train", "evaluation", "figures", "plots", "cli")
 BELOW: dict[str, set[str]] = {
     "errors": set(),
     "rng": set(),
@@ -124,7 +124,7 @@ def test_no_jax_where_none_is_needed(path):
 def test_keys_are_derived_in_rng_alone():
     deriving = ("random.key(", "random.PRNGKey(", "random.split(", "random.fold_in(", "wrap_key_data(", "np.random")
     for path in MODULES + SCRIPTS:
-        if name(path) not in ("jaxae.rng", "jaxae.figures.latent_plane"):  # which shuffles the order of drawing
+        if name(path) not in ("jaxae.rng", "jaxae.figures.latent_space"):  # which shuffles the order of drawing
             assert not [call for call in deriving if call in path.read_text()], path
 
 

@@ -8,7 +8,8 @@ import pytest
 
 import jaxae
 from jaxae import plots
-from jaxae.data.dataset import Dataset, split
+from jaxae.data.dataset import Dataset
+from jaxae.data.split import split
 from jaxae.errors import InputError, silent
 from jaxae.evaluation.denoising_curve import denoising_curve
 from jaxae.evaluation.latent_scorecard import score_latent, table

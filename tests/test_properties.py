@@ -19,7 +19,7 @@ from jaxae.core.metrics import mae, mse, psnr, ssim
 from jaxae.core.model import Autoencoder
 from jaxae.core.objective import reconstruction_loss
 from jaxae.core.state import init_variables
-from jaxae.data import cache, tfds_files
+from jaxae.data import load, tfds_files
 from jaxae.data.load import load_dataset
 from jaxae.errors import DamagedError, InputError
 from jaxae.inference import Run, encode, reconstruct
@@ -155,8 +155,8 @@ def test_files_with_random_bytes_are_refused(content):
 def test_a_cache_with_random_bytes_is_rebuilt(content):
     arrays = {name: np.zeros((12, 28, 28, 1) if "images" in name else 12, np.uint8) for name in tfds_files.FILES}
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cache, "fetch", lambda *_: arrays)
-        patch.setattr(cache, "FASHION_MNIST_SHA256", digests.digest(arrays))
+        patch.setattr(load, "fetch", lambda *_: arrays)
+        patch.setattr(load, "FASHION_MNIST_SHA256", digests.digest(arrays))
         path = Path(name) / "jaxae" / "fashion_mnist.npz"
         path.parent.mkdir()
         path.write_bytes(content)

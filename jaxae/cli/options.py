@@ -32,9 +32,17 @@ class DataPlace:
         Path | None, optional("DIR", "Folder with the four official .gz files; by default $JAXAE_MANUAL_DIR.")
     ] = None
 
-    def dataset(self, config: Config, *, report: Report = say) -> Dataset:
-        """The data that a recipe names. Raises InputError."""
-        return load_dataset(config.dataset, data_dir=self.data_dir, manual_dir=self.manual_dir, report=report)
+    def dataset(self, config: Config, *, moved_to: str | None = None, report: Report = say) -> Dataset:
+        """The data that a recipe names, perhaps in another place. Raises InputError."""
+        return load_dataset(
+            moved_to or config.dataset,
+            image_size=config.image_size,
+            shares=config.split,
+            skip_damaged=config.skip_damaged,
+            data_dir=self.data_dir,
+            manual_dir=self.manual_dir,
+            report=report,
+        )
 
     @property
     def words(self) -> str:
@@ -84,6 +92,16 @@ class Source(DataPlace):
     run: tyro.conf.Positional[Path]
     """Run directory, as jaxae train writes it."""
     member: Annotated[int | None, optional("INT", "Which member of a population to look at, from 0.")] = None
+    moved_to: Annotated[
+        str | None,
+        tyro.conf.arg(
+            name="dataset", metavar="PATH", help="Where the run's images are now, if they have moved.", help_behavior_hint=""
+        ),
+    ] = None
+
+    def dataset(self, config: Config, *, moved_to: str | None = None, report: Report = say) -> Dataset:
+        """The run's data, wherever they are now. Raises InputError."""
+        return super().dataset(config, moved_to=moved_to or self.moved_to, report=report)
 
     @property
     def directories(self) -> list[Path]:

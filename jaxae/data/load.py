@@ -1,49 +1,149 @@
-"""Data sets by their names."""
+"""Data sets by their names in a recipe: official ones, files, folders, and what TFDS has prepared."""
 
+import contextlib
 import os
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
+import numpy as np
 
-from jaxae.data.cache import cached
-from jaxae.data.dataset import Dataset, split
+from jaxae.data import image_folder
+from jaxae.data.array_files import read_arrays
+from jaxae.data.dataset import FASHION_MNIST_SHA256, Arrays, Dataset
+from jaxae.data.split import Shares, split
 from jaxae.data.synthetic import CLASS_NAMES, synthetic_arrays
-from jaxae.errors import DataUnavailableError, Report
+from jaxae.data.tfds_files import OFFICIAL, fetch
+from jaxae.data.tfds_prepared import read_prepared
+from jaxae.digests import digest
+from jaxae.errors import DataUnavailableError, InputError, Report
 from jaxae.rng import Stream, derive, root_key
+
+SHARES = (0.8, 0.1, 0.1)
+DIGEST = "sha256"
 
 
 def load_dataset(
-    name: str = "auto",
+    name: str | Path = "auto",
     *,
+    image_size: image_folder.Size | None = None,
+    shares: Shares = SHARES,
+    skip_damaged: bool = False,
     data_dir: str | Path | None = None,
     manual_dir: str | Path | None = None,
     report: Report = print,
 ) -> Dataset:
-    """The data set by its name in a recipe. Raises DataUnavailableError, or InputError for a damaged file.
+    """The data set by its name in a recipe. Raises DataUnavailableError, or InputError for what can't be read.
 
-    name: "fashion_mnist"; "synthetic", drawn here; or "auto", which takes Fashion-MNIST and, where it can't be had, reports why
-    and takes synthetic. data_dir: where the decoded data are kept (default $TFDS_DATA_DIR or ~/tensorflow_datasets).
-    manual_dir: a folder with the four official .gz files (default $JAXAE_MANUAL_DIR).
+    name: fashion_mnist, mnist or kmnist; synthetic, drawn here; auto, which takes Fashion-MNIST and, where it can't be had,
+    reports why and takes synthetic; an .npz or .npy file; a folder of pictures; or another image set that TFDS has prepared.
+    image_size, skip_damaged: for a folder. shares: of training, validation and test images, where there are no splits.
+    data_dir: where decoded data are kept (default $TFDS_DATA_DIR or ~/tensorflow_datasets). manual_dir: a folder with the
+    official .gz files (default $JAXAE_MANUAL_DIR).
 
     >>> dataset = jaxae.load_dataset()
     >>> dataset.train.images.shape, dataset.class_names[0]
     ((55000, 28, 28, 1), 'T-shirt')
     """
-    if name == "synthetic":
+    text = canonical_name(str(name))
+    path, place = Path(text), Path(os.path.expanduser(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"))
+    if (image_size or skip_damaged) and not path.is_dir():
+        raise InputError(f"image_size and skip_damaged are for a folder of pictures, and {name} is none: leave them out")
+    if text == "synthetic":
         return synthetic_dataset(derive(root_key(0), Stream.SYNTHETIC))  # one data set for all runs
-    place = os.path.expanduser(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
-    manual = os.path.expanduser(manual_dir or os.environ.get("JAXAE_MANUAL_DIR") or "")
-    try:
-        arrays = cached(Path(place), Path(manual) if manual else None, report)
-        return split(arrays, name="fashion_mnist", title="Fashion-MNIST", class_names=CLASS_NAMES, source=place)
-    except DataUnavailableError as error:
-        if name != "auto":
-            raise
-        report(str(error))
-        return load_dataset("synthetic")
+    if text in ("auto", *OFFICIAL):
+        manual = os.path.expanduser(manual_dir or os.environ.get("JAXAE_MANUAL_DIR") or "")
+        try:
+            return _official("fashion_mnist" if text == "auto" else text, place, Path(manual) if manual else None, report)
+        except DataUnavailableError as error:
+            if text != "auto":
+                raise
+            report(str(error))
+            return load_dataset("synthetic")
+    if path.is_dir():
+        arrays = _folder(path, place, report, size=image_size, skip_damaged=skip_damaged)
+    elif path.is_file():
+        arrays = read_arrays(path)
+    elif path.is_absolute():
+        raise InputError(f"{name} does not exist: name a file, a folder, or one of auto, synthetic, {', '.join(OFFICIAL)}")
+    else:
+        arrays = read_prepared(text, place)
+    return _own(arrays, text, shares, report)
+
+
+def canonical_name(name: str) -> str:
+    """A data set's name in a recipe: as it is given, but for files and folders, whose paths become absolute."""
+    path = Path(name).expanduser()
+    known = name in ("auto", "synthetic", *OFFICIAL)
+    return name if known or not (path.exists() or len(path.parts) > 1 or path.suffix) else str(path.absolute())
 
 
 def synthetic_dataset(key: jax.Array, *, train: int = 6000, test: int = 1000) -> Dataset:
     """The stand-in as a data set: so many training images, of which 1/12 are for validation, and test images."""
     arrays = synthetic_arrays(key, train=train, test=test)
     return split(arrays, name="synthetic", title="SYNTHETIC", class_names=CLASS_NAMES, source="jaxae, which drew it")
+
+
+def cached(path: Path, build: Callable[[], Arrays], *, sha256: str | None = None, report: Report) -> Arrays:
+    """What build returns, kept in an .npz file; a damaged one is built again. Raises InputError.
+
+    sha256: digests.digest that the arrays must have; without it the file holds the one that they had when it was written.
+    """
+    if os.path.exists(path):
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            told = str(arrays.pop(DIGEST, ""))
+            if digest(arrays) == (sha256 or told):
+                return arrays
+        except Exception:  # whatever a damaged file makes zipfile, zlib and NumPy raise: the cache can always be rebuilt
+            pass
+        report(f"The cache {path} is damaged: building it again.")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # a name of its own: two processes may build it at once
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        arrays = build()
+        for leftover in path.parent.glob(f"{path.name}.*.tmp"):
+            if time.time() - leftover.stat().st_mtime > 3600:  # of a process that was killed
+                leftover.unlink(missing_ok=True)
+        own = {} if sha256 else {DIGEST: np.array(digest(arrays))}
+        with temporary.open("wb") as unfinished:
+            np.savez(unfinished, allow_pickle=False, **arrays, **own)
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        place = error.filename or path.parent
+        raise InputError(f"{place} can't be used ({error.strerror}): name another folder with --data-dir") from error
+    return arrays
+
+
+def _official(name: str, place: Path, manual_dir: Path | None, report: Report) -> Dataset:
+    def build() -> Arrays:
+        return fetch(name, place, manual_dir, report)
+
+    if name == "fashion_mnist":
+        arrays = cached(place / "jaxae" / f"{name}.npz", build, sha256=FASHION_MNIST_SHA256, report=report)
+    else:  # no digest of the decoded arrays is known that a cache could be held to; the files themselves are quick
+        arrays = build()
+    return split(arrays, name=name, title=OFFICIAL[name].title, class_names=OFFICIAL[name].class_names, source=str(place))
+
+
+def _folder(path: Path, place: Path, report: Report, **rules: Any) -> Arrays:
+    pictures = image_folder.find_pictures(path, report)
+    kept = place / "jaxae" / "folders" / f"{image_folder.fingerprint(pictures, **rules)[:32]}.npz"
+    report(f"Reading {len(pictures):,} pictures in {path}" + (f", decoded before in {kept}" if kept.exists() else ""))
+    return cached(kept, lambda: image_folder.read_pictures(path, pictures, report=report, **rules), report=report)
+
+
+def _own(arrays: Mapping[str, Any], name: str, shares: Shares, report: Report) -> Dataset:
+    rest = {each: array for each, array in arrays.items() if each != "class_names"}
+    names = tuple(map(str, arrays.get("class_names", ())))
+    dataset = split(rest, name=name, title=Path(name).stem, class_names=names, source=name, shares=shares)
+    if "validation_images" not in arrays:
+        report(f"Its splits are made by the images' bytes, in shares of {', '.join(f'{share:g}' for share in shares)}")
+    if not dataset.class_names and any(each.endswith("labels") for each in arrays):
+        report("All of its images have one label, which tells nothing: they are taken as images without labels")
+    return dataset

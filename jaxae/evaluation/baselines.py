@@ -59,6 +59,17 @@ def fit_affine(pairs: Moments, *, rank: int | None = None) -> Affine:
     return Affine(matrix, pairs.mean_x - pairs.mean_y @ matrix)
 
 
+def fit_pca(images: np.ndarray, *, rank: int = 2) -> tuple[Affine, np.ndarray]:
+    """PCA of images f32[N, H, W, C]: the projection on the leading principal axes, and these, f64[H·W·C, rank]."""
+    from scipy.sparse.linalg import svds  # here, not above: SciPy is slow to import
+
+    pixels = images.reshape(len(images), -1).astype(np.float64)
+    mean = pixels.mean(axis=0)
+    pixels -= mean
+    axes = svds(pixels, k=rank, v0=np.ones(min(pixels.shape)), return_singular_vectors="vh")[2][::-1].T
+    return Affine(axes @ axes.T, mean - mean @ axes @ axes.T), axes
+
+
 def apply_affine(affine: Affine, images: np.ndarray) -> np.ndarray:
     """The map's output, not clipped to [0, 1]. f32[N, H, W, C] → f32[N, H, W, C]."""
     flat = images.reshape(len(images), -1) @ affine.matrix.astype(np.float32) + affine.offset.astype(np.float32)

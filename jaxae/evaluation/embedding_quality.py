@@ -23,11 +23,11 @@ class Sums(NamedTuple):
     """What some rows of the two distance matrices add to the measures."""
 
     far_in_x: np.ndarray
-    """Σ max(rank in X - k, 0) over the k nearest in Z: f64[k], for k = 5, and NEIGHBOURS."""
+    """Σ max(rank in X - k, 0) over the k nearest in Z: f64[k], for k = 5, and the neighbourhoods."""
     far_in_z: np.ndarray
     """The same with X and Z exchanged."""
     rank_error_x: np.ndarray
-    """Σ |rank in X - rank in Z| / rank in Z over the k nearest in Z: f64[k] for NEIGHBOURS."""
+    """Σ |rank in X - rank in Z| / rank in Z over the k nearest in Z: f64[k] for the neighbourhoods."""
     rank_error_z: np.ndarray
     """The same with X and Z exchanged."""
     density_x: np.ndarray
@@ -39,28 +39,27 @@ class Sums(NamedTuple):
 def scorecard(X: np.ndarray, Z: np.ndarray, labels: np.ndarray | None = None) -> dict[str, float]:
     """Trustworthiness (k = 5), means of trustworthiness, continuity and MRRE over k = 10, 20 … 200, KL_σ, and the silhouette.
 
-    labels: int[N] for the silhouette, which is left out without them. Raises InputError. Time and memory: O(N²), O(N).
+    Of fewer than 401 points over k below half their number. labels: int[N] for the silhouette, which wants two classes.
+    Raises InputError. Time and memory: O(N²), O(N).
     """
     x, z = _check(X, "X"), _check(Z, "Z")
     n = len(x)
     if len(z) != n or (labels is not None and len(labels) != n):
         counts = f"X has {n} points, Z {len(z)}" + ("" if labels is None else f", labels {len(labels)}")
         raise InputError(f"{counts}: give a row of Z, and a label, for each")
-    if n <= 2 * NEIGHBOURS[-1]:
-        raise InputError(f"There are {n} points: measures over {NEIGHBOURS[-1]} neighbours want more than twice as many")
-    if labels is not None and len(np.unique(labels)) < 2:
-        raise InputError("labels name one class: the silhouette wants two or more")
+    if n <= 2 * NEIGHBOURS[0]:
+        raise InputError(f"There are {n} points: measures over {NEIGHBOURS[0]} neighbours want more than twice as many")
+    k = np.array([5, *neighbourhoods(n)])
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # each thread holds some 100 MB for 10,000 points
         for name, points in (("X", x), ("Z", z)):
             largest = np.sqrt(max(pool.map(functools.partial(_largest, points), _blocks(n))))
             if not largest > 0:
                 raise InputError(f"All points of {name} are the same: there are no neighbours to compare")
             points /= largest
-        parts = list(pool.map(functools.partial(_sums, x, z), _blocks(n)))
+        parts = list(pool.map(functools.partial(_sums, x, z, k), _blocks(n)))
     total = Sums(*(np.concatenate(part, 1) if i > 3 else np.sum(part, 0) for i, part in enumerate(zip(*parts, strict=True))))
-    k = np.array([5, *NEIGHBOURS])
     trust, continuity = (1 - 2 / (n * k * (2 * n - 3 * k - 1)) * far for far in (total.far_in_x, total.far_in_z))
-    worst = n * np.cumsum(np.abs(2 * np.arange(1, k[-1] + 1) - n - 1) / np.arange(1, k[-1] + 1))[NEIGHBOURS - 1]
+    worst = n * np.cumsum(np.abs(2 * np.arange(1, k[-1] + 1) - n - 1) / np.arange(1, k[-1] + 1))[k[1:] - 1]
     divergence = [_divergence(p, q) for p, q in zip(total.density_x, total.density_z, strict=True)]
     scores = {
         "trust_k5": trust[0],
@@ -69,9 +68,14 @@ def scorecard(X: np.ndarray, Z: np.ndarray, labels: np.ndarray | None = None) ->
         "l_mrre": ((total.rank_error_x + total.rank_error_z) / (2 * worst)).mean(),
         **{f"kl_{sigma:g}": value for sigma, value in zip(SIGMAS, divergence, strict=True)},
     }
-    if labels is not None:
+    if labels is not None and len(np.unique(labels)) > 1:
         scores["silhouette"] = silhouette(z, labels).mean()
     return {name: float(value) for name, value in scores.items()}
+
+
+def neighbourhoods(count: int) -> np.ndarray:
+    """The numbers of neighbours k that the means over k take for so many points: NEIGHBOURS below half of them."""
+    return NEIGHBOURS[count > 2 * NEIGHBOURS]
 
 
 def silhouette(Z: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -92,7 +96,7 @@ def knn_predict(train: np.ndarray, labels: np.ndarray, queries: np.ndarray, *, k
     """The commonest label of the k nearest of `train`, the smallest of several. f[N, d], int[N], f[M, d] → int[M]."""
     from scipy.spatial import KDTree  # here, not above: SciPy is slow to import
 
-    _, nearest = KDTree(train).query(queries, k=[*range(1, k + 1)], workers=-1)
+    _, nearest = KDTree(train).query(queries, k=[*range(1, min(k, len(train)) + 1)], workers=-1)
     votes = np.eye(labels.max() + 1, dtype=np.int32)[labels[nearest]].sum(axis=1)
     return votes.argmax(axis=1)
 
@@ -119,27 +123,26 @@ def _largest(points: np.ndarray, rows: slice) -> float:
     return _squared_distances(points, rows).max()
 
 
-def _sums(x: np.ndarray, z: np.ndarray, rows: slice) -> Sums:
+def _sums(x: np.ndarray, z: np.ndarray, k: np.ndarray, rows: slice) -> Sums:
     in_x, in_z = _squared_distances(x, rows), _squared_distances(z, rows)
     densities = [np.array([np.exp(-d / sigma).sum(axis=1) for sigma in SIGMAS]) for d in (in_x, in_z)]
     for d in (in_x, in_z):
         d[np.arange(d.shape[0]), np.arange(rows.start, rows.stop)] = -1  # a duplicate must not come before the point itself
-    (near_x, rank_x), (near_z, rank_z) = _neighbours(in_x), _neighbours(in_z)
+    (near_x, rank_x), (near_z, rank_z) = _nearest(in_x, k[-1]), _nearest(in_z, k[-1])
     x_of_z, z_of_x = np.take_along_axis(rank_x, near_z, 1), np.take_along_axis(rank_z, near_x, 1)
-    k = [5, *NEIGHBOURS]
-    order = np.arange(1, NEIGHBOURS[-1] + 1)
+    order = np.arange(1, k[-1] + 1)
     return Sums(
         *(np.array([np.maximum(far[:, :j] - j, 0).sum(dtype=np.float64) for j in k]) for far in (x_of_z, z_of_x)),
-        *(np.cumsum((np.abs(far - order) / order).sum(axis=0))[NEIGHBOURS - 1] for far in (x_of_z, z_of_x)),
+        *(np.cumsum((np.abs(far - order) / order).sum(axis=0))[k[1:] - 1] for far in (x_of_z, z_of_x)),
         *densities,
     )
 
 
-def _neighbours(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _nearest(distances: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     order = np.argsort(distances, axis=1, kind="stable")
     ranks = np.empty(distances.shape, np.int32)
     np.put_along_axis(ranks, order, np.arange(distances.shape[1], dtype=np.int32)[None], 1)
-    return order[:, 1 : NEIGHBOURS[-1] + 1], ranks
+    return order[:, 1 : most + 1], ranks
 
 
 def _divergence(density_x: np.ndarray, density_z: np.ndarray) -> float:

@@ -1,7 +1,7 @@
-"""The latent plane: where noise pushes images on it, and grids over it."""
+"""The latent plane: where noise pushes images on it, where errors are on it, and grids over it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -9,6 +9,44 @@ from jaxae.core.images import to_unit
 from jaxae.data.dataset import Dataset, check_data
 from jaxae.evaluation.embedding_quality import knn_predict
 from jaxae.inference import Run, corrupt, encode
+
+
+class Plane(NamedTuple):
+    """The plane of a map: a 2-D latent space itself, or the two leading principal axes of one with more dimensions."""
+
+    centre: np.ndarray
+    """f64[K]."""
+    axes: np.ndarray
+    """f64[K, 2], of length one and at right angles."""
+    labels: tuple[str, str]
+
+    def project(self, latents: np.ndarray) -> np.ndarray:
+        """Latents f[N, K] → points of the plane, f32[N, 2]."""
+        return ((latents - self.centre) @ self.axes).astype(np.float32)
+
+    def lift(self, points: np.ndarray) -> np.ndarray:
+        """Points of the plane f[N, 2] → the latents there, f32[N, K]."""
+        return (self.centre + points @ self.axes.T).astype(np.float32)
+
+
+def plane_of(latents: np.ndarray) -> Plane:
+    """The plane of a map of these latents, f[N, K]."""
+    size = latents.shape[1]
+    if size == 2:
+        return Plane(np.zeros(2), np.eye(2), ("latent dimension 1", "latent dimension 2"))
+    centre = latents.mean(axis=0, dtype=np.float64)
+    _, spread, rows = np.linalg.svd(latents - centre, full_matrices=False)
+    shares = np.square(spread) / (np.square(spread).sum() or 1.0)
+    names = [f"principal axis {k + 1} of {size} latent dimensions ({shares[k]:.0%} of their variance)" for k in range(2)]
+    return Plane(centre, rows[:2].T, (names[0], names[1]))
+
+
+def local_error(points: np.ndarray, errors: np.ndarray, *, neighbours: int = 10) -> np.ndarray:
+    """The mean error of each point's nearest neighbours on the map, itself included. f[N, 2], f[N] → f64[N]."""
+    from scipy.spatial import KDTree  # here, not above: SciPy is slow to import
+
+    _, nearest = KDTree(points).query(points, k=[*range(1, min(neighbours, len(points)) + 1)], workers=-1)
+    return np.asarray(errors, np.float64)[nearest].mean(axis=1)
 
 
 def drift_of_noise(run: Run, dataset: Dataset, *, levels: Sequence[float]) -> dict[str, Any]:

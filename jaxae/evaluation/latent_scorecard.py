@@ -6,8 +6,8 @@ import numpy as np
 
 from jaxae.core.images import to_unit
 from jaxae.data.dataset import Dataset, check_data
-from jaxae.evaluation.baselines import apply_affine, fit_affine, moments
-from jaxae.evaluation.embedding_quality import knn_predict, scorecard
+from jaxae.evaluation.baselines import apply_affine, fit_pca
+from jaxae.evaluation.embedding_quality import knn_predict, neighbourhoods, scorecard
 from jaxae.evaluation.published_results import PROTOCOLS, PUBLISHED
 from jaxae.evaluation.reconstruction import header, introduction
 from jaxae.inference import Run, encode, reconstruct
@@ -37,14 +37,14 @@ def score_latent(run: Run, dataset: Dataset) -> dict[str, Any]:
     """
     check_data(run.config, dataset, trained_on=run.data_sha256)
     train, test = to_unit(dataset.train.images), to_unit(dataset.test.images)
-    pca = fit_affine(moments(train, train), rank=2)
-    axes = np.linalg.svd(pca.matrix)[0][:, :2]  # the map is the projection on these two
+    pca, axes = fit_pca(train)
     plane = {"train": train.reshape(len(train), -1) @ axes, "test": test.reshape(len(test), -1) @ axes}
     rows = {
         "jaxae": _row(dataset, encode(run, train), encode(run, test), reconstruct(run, test), test),
         "PCA-2, computed here": _row(dataset, plane["train"], plane["test"], apply_affine(pca, test), test),
     }
-    return {**header(run, dataset, f"test, {len(test)} images, clean"), "rows": rows}
+    most = int(neighbourhoods(len(test))[-1])
+    return {**header(run, dataset, f"test, {len(test)} images, clean"), "neighbours": most, "rows": rows}
 
 
 def _row(dataset: Dataset, train: np.ndarray, test: np.ndarray, output: np.ndarray, clean: np.ndarray) -> dict[str, float]:
@@ -63,7 +63,7 @@ def table(scores: dict[str, Any]) -> str:
     notes = list(dict.fromkeys(["jaxae", *(source for _, source in published)])) if published else []
     rows = {(name, name): row for name, row in scores["rows"].items()} | published
     lines = [
-        introduction(scores),
+        introduction(scores, f"means over k = 10, 20 … {scores.get('neighbours', 200)} neighbours"),
         "",
         markdown(
             ["", *COLUMNS.values()],

@@ -1,11 +1,16 @@
 """Which part of the latent plane a map shows, and how points are drawn on it. Points are f[N, 2]."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import SubFigure
+from matplotlib.lines import Line2D
 
-from jaxae.figures.style import SMALL
+from jaxae.figures.style import SMALL, class_colours, shorten
+
+DIMENSIONS = ("latent dimension 1", "latent dimension 2")
 
 
 class View(NamedTuple):
@@ -32,13 +37,13 @@ def robust_view(points: np.ndarray) -> View:
     return View(near.min(axis=0) - margin, near.max(axis=0) + margin)
 
 
-def set_view(axes: Axes, view: View, *, ticks: bool = True) -> None:
+def set_view(axes: Axes, view: View, *, ticks: bool = True, dimensions: tuple[str, str] = DIMENSIONS) -> None:
     """Sets the limits; both dimensions have one scale, unless that would leave more than half of the panel empty."""
     width, height = view.high - view.low
     axes.set(xlim=(view.low[0], view.high[0]), ylim=(view.low[1], view.high[1]))
     axes.set_aspect("equal" if 0.5 <= height / width <= 2 else "auto")
     if ticks:
-        axes.set(xlabel="latent dimension 1", ylabel="latent dimension 2")
+        axes.set(xlabel=dimensions[0], ylabel=dimensions[1])
         axes.locator_params(nbins=6)
     else:
         axes.set(xticks=[], yticks=[])
@@ -59,3 +64,17 @@ def note_outside(axes: Axes, points: np.ndarray, view: View) -> None:
     if count := int(view.outside(points).sum()):
         text = f"{count:,} of {len(points):,} points lie outside and are drawn at the edge (triangles)"
         axes.annotate(text, (0.5, 1.01), xycoords="axes fraction", ha="center", va="bottom", fontsize=SMALL)
+
+
+def add_class_legend(figure: SubFigure, names: Sequence[str]) -> None:
+    """The classes' colours below a figure: five columns of a few names, ten of many short ones."""
+    if not names:
+        return
+    few = len(names) <= 10
+    look: Any = (
+        {"ncols": 5, "fontsize": 7.5} if few else {"ncols": 10, "fontsize": 5.5, "columnspacing": 0.8, "handletextpad": 0}
+    )
+    marks = [Line2D([], [], marker="o", ls="", ms=4, color=colour) for colour in class_colours(len(names))]
+    figure.legend(
+        marks, [name if few else shorten(name, 10) for name in names], loc="outside lower center", frameon=False, **look
+    )

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import SubFigure
 
-from jaxae.figures.map_view import draw_points, robust_view, set_view
-from jaxae.figures.style import TEN_COLOURS, WIDTH, Figure, label_row, point_colours, show, styled
+from jaxae.figures.map_view import add_class_legend, draw_points, robust_view, set_view
+from jaxae.figures.style import WIDTH, Figure, label_row, point_colours, show, styled
 
 COLUMNS = 4
 
@@ -50,14 +50,12 @@ def _draw_maps(
             panel.remove()
             continue
         z = maps[number]
-        draw_points(panel, z, point_colours(labels, len(z)), view, size=0.6)
+        draw_points(panel, z, point_colours(labels, len(z), classes=len(names)), view, size=0.6)
         set_view(panel, view, ticks=False)
         panel.set_title(f"member {number}: {members[number]}")
         if count := view.outside(z).sum():
             panel.set_xlabel(f"{count} points outside: at the edge")
-    for label, name in enumerate(names):
-        panels[0].scatter([], [], s=20, color=TEN_COLOURS[label % 10], label=name)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
+    add_class_legend(figure, names)
 
 
 def _draw_shared(figure: SubFigure, shared: np.ndarray) -> None:

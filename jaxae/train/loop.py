@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -12,7 +13,7 @@ from jaxae.build import build_model, finished
 from jaxae.config import Config
 from jaxae.core.state import TrainState, stack_members
 from jaxae.data.dataset import Dataset, check_data
-from jaxae.data.load import load_dataset
+from jaxae.data.load import canonical_name, load_dataset
 from jaxae.errors import InputError, Report
 from jaxae.inference import Run, load
 from jaxae.runs.directory import run_directory
@@ -71,7 +72,8 @@ def fit(
     >>> denoised = jaxae.reconstruct(run, images)
     """
     recipe = Config() if config is None else config
-    data = load_dataset(recipe.dataset, report=report) if dataset is None else dataset
+    rules: Any = {"image_size": recipe.image_size, "shares": recipe.split, "skip_damaged": recipe.skip_damaged}
+    data = load_dataset(recipe.dataset, **rules, report=report) if dataset is None else dataset
     recipe = settle(recipe, data)
     check([recipe], data)
     place = None if run_dir is None else run_directory(Path(run_dir), recipe)
@@ -118,8 +120,8 @@ def check(configs: Sequence[Config], dataset: Dataset) -> None:
 
 
 def settle(config: Config, dataset: Dataset) -> Config:
-    """The recipe with the data's own name, where it says auto, and with the shape of its images. Raises InputError."""
-    named = replace(config, dataset=dataset.name) if config.dataset == "auto" else config
+    """The recipe with the data's own name, where it says auto, and the shape of its images. Raises InputError."""
+    named = replace(config, dataset=dataset.name if config.dataset == "auto" else canonical_name(config.dataset))
     if config.image_shape == Config().image_shape:  # a recipe that names another shape wants data of that shape
         named = replace(named, image_shape=dataset.image_shape)
     check_data(named, dataset)

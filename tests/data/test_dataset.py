@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from jaxae.config import Config
-from jaxae.data.dataset import check_data, split
+from jaxae.data.dataset import check_data
+from jaxae.data.split import split
 from jaxae.errors import InputError
 
 IMAGES = np.zeros((12, 5, 4), np.uint8)
@@ -31,8 +32,8 @@ def test_splits_shapes_and_names():
     [
         ({"train_images": IMAGES.astype(np.float32)}, "train_images are float32"),
         ({"test_images": IMAGES[0]}, r"test_images are uint8\[5, 4\]"),
-        ({"train_labels": LABELS[:5]}, "12 train_images and 5 train_labels"),
-        ({"test_labels": None}, "12 test_images and none test_labels"),
+        ({"train_labels": LABELS[:5]}, r"12 train_images, and train_labels are \[5\]"),
+        ({"test_labels": None}, "labels for some of its splits only"),
     ],
 )
 def test_arrays_that_are_no_images_or_do_not_fit_are_refused(changed, expected):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from jaxae.core import step
-from jaxae.data import cache, tfds_files
+from jaxae.data import array_files, load, tfds_files
 from jaxae.data.load import load_dataset
 from jaxae.data.tfds_files import FILES
 from jaxae.digests import digest
@@ -40,8 +40,8 @@ def small_source(monkeypatch):
         calls.append(arguments)
         return arrays
 
-    monkeypatch.setattr(cache, "fetch", fetch)
-    monkeypatch.setattr(cache, "FASHION_MNIST_SHA256", digest(arrays))
+    monkeypatch.setattr(load, "fetch", fetch)
+    monkeypatch.setattr(load, "FASHION_MNIST_SHA256", digest(arrays))
     return arrays, calls
 
 
@@ -175,7 +175,7 @@ def test_a_server_that_talks_nonsense_counts_as_none():
 def test_idx_of_any_rank(tmp_path):
     path = tmp_path / "x.gz"
     path.write_bytes(gzip.compress(bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6])))
-    assert (tfds_files._read_idx(path) == [[1, 2, 3], [4, 5, 6]]).all()
+    assert (array_files.read_idx(path) == [[1, 2, 3], [4, 5, 6]]).all()
 
 
 @pytest.mark.parametrize(("size", "batch"), [(550, 64), (128, 128), (130, 1)])
@@ -229,7 +229,7 @@ def test_another_data_sets_files_under_the_same_names_are_called_that(real_files
         sizes = np.array([5, images, images][:rank], ">u4").tobytes()
         raw = bytes([0, 0, 8, rank]) + sizes + bytes(5 * (784 if images else 1))
         (tmp_path / name).write_bytes(gzip.compress(raw))
-    with pytest.raises(InputError, match=f"{tmp_path} holds other files under Fashion-MNIST's names"):
+    with pytest.raises(InputError, match=f"{tmp_path} holds another data set's files, not Fashion-MNIST's"):
         load_dataset("auto", data_dir=tmp_path / "data", manual_dir=tmp_path)
 
 

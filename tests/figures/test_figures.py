@@ -9,7 +9,7 @@ from matplotlib.quiver import Quiver
 
 from jaxae.data.dataset import Split, sample_indices
 from jaxae.data.synthetic import CLASS_NAMES
-from jaxae.figures import denoising_curve, latent_plane, samples, seeds, style
+from jaxae.figures import denoising_curve, latent_plane, latent_space, samples, seeds, style
 from jaxae.figures.map_view import View, robust_view
 from jaxae.figures.training_curves import training_curves
 
@@ -77,7 +77,7 @@ def make(name: str, title: str = "SYNTHETIC"):
     labels = np.arange(1000) % 10
     if name == "training_curves":
         return training_curves([ROWS, [{**row, "train_loss": row["train_loss"] + 0.1} for row in ROWS[:2]]], title=title)
-    return latent_plane.latent_space(LATENTS, labels, names=CLASS_NAMES, title=title)
+    return latent_space.latent_space(LATENTS, labels, names=CLASS_NAMES, title=title)
 
 
 LATENTS = RNG.normal(size=(1000, 2))
@@ -185,7 +185,7 @@ def test_a_ray_of_far_points_does_not_shrink_the_rest_and_stays_visible(ray):
     """2 % of the points on a ray: the middle 90 % of the others fill half the panel, and all 1,000 are drawn inside it."""
     latents = RNG.normal(size=(1000, 2)) * [0.5, 0.4]
     latents[:20] = np.linspace(0.5, 1, 20)[:, None] * ray
-    figure = latent_plane.latent_space(latents, np.arange(1000) % 10, names=CLASS_NAMES, title="a ray")
+    figure = latent_space.latent_space(latents, np.arange(1000) % 10, names=CLASS_NAMES, title="a ray")
     for panel in figure.axes:
         limits = np.array([panel.get_xlim(), panel.get_ylim()]).T
         low, high = np.quantile(latents[20:], [0.05, 0.95], axis=0)
@@ -207,7 +207,7 @@ def test_a_view_of_equal_or_few_points_is_a_view():
 
 def test_samples_are_the_first_of_each_class_in_the_splits_order():
     split = Split(np.zeros((6, 2, 2, 1), np.uint8), np.array([9, 2, 9, 2, 0, 1]))
-    assert sample_indices(split, 10).tolist() == [0, 1, 4, 5]
+    assert sample_indices(split, 10).tolist() == [0, 1, 4, 5, 2, 3]  # and then the second ones
     assert sample_indices(split, 2).tolist() == [0, 1]
     assert sample_indices(split._replace(labels=None), 3).tolist() == [0, 1, 2]
 

@@ -1,0 +1,228 @@
+"""Folders of pictures as people have them, good and bad. Pillow wrote them, by other calls than those that read them."""
+
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxae.data.array_files import read_picture
+from jaxae.data.image_folder import find_pictures, read_pictures
+from jaxae.data.load import load_dataset
+from jaxae.errors import InputError, silent
+
+RNG = np.random.default_rng(0)
+
+
+def save(path: Path, array: np.ndarray, **options: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path, **options)  # type: ignore[arg-type]
+    return path
+
+
+def random(*shape: int) -> np.ndarray:
+    return RNG.integers(0, 256, shape, np.uint8)
+
+
+def fill(root: Path, *, count: int = 60, classes: tuple[str, ...] = ("b", "a"), shape: tuple[int, ...] = (6, 5)) -> Path:
+    for number in range(count):
+        save(root / classes[number % len(classes)] / f"{number}.png" if classes else root / f"{number}.png", random(*shape))
+    return root
+
+
+def load(root: Path, tmp_path: Path, **options):
+    lines: list[str] = []
+    return load_dataset(root, data_dir=tmp_path / "cache", report=lines.append, **options), lines
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (6, 5, 3)])
+def test_classes_are_folders_and_pixels_are_the_files(shape, tmp_path):
+    data, lines = load(fill(tmp_path / "pics", shape=shape), tmp_path)
+    assert data.class_names == ("a", "b")
+    assert data.image_shape == (*shape, 1)[:3]
+    assert (data.name, data.title) == (str(tmp_path / "pics"), "pics")
+    assert any("shares of 0.8, 0.1, 0.1" in line for line in lines)
+    wanted = {np.asarray(Image.open(path)).tobytes(): path.parent.name for path in (tmp_path / "pics").rglob("*.png")}
+    found = {
+        image.tobytes(): data.class_names[label]
+        for part in (data.train, data.validation, data.test)
+        for image, label in zip(part.images, part.labels, strict=True)
+    }
+    assert found == wanted
+
+
+def test_without_folders_there_are_no_labels_and_other_files_are_passed_over(tmp_path):
+    root = fill(tmp_path / "pics", classes=())
+    (root / "notes.txt").write_text("hello")
+    (root / ".hidden.png").write_text("no picture")
+    data, lines = load(root, tmp_path)
+    assert (data.class_names, data.train.labels) == ((), None)
+    assert any(line.startswith("1 other files are passed over, such as") and "notes.txt" in line for line in lines)
+
+
+@pytest.mark.parametrize("names", [("train", "validation", "test"), ("Train", "val", "test"), ("train", "test")])
+def test_own_splits_are_kept(names, tmp_path):
+    for number, name in enumerate(names):
+        fill(tmp_path / "pics" / name, count=(60, 12, 8)[-1 if name == "test" else number])
+    data, _ = load(tmp_path / "pics", tmp_path)
+    assert len(data.test.images) == 8
+    assert len(data.train.images) + len(data.validation.images) == (72 if len(names) == 3 else 60)
+    assert len(names) == 2 or len(data.validation.images) == 12
+    assert data.class_names == ("a", "b")
+
+
+def test_it_is_decoded_once_and_again_when_a_file_changes(tmp_path):
+    root = fill(tmp_path / "pics")
+    first, _ = load(root, tmp_path)
+    again, lines = load(root, tmp_path)
+    assert again.digest == first.digest
+    assert any("decoded before in" in line for line in lines)
+    victim = next(iter(sorted(root.rglob("*.png"))))
+    os.utime(save(victim, random(6, 5)), (1, 1))
+    assert load(root, tmp_path)[0].digest != first.digest
+
+
+def test_a_damaged_cache_is_built_again(tmp_path):
+    root = fill(tmp_path / "pics")
+    first, _ = load(root, tmp_path)
+    (cache,) = (tmp_path / "cache").rglob("*.npz")
+    stored = dict(np.load(cache))
+    stored["images"][3] ^= 1
+    np.savez(cache, **stored)
+    again, lines = load(root, tmp_path)
+    assert again.digest == first.digest
+    assert any("damaged" in line for line in lines)
+
+
+def test_grey_and_colour_together_become_colour_with_one_line(tmp_path):
+    root = fill(tmp_path / "pics", classes=())
+    save(root / "red.png", np.full((6, 5, 3), [200, 0, 0], np.uint8))
+    data, lines = load(root, tmp_path)
+    assert data.image_shape == (6, 5, 3)
+    assert [line for line in lines if "60 grey and 1 colour pictures: all are taken as RGB" in line]
+
+
+def png16(path: Path, values: np.ndarray) -> Path:
+    """A grey PNG of 16 bits, written by hand from its specification."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    height, width = values.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    head = struct.pack(">IIBBBBB", width, height, 16, 0, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    return path
+
+
+def test_rules_for_a_picture(tmp_path):
+    values = np.array([[0, 257, 65535, 40000]])
+    np.testing.assert_array_equal(read_picture(png16(tmp_path / "16.png", values)), np.rint(values / 257))
+    clear = np.array([[[200, 100, 50, 255], [200, 100, 50, 0], [200, 100, 50, 51]]], np.uint8)
+    expected = [[[200, 100, 50], [0, 0, 0], [40, 20, 10]]]  # on black
+    np.testing.assert_array_equal(read_picture(save(tmp_path / "clear.png", clear)), expected)
+    grey = np.array([[[200, 255], [200, 0]]], np.uint8)
+    Image.fromarray(grey, "LA").save(tmp_path / "la.png")
+    np.testing.assert_array_equal(read_picture(tmp_path / "la.png"), [[200, 0]])
+    Image.fromarray(np.array([[True, False]])).save(tmp_path / "bits.png")
+    np.testing.assert_array_equal(read_picture(tmp_path / "bits.png"), [[255, 0]])
+    colour = random(1, 9, 3)
+    Image.fromarray(colour).quantize(9).save(tmp_path / "palette.png")
+    assert np.shape(read_picture(tmp_path / "palette.png")) == (1, 9, 3)
+    Image.fromarray(colour).convert("CMYK").save(tmp_path / "cmyk.tif")
+    np.testing.assert_array_equal(read_picture(tmp_path / "cmyk.tif"), colour)
+
+
+def test_exif_turns_a_picture_before_its_size_is_looked_at(tmp_path):
+    array = random(4, 6)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees to the right
+    turned = read_picture(save(tmp_path / "turned.png", array, exif=exif))
+    np.testing.assert_array_equal(turned, np.rot90(array, -1))
+
+
+def test_several_sizes_want_an_image_size(tmp_path):
+    root = fill(tmp_path / "pics", classes=())
+    save(root / "large.png", np.kron(random(6, 5), np.ones((2, 3), np.uint8)))
+    with pytest.raises(InputError, match=r"6×5.*large\.png is 12×15.*--image-size HEIGHT WIDTH|12×15.*6×5.*--image-size"):
+        load(root, tmp_path)
+    data, _ = load(root, tmp_path, image_size=(6, 5))
+    assert data.image_shape == (6, 5, 1)
+
+
+def test_resizing_keeps_the_mean_of_each_block(tmp_path):
+    blocks = random(3, 2)
+    large = save(tmp_path / "large.png", np.kron(blocks, np.ones((40, 40), np.uint8)))
+    small = read_picture(large, size=(3, 2))
+    assert np.shape(small) == (3, 2)
+    whole = Image.fromarray(np.kron(blocks, np.ones((40, 40), np.uint8))).resize((2, 3), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(small, np.asarray(whole))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:60]), "truncated"),
+        (lambda path: path.write_bytes(b""), "cannot identify"),
+        (lambda path: path.write_bytes(b"GIF89a, or so it says"), "can't be read"),
+        (lambda path: bomb(path), "20000×20000 pixels|decompression bomb"),
+    ],
+    ids=["truncated", "empty", "another kind", "a bomb"],
+)
+def test_a_damaged_picture_is_named_and_left_out_only_when_told_to(spoil, words, tmp_path):
+    root = fill(tmp_path / "pics")
+    victim = root / "a" / "1.png"
+    spoil(victim)
+    with pytest.raises(InputError, match=words) as caught:
+        load(root, tmp_path)
+    assert str(victim) in str(caught.value)
+    assert "--skip-damaged" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    data, lines = load(root, tmp_path, skip_damaged=True)
+    assert sum(len(part.images) for part in (data.train, data.validation, data.test)) == 59
+    assert f"1 damaged pictures are left out, such as {victim}" in lines
+
+
+def bomb(path: Path) -> None:
+    """A PNG that says it is 20,000 by 20,000."""
+    png16(path, np.zeros((1, 1), np.uint16))
+    raw = bytearray(path.read_bytes())
+    raw[16:24] = struct.pack(">II", 20000, 20000)
+    raw[29:33] = struct.pack(">I", zlib.crc32(bytes(raw[12:29])))
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda root: root.mkdir(), "holds no pictures"),
+        (lambda root: (root / "a").mkdir(parents=True), "holds no pictures"),
+        (lambda root: save(root / "one.png", random(6, 5)), "too few images"),
+        (lambda root: [save(root / f"{k}.png", np.zeros((6, 5), np.uint8)) for k in range(50)], "all are the same"),
+        (lambda root: save(fill(root) / "beside.png", random(6, 5)), "beside.png in none"),
+        (lambda root: fill(root / "train"), "give train and test"),
+        (lambda root: [fill(root / "train"), fill(root / "test", classes=())], "in folders of classes"),
+    ],
+)
+def test_a_folder_in_no_order_is_one_line(make, words, tmp_path):
+    make(tmp_path / "pics")
+    with pytest.raises(InputError, match=words) as caught:
+        load(tmp_path / "pics", tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_class_alone_is_taken_as_no_labels(tmp_path):
+    data, lines = load(fill(tmp_path / "pics", classes=("only",)), tmp_path)
+    assert (data.class_names, data.test.labels) == ((), None)
+    assert any("one label" in line for line in lines)
+
+
+def test_reading_says_how_far_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr("jaxae.data.image_folder.SECONDS", -1.0)
+    root = fill(tmp_path / "pics", count=20)
+    lines: list[str] = []
+    read_pictures(root, find_pictures(root, silent), report=lines.append)
+    assert lines[4] == f"Reading the pictures in {root}: 5 of 20"
