@@ -41,13 +41,14 @@ def latent_space(
     colours = point_colours(labels, len(points), classes=len(names))
     if labels is None and values is not None:
         colours = _colour_by(above, whole, values, values_label)
-    draw_points(whole, points[order], colours[order], view, size=2.5)
+    dot = float(np.clip(25_000 / len(points), 2.5, 16))  # few points are seen as well as many
+    draw_points(whole, points[order], colours[order], view, size=dot)
     set_view(whole, view, dimensions=dimensions)
     note_outside(whole, points, view)
     figure.suptitle(title)
     if labels is not None and rows:
         _name_classes(whole, points, labels, names)
-        _draw_classes(below[0], points, labels, view, names=names, columns=columns)
+        _draw_classes(below[0], points, labels, view, names=names, columns=columns, size=dot / 3 if columns == 5 else dot / 2)
     return figure
 
 
@@ -80,7 +81,14 @@ def _name_classes(axes: Axes, points: np.ndarray, labels: np.ndarray, names: Seq
 
 
 def _draw_classes(
-    figure: SubFigure, points: np.ndarray, labels: np.ndarray, view: View, *, names: Sequence[str], columns: int
+    figure: SubFigure,
+    points: np.ndarray,
+    labels: np.ndarray,
+    view: View,
+    *,
+    names: Sequence[str],
+    columns: int,
+    size: float,
 ) -> None:
     panels = figure.subplots(math.ceil(len(names) / columns), columns, squeeze=False).ravel()
     near = points[~view.outside(points)]
@@ -92,6 +100,6 @@ def _draw_classes(
         panel.scatter(near[:, 0], near[:, 1], s=0.3, color="0.87", linewidths=0, rasterized=True)
         mine = points[labels == label]
         colour = class_colours(len(names))[label]
-        draw_points(panel, mine, np.tile(colour, (len(mine), 1)), view, size=0.8 if few else 1.5)
+        draw_points(panel, mine, np.tile(colour, (len(mine), 1)), view, size=size)
         set_view(panel, view, ticks=False)
         panel.set_title(names[label] if few else f"{label} {shorten(names[label], 9)}", pad=3, fontsize=8 if few else 6)
