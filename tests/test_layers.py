@@ -9,7 +9,7 @@ import pytest
 from tests import ROOT
 
 PACKAGE = ROOT / "jaxae"
-WINGS = ("core", "data", "runs", "train", "evaluation", "figures", "plots", "cli")
+WINGS = ("core", "data", "runs", "train", "evaluation", "figures", "plots", "export", "cli")
 BELOW: dict[str, set[str]] = {
     "errors": set(),
     "rng": set(),
@@ -26,6 +26,7 @@ BELOW: dict[str, set[str]] = {
     "evaluation": {"errors", "rng", "config", "tables", "core", "data", "runs", "inference"},
     "train": {"errors", "rng", "config", "digests", "tables", "core", "data", "build", "runs", "inference"},
     "plots": {"errors", "core", "data", "inference", "evaluation", "figures"},
+    "export": {"errors", "core", "data", "inference", "figures"},
     "cli": {
         "errors",
         "config",
@@ -39,6 +40,7 @@ BELOW: dict[str, set[str]] = {
         "train",
         "plots",
         "figures",
+        "export",
     },
     "__main__": {"cli"},
 }

@@ -1,0 +1,61 @@
+"""A trained model as plain layers: BatchNorm's running statistics are folded into the Dense layers, as NumPy arrays.
+
+Dense → BatchNorm is an affine map once the statistics stand still: (xK − mean)·s + offset with s = scale / √(var + ε)
+is x(K·s) + (offset − mean·s).
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxae.inference import Run
+
+EPSILON = 1e-5
+"""BatchNorm's, in core/model.py."""
+
+
+class DenseLayer(NamedTuple):
+    """x ↦ activation(x @ kernel + bias)."""
+
+    kernel: np.ndarray
+    """f32[in, out]."""
+    bias: np.ndarray
+    """f32[out]."""
+    activation: str
+    """relu, linear or sigmoid."""
+
+
+class FoldedModel(NamedTuple):
+    """The two halves of an autoencoder, layer by layer. Images are rows f32[B, H·W·C] in [0, 1], in C order."""
+
+    encoder: tuple[DenseLayer, ...]
+    decoder: tuple[DenseLayer, ...]
+
+
+def fold_batch_norm(run: Run) -> FoldedModel:
+    """The run's model as evaluation uses it, without BatchNorm and dropout. Folded in float64, rounded to float32 once."""
+    return FoldedModel(_fold(run.variables, "encoder", output="linear"), _fold(run.variables, "decoder", output="sigmoid"))
+
+
+def _fold(variables: Mapping[str, Any], half: str, *, output: str) -> tuple[DenseLayer, ...]:
+    params, statistics = variables["params"][half], variables["batch_stats"][half]
+    layers = [_fold_layer(params[f"Layer_{i}"], statistics[f"Layer_{i}"]) for i in range(len(statistics))]
+    if "Dense_0" in params:  # missing where the latent layer has BatchNorm and ReLU like the others
+        layers.append(_layer(_float64(params["Dense_0"]["kernel"]), _float64(params["Dense_0"]["bias"]), output))
+    return tuple(layers)
+
+
+def _fold_layer(params: Mapping[str, Any], statistics: Mapping[str, Any]) -> DenseLayer:
+    norm, running = params["BatchNorm_0"], statistics["BatchNorm_0"]
+    factor = _float64(norm["scale"]) / np.sqrt(_float64(running["var"]) + EPSILON)
+    bias = _float64(norm["bias"]) - _float64(running["mean"]) * factor
+    return _layer(_float64(params["Dense_0"]["kernel"]) * factor, bias, "relu")
+
+
+def _layer(kernel: np.ndarray, bias: np.ndarray, activation: str) -> DenseLayer:
+    return DenseLayer(kernel.astype(np.float32), bias.astype(np.float32), activation)
+
+
+def _float64(array: Any) -> np.ndarray:
+    return np.asarray(array, np.float64)
