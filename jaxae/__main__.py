@@ -11,6 +11,7 @@ COMMANDS = {
     "evaluate": "MSE, PSNR and SSIM on the test images, over all and by class",
     "score": "how much the latent space keeps of the data, beside PCA and published results",
     "plot": "draw a figure of a run: jaxae plot --help lists them",
+    "explore": "write a page in which the map is explored and the network runs",
     "release": "copy what others need of a run to evaluate it and draw from it",
 }
 USAGE = f"""usage: jaxae COMMAND [OPTIONS]

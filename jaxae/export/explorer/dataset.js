@@ -1,0 +1,58 @@
+// The test images, sorted by class, and what the page knows of each.
+import { floatsOf, integersOf } from "./arrays.js";
+
+export const data = JSON.parse(document.getElementById("data").textContent);
+export const [height, width, channels] = data.shape;
+export const size = height * width * channels;
+export const count = data.count;
+export const names = data.classes; // none where there are no labels
+export const latents = floatsOf(data.latents); // [count][2]
+export const labels = integersOf(data.labels);
+export const indices = integersOf(data.indices); // of each image in the test split
+export const errors = floatsOf(data.errors); // mean squared error of the reconstruction of each clean image
+export const sortedErrors = errors.slice().sort();
+
+const pixels = new Uint8Array(count * size);
+const place = new Map(Array.from(indices, (index, i) => [index, i]));
+
+export const latentOf = (i) => [latents[2 * i], latents[2 * i + 1]];
+export const withIndex = (index) => place.get(index); // where in our order the image of this index stands
+export const className = (i) => (names.length ? names[labels[i]] : "");
+export const titleOf = (i) => `#${indices[i]}${names.length ? ` · ${className(i)}` : ""}`;
+
+// Image i: Float32Array [height * width * channels] in [0, 1].
+export const imageOf = (i) => Float32Array.from(pixels.subarray(i * size, (i + 1) * size), (value) => value / 255);
+
+// Fills the pixels from the pictures that the page carries. False where this browser does not give a picture's exact pixels.
+export async function loadImages() {
+  let first = 0;
+  for (const sheet of data.sheets.pictures) {
+    const picture = new Image();
+    picture.src = `data:${data.sheets.type};base64,${sheet}`;
+    await picture.decode();
+    first += readSheet(picture, first);
+  }
+  return data.sheets.sum === null || pixels.reduce((sum, value) => sum + value, 0) === data.sheets.sum;
+}
+
+// A colour image is a tile; of any other number of channels they stand one below another, each as a grey tile.
+function readSheet(picture, first) {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [picture.width, picture.height];
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(picture, 0, 0);
+  const { data: rgba } = context.getImageData(0, 0, canvas.width, canvas.height);
+  const [planes, depth] = channels === 3 ? [1, 3] : [channels, 1];
+  const columns = canvas.width / width;
+  const here = Math.min(columns * (canvas.height / (height * planes)), count - first);
+  for (let i = 0; i < here; i++) {
+    const [left, top] = [(i % columns) * width, Math.floor(i / columns) * height * planes];
+    for (let p = 0, to = (first + i) * size; p < height * width; p++) {
+      for (let c = 0; c < channels; c++, to++) {
+        const row = top + Math.floor(p / width) + (depth === 1 ? c * height : 0);
+        pixels[to] = rgba[4 * (row * canvas.width + left + (p % width)) + (depth === 1 ? 0 : c)];
+      }
+    }
+  }
+  return here;
+}

@@ -1,0 +1,54 @@
+// The classes, each a button that switches it on and off; and the search for an image by its number.
+import { classColour } from "./colours.js";
+import { data, names, withIndex } from "./dataset.js";
+import { byId, makeButton } from "./elements.js";
+import { goTo } from "./pointer.js";
+import { classCounts, nearestTo } from "./points.js";
+import { state, update, watch } from "./store.js";
+
+
+export function showLegend() {
+  const buttons = names.map((name, label) => makeClassButton(name, label));
+  const all = makeButton();
+  all.className = "quiet";
+  all.addEventListener("click", () => hide(state.hidden.size ? [] : names.keys()));
+  byId("legend").append(...buttons, ...(names.length ? [all] : []));
+  byId("legend").hidden = !names.length;
+  watch(["hidden", "theme"], () => {
+    all.textContent = state.hidden.size ? "all" : "none";
+    buttons.forEach((button, label) => {
+      button.setAttribute("aria-pressed", !state.hidden.has(label));
+      button.firstChild.style.background = classColour(label);
+    });
+  });
+}
+
+function makeClassButton(name, label) {
+  const button = makeButton(document.createElement("i"), name);
+  button.title = `${(classCounts.get(label) ?? 0).toLocaleString("en")} images; double-click to see this class alone`;
+  button.addEventListener("click", () => {
+    const hidden = new Set(state.hidden);
+    if (!hidden.delete(label)) hidden.add(label);
+    hide(hidden);
+  });
+  button.addEventListener("dblclick", () => hide([...names.keys()].filter((each) => each !== label)));
+  return button;
+}
+
+function hide(labels) {
+  update({ hidden: new Set(labels) });
+  update({ nearest: nearestTo(state.cursor) });
+}
+
+export function showSearch() {
+  const input = byId("index");
+  input.max = data.total - 1;
+  input.addEventListener("input", () => input.setCustomValidity(""));
+  byId("find").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const place = withIndex(Number(input.value));
+    if (place !== undefined) return goTo(place);
+    input.setCustomValidity(`Give a number from 0 to ${data.total - 1}`);
+    input.reportValidity();
+  });
+}

@@ -1,0 +1,49 @@
+// Opens the page: reads the images, shows every part, and takes the first image that there is.
+import { count, data, imageOf, latents, loadImages } from "./dataset.js";
+import { byId } from "./elements.js";
+import { showLayers } from "./layers.js";
+import { showLegend, showSearch } from "./legend.js";
+import { showLook } from "./look.js";
+import { drawing, showMap } from "./map.js";
+import { decode, encode, logArea } from "./network.js";
+import { showNoise } from "./noise.js";
+import { showPath } from "./path.js";
+import { pointAt, watchMap } from "./pointer.js";
+import { showSketch } from "./sketch.js";
+import { state, update } from "./store.js";
+import { showTabs } from "./tabs.js";
+import { toScreen } from "./view.js";
+
+function describe(exact) {
+  const all = data.total > count ? `The first ${count.toLocaleString("en")} of ${data.total.toLocaleString("en")}` : count.toLocaleString("en");
+  byId("about").textContent = `${all} test images, a point each. ${data.about}`;
+  byId("accuracy").textContent = exact
+    ? data.accuracy
+    : `${data.accuracy} This browser changes the pixels that a page reads, so every number here is a little off.`;
+}
+
+async function open() {
+  const exact = await loadImages();
+  describe(exact);
+  showMap();
+  showLook();
+  showNoise();
+  showPath();
+  showLayers();
+  showLegend();
+  showSearch();
+  showSketch();
+  showTabs();
+  watchMap();
+  update({ noise: data.noise, ...Object.fromEntries(["tab", "hidden", "layer"].map((name) => [name, state[name]])) });
+  pointAt([state.view.x, state.view.y]);
+  byId("opening").remove();
+  document.body.dataset.ready = Math.round(performance.now()); // milliseconds since the page was asked for
+}
+
+window.explorer = { state, update, encode, decode, logArea, imageOf, latents, drawing, toScreen }; // for the console, and the tests
+
+open().catch((error) => {
+  byId("opening").textContent = `This page could not open: ${error.message}`;
+  throw error;
+});

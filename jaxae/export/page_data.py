@@ -1,0 +1,135 @@
+"""What the explorer's page carries: the folded network, the test images as pictures, their latents and errors, as JSON values."""
+
+import base64
+import io
+import math
+from typing import Any, Literal
+
+import matplotlib
+import numpy as np
+from matplotlib.colors import to_hex
+from PIL import Image
+
+from jaxae.data.dataset import Dataset, Split
+from jaxae.errors import InputError
+from jaxae.export.fold_batch_norm import DenseLayer, fold_batch_norm
+from jaxae.figures.map_view import robust_view
+from jaxae.figures.style import TEN_COLOURS
+from jaxae.inference import Run, decode, encode, reconstruct
+
+Weights = Literal["f16", "f32"]
+MOST_PIXELS = 2**25
+"""Of all images together: what a phone's browser still opens."""
+SIDE = 4096
+"""Most pixels along a side of a picture: phones refuse larger canvases."""
+WEBP_QUALITY = 80
+
+
+def page_data(run: Run, dataset: Dataset, *, weights: Weights, small: bool) -> dict[str, Any]:
+    """All that the page's script reads. small: the images as lossy WebP. Raises InputError."""
+    total, shape = len(dataset.test.images), dataset.image_shape
+    count = min(total, max(1, MOST_PIXELS // math.prod(shape)))
+    test, order = sorted_by_class(Split(*(None if part is None else part[:count] for part in dataset.test)))
+    latents = encode(run, test.images)
+    errors = np.square(reconstruct(run, test.images) - test.images / np.float32(255)).mean(axis=(1, 2, 3))
+    view, folded = robust_view(latents), fold_batch_norm(run)
+    packed = _pack_weights([*folded.encoder, *folded.decoder], weights)
+    return {
+        "shape": list(shape),
+        "count": count,
+        "total": total,
+        "about": f"The model sends each through two numbers, which are its place on the map (epoch {run.epoch}).",
+        "accuracy": _accuracy(run, latents[:: max(1, count // 500)], weights, small=small),
+        "noise": run.config.noise_factor,
+        "classes": list(dataset.class_names if test.labels is not None else ()),
+        "colours": {"light": [to_hex(colour) for colour in TEN_COLOURS], "dark": [_on_dark(colour) for colour in TEN_COLOURS]},
+        "maps": {name: _text(_colour_map(name)) for name in ("inferno", "cividis")},
+        "view": {"low": view.low.tolist(), "high": view.high.tolist()},
+        "network": {"encoder": _describe(folded.encoder), "decoder": _describe(folded.decoder)},
+        "weights": {"type": weights, "values": _text(packed)},
+        "latents": _text(latents.astype("<f4")),
+        "errors": _text(errors.astype("<f4")),
+        "indices": _text(order.astype("<i4")),
+        "labels": _text((np.zeros(count) if test.labels is None else test.labels).astype("<i4")),
+        "sheets": _sheets(test.images, small=small),
+    }
+
+
+def sorted_by_class(part: Split) -> tuple[Split, np.ndarray]:
+    """The split with equal labels side by side, in which form it compresses best, and int[N], where each image was."""
+    if part.labels is None:
+        return part, np.arange(len(part.images))
+    order = np.argsort(part.labels, kind="stable")
+    return Split(part.images[order], part.labels[order]), order
+
+
+def _pack_weights(layers: list[DenseLayer], weights: Weights) -> np.ndarray:
+    """Kernel and bias of each layer, one after another. Raises InputError."""
+    flat = np.concatenate([array.ravel() for layer in layers for array in layer[:2]])
+    with np.errstate(over="ignore"):
+        packed = flat.astype({"f16": "<f2", "f32": "<f4"}[weights])
+    if not np.isfinite(packed).all():
+        raise InputError(f"a weight of the model is {flat[~np.isfinite(packed)][0]:g}, too large for f16: give --weights f32")
+    return packed
+
+
+def _describe(layers: tuple[DenseLayer, ...]) -> list[dict[str, Any]]:
+    return [
+        {"inputs": layer.kernel.shape[0], "outputs": layer.kernel.shape[1], "activation": layer.activation} for layer in layers
+    ]
+
+
+def _accuracy(run: Run, latents: np.ndarray, weights: Weights, *, small: bool) -> str:
+    """A sentence for the page: how far its decoder, and its images, are from jaxae's."""
+    x = latents
+    for kernel, bias, activation in fold_batch_norm(run).decoder:
+        if weights == "f16":
+            kernel, bias = (array.astype(np.float16).astype(np.float32) for array in (kernel, bias))
+        x = x @ kernel + bias
+        x = np.maximum(x, 0) if activation == "relu" else x
+    error = np.abs(1 / (1 + np.exp(-x)) - decode(run, latents).reshape(x.shape))
+    precision = {"f16": "half", "f32": "single"}[weights]
+    text = f"The network runs here with {precision}-precision weights: on {len(latents):,} test images its decoded pixels differ from "
+    text += f"jaxae's by at most {error.max():.1g}, by {error.mean():.1g} on average (white is 1)."
+    return text + (" The test images are compressed with loss, which moves every number a little." if small else "")
+
+
+def _sheets(images: np.ndarray, *, small: bool) -> dict[str, Any]:
+    """The images as tiles of few pictures. Images of three channels are colour tiles; else each channel is a grey tile."""
+    count, height, width, channels = images.shape
+    tiles = images if channels == 3 else images.transpose(0, 3, 1, 2).reshape(count, channels * height, width, 1)
+    columns = max(1, min(math.ceil(math.sqrt(count)), SIDE // tiles.shape[2]))
+    per_sheet = columns * max(1, SIDE // tiles.shape[1])
+    return {
+        "type": "image/webp" if small else "image/png",
+        "sum": None if small else int(images.sum(dtype=np.int64)),
+        "pictures": [_sheet(tiles[i : i + per_sheet], columns, small=small) for i in range(0, count, per_sheet)],
+    }
+
+
+def _sheet(tiles: np.ndarray, columns: int, *, small: bool) -> str:
+    count, height, width, depth = tiles.shape
+    rows = -(-count // columns)
+    padded = np.zeros((rows * columns, height, width, depth), np.uint8)
+    padded[:count] = tiles
+    sheet = padded.reshape(rows, columns, height, width, depth).swapaxes(1, 2).reshape(rows * height, columns * width, depth)
+    file = io.BytesIO()
+    picture = Image.fromarray(sheet[..., 0] if depth == 1 else sheet)
+    if small:
+        picture.save(file, "WEBP", quality=WEBP_QUALITY)
+    else:
+        picture.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def _colour_map(name: str) -> np.ndarray:
+    return matplotlib.colormaps[name](np.arange(256), bytes=True)[:, :3]
+
+
+def _on_dark(colour: Any) -> str:
+    """A class's colour on a dark page: near-black becomes near-white."""
+    return "#f2f2f2" if max(matplotlib.colors.to_rgb(colour)) < 0.2 else to_hex(colour)
+
+
+def _text(array: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
