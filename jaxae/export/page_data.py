@@ -38,7 +38,7 @@ def page_data(run: Run, dataset: Dataset, *, weights: Weights, small: bool) -> d
         "shape": list(shape),
         "count": count,
         "total": total,
-        "about": f"The model sends each through two numbers, which are its place on the map (epoch {run.epoch}).",
+        "about": f"The model sends each image through two numbers, which are its place on the map. These are the weights of epoch {run.epoch}.",
         "accuracy": _accuracy(run, latents[:: max(1, count // 500)], weights, small=small),
         "noise": run.config.noise_factor,
         "classes": list(dataset.class_names if test.labels is not None else ()),

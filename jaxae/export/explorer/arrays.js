@@ -19,7 +19,10 @@ export function halvesOf(text) {
     const fraction = (bits & 1023) / 1024;
     table[bits] = sign * (exponent ? (1 + fraction) * 2 ** (exponent - 15) : fraction * 2 ** -14);
   }
-  return Float32Array.from(new Uint16Array(bytesOf(text).buffer), (bits) => table[bits]);
+  const halves = new Uint16Array(bytesOf(text).buffer);
+  const floats = new Float32Array(halves.length);
+  for (let i = 0; i < floats.length; i++) floats[i] = table[halves[i]];
+  return floats;
 }
 
 // The q-th quantile, q in [0, 1], of an ascending array.

@@ -42,7 +42,7 @@ function inkPicture(image) {
   const ink = isDark() ? 255 : 0;
   for (let p = 0; p < width * height; p++) {
     for (let c = 0; c < 3; c++) pixels.data[4 * p + c] = channels === 3 ? 255 * image[3 * p + c] : ink;
-    pixels.data[4 * p + 3] = channels === 3 ? 200 : 190 * mean(image, p);
+    pixels.data[4 * p + 3] = channels === 3 ? 170 : 140 * mean(image, p);
   }
   picture.getContext("2d").putImageData(pixels, 0, 0);
   return picture;
@@ -77,8 +77,16 @@ export function drawCells(context, layer) {
   return missing;
 }
 
-// Cells lie at multiples of their size in latent units, so that panning and zooming back find them again.
+let listed = { view: null, lists: new Map() }; // the cells of the view that was drawn last, by size
+
 function cellsInView(size) {
+  if (listed.view !== state.view) listed = { view: state.view, lists: new Map() };
+  if (!listed.lists.has(size)) listed.lists.set(size, listCells(size));
+  return listed.lists.get(size);
+}
+
+// Cells lie at multiples of their size in latent units, so that panning and zooming back find them again.
+function listCells(size) {
   const stepX = 2 ** Math.round(Math.log2(size / state.view.scaleX));
   const stepY = 2 ** Math.round(Math.log2((size * height) / width / state.view.scaleY));
   const [left, top] = toLatent([0, 0]);
@@ -86,8 +94,8 @@ function cellsInView(size) {
   const cells = [];
   for (let row = Math.floor(bottom / stepY); row * stepY < top; row++) {
     for (let column = Math.floor(left / stepX); column * stepX < right; column++) {
-      const [x, y] = toScreen([column * stepX, (row + 1) * stepY]);
-      const [x1, y1] = toScreen([(column + 1) * stepX, row * stepY]);
+      const [x, y] = toScreen([column * stepX, (row + 1) * stepY]).map(Math.round); // whole pixels leave no seams
+      const [x1, y1] = toScreen([(column + 1) * stepX, row * stepY]).map(Math.round);
       cells.push({
         key: `${stepX} ${stepY} ${column} ${row}`,
         middle: [(column + 0.5) * stepX, (row + 0.5) * stepY],

@@ -32,7 +32,9 @@ export async function loadImages() {
     await picture.decode();
     first += readSheet(picture, first);
   }
-  return data.sheets.sum === null || pixels.reduce((sum, value) => sum + value, 0) === data.sheets.sum;
+  let sum = 0;
+  for (let i = 0; i < pixels.length; i++) sum += pixels[i];
+  return data.sheets.sum === null || data.sheets.sum === sum;
 }
 
 // A colour image is a tile; of any other number of channels they stand one below another, each as a grey tile.
@@ -42,15 +44,17 @@ function readSheet(picture, first) {
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(picture, 0, 0);
   const { data: rgba } = context.getImageData(0, 0, canvas.width, canvas.height);
-  const [planes, depth] = channels === 3 ? [1, 3] : [channels, 1];
+  const planes = channels === 3 ? 1 : channels;
   const columns = canvas.width / width;
   const here = Math.min(columns * (canvas.height / (height * planes)), count - first);
   for (let i = 0; i < here; i++) {
-    const [left, top] = [(i % columns) * width, Math.floor(i / columns) * height * planes];
-    for (let p = 0, to = (first + i) * size; p < height * width; p++) {
-      for (let c = 0; c < channels; c++, to++) {
-        const row = top + Math.floor(p / width) + (depth === 1 ? c * height : 0);
-        pixels[to] = rgba[4 * (row * canvas.width + left + (p % width)) + (depth === 1 ? 0 : c)];
+    const corner = Math.floor(i / columns) * height * planes * canvas.width + (i % columns) * width;
+    for (let c = 0; c < channels; c++) {
+      let to = (first + i) * size + c;
+      const [plane, byte] = channels === 3 ? [0, c] : [c, 0];
+      for (let y = 0; y < height; y++) {
+        let from = 4 * (corner + (plane * height + y) * canvas.width) + byte;
+        for (let x = 0; x < width; x++, from += 4, to += channels) pixels[to] = rgba[from];
       }
     }
   }

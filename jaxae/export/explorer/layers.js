@@ -8,12 +8,12 @@ import { state, update, watch } from "./store.js";
 const layers = {
   none: { draw: () => false },
   decoded: { draw: (context) => drawCells(context, decodedGrid) },
-  density: { draw: drawDensity, map: cividis, explain: () => ["few", "many", "images here"] },
-  error: { draw: drawError, map: inferno, explain: () => [...errorRange.map(short), "mean squared error of the images here"] },
+  density: { draw: drawDensity, map: cividis, explain: () => ["few", "many", "Images here"] },
+  error: { draw: drawError, map: inferno, explain: () => [...errorRange.map(short), "Mean squared error of the images here"] },
   distortion: {
     draw: (context) => drawCells(context, distortion),
     map: inferno,
-    explain: () => [...distortion.findRange().map((log) => short(10 ** log)), "change of the picture per step: area ratio, log scale"],
+    explain: () => [...distortion.findRange().map((log) => short(10 ** log)), "Area in image space per area of the map, log scale"],
   },
 };
 
@@ -32,7 +32,9 @@ function drawBar() {
     context.fillRect(x, 0, 1, 1);
   }
   const [low, high, text] = explain();
-  byId("bar-text").textContent = `${low} to ${high}: ${text}`;
+  byId("bar-low").textContent = low;
+  byId("bar-high").textContent = high;
+  byId("bar-text").textContent = text;
 }
 
 export function showLayers() {

@@ -15,7 +15,7 @@ export function showLegend() {
   byId("legend").append(...buttons, ...(names.length ? [all] : []));
   byId("legend").hidden = !names.length;
   watch(["hidden", "theme"], () => {
-    all.textContent = state.hidden.size ? "all" : "none";
+    all.textContent = state.hidden.size ? "show all" : "hide all";
     buttons.forEach((button, label) => {
       button.setAttribute("aria-pressed", !state.hidden.has(label));
       button.firstChild.style.background = classColour(label);

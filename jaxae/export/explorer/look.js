@@ -10,8 +10,9 @@ export const placeText = ([x, y]) => `(${coordinate(x)}, ${coordinate(y)})`;
 
 export function showLook() {
   const [decoded, clean] = [fitCanvas(byId("decoded")), fitCanvas(byId("clean"))];
-  watch(["cursor"], () => {
+  watch(["cursor", "tab", "sketch"], () => {
     showImage(decoded, decode(state.cursor));
+    byId("decoded-kind").textContent = state.tab === "sketch" && state.cursor === state.sketch ? "What comes back" : "Decoded";
     byId("decoded-text").textContent = `at ${placeText(state.cursor)}`;
   });
   watch(["nearest", "chosen"], () => {

@@ -10,16 +10,16 @@ import { showNoise } from "./noise.js";
 import { showPath } from "./path.js";
 import { pointAt, watchMap } from "./pointer.js";
 import { showSketch } from "./sketch.js";
-import { state, update } from "./store.js";
+import { drawAll, state, update } from "./store.js";
 import { showTabs } from "./tabs.js";
 import { toScreen } from "./view.js";
 
 function describe(exact) {
   const all = data.total > count ? `The first ${count.toLocaleString("en")} of ${data.total.toLocaleString("en")}` : count.toLocaleString("en");
-  byId("about").textContent = `${all} test images, a point each. ${data.about}`;
+  byId("about").textContent = `${all} test images, a point each`;
   byId("accuracy").textContent = exact
-    ? data.accuracy
-    : `${data.accuracy} This browser changes the pixels that a page reads, so every number here is a little off.`;
+    ? `${data.about} ${data.accuracy}`
+    : `${data.about} ${data.accuracy} This browser changes the pixels that a page reads, so every number here is a little off.`;
 }
 
 async function open() {
@@ -35,8 +35,9 @@ async function open() {
   showSketch();
   showTabs();
   watchMap();
-  update({ noise: data.noise, ...Object.fromEntries(["tab", "hidden", "layer"].map((name) => [name, state[name]])) });
+  update({ noise: data.noise });
   pointAt([state.view.x, state.view.y]);
+  drawAll();
   byId("opening").remove();
   document.body.dataset.ready = Math.round(performance.now()); // milliseconds since the page was asked for
 }

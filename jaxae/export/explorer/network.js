@@ -27,13 +27,13 @@ export const encode = (image) => Array.from(forward(encoder, image));
 export const decode = (latent) => Float32Array.from(forward(decoder, latent));
 
 function forward(layers, x) {
-  for (const layer of layers) x = activate(layer, multiply(layer, x, layer.bias));
+  for (const layer of layers) x = activate(layer, multiply(layer, x));
   return x;
 }
 
-// x K + start. The sums are in float64.
-function multiply({ kernel, outputs }, x, start) {
-  const sum = start ? Float64Array.from(start) : new Float64Array(outputs);
+// x K + bias. The sums are in float64.
+function multiply({ kernel, bias, outputs }, x) {
+  const sum = Float64Array.from(bias);
   for (let i = 0; i < x.length; i++) {
     const value = x[i];
     if (value === 0) continue; // ReLU makes about half of a layer zero, and much of an image is black
@@ -51,12 +51,15 @@ function activate({ activation }, x) {
 
 // log10 of the area that the decoder makes of a unit of the map: the root of det(J'J), J = d image / d latent.
 export function logArea(latent) {
-  let x = latent;
-  let [a, b] = [[1, 0], [0, 1]]; // the two columns of the Jacobian so far
+  let [x, a, b] = [latent, [1, 0], [0, 1]]; // a and b are the two columns of the Jacobian so far
   for (const layer of decoder) {
-    const slope = (y) => (layer.activation === "relu" ? (y > 0 ? 1 : 0) : y * (1 - y));
-    x = activate(layer, multiply(layer, x, layer.bias));
-    [a, b] = [a, b].map((column) => multiply(layer, column, null).map((value, j) => value * slope(x[j])));
+    [x, a, b] = multiplyThree(layer, x, a, b);
+    activate(layer, x);
+    for (let j = 0; j < x.length; j++) {
+      const slope = layer.activation === "relu" ? (x[j] > 0 ? 1 : 0) : x[j] * (1 - x[j]);
+      a[j] *= slope;
+      b[j] *= slope;
+    }
   }
   let [aa, ab, bb] = [0, 0, 0];
   for (let j = 0; j < a.length; j++) {
@@ -65,4 +68,21 @@ export function logArea(latent) {
     bb += b[j] * b[j];
   }
   return Math.log10(Math.max(aa * bb - ab * ab, 1e-12)) / 2;
+}
+
+// x K + bias, a K and b K, in one pass over the kernel.
+function multiplyThree({ kernel, bias, outputs }, x, a, b) {
+  const sums = [Float64Array.from(bias), new Float64Array(outputs), new Float64Array(outputs)];
+  const [sumX, sumA, sumB] = sums;
+  for (let i = 0; i < x.length; i++) {
+    const [xi, ai, bi] = [x[i], a[i], b[i]];
+    if (xi === 0 && ai === 0 && bi === 0) continue;
+    for (let j = 0, at = i * outputs; j < outputs; j++, at++) {
+      const weight = kernel[at];
+      sumX[j] += xi * weight;
+      sumA[j] += ai * weight;
+      sumB[j] += bi * weight;
+    }
+  }
+  return sums;
 }

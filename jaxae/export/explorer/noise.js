@@ -25,7 +25,7 @@ export function showNoise() {
     showDifference(difference, output, clean);
     byId("noisy-text").textContent = psnr(corrupted, clean);
     byId("denoised-text").textContent = psnr(output, clean);
-    byId("difference-text").textContent = "of the denoised";
+    byId("difference-text").textContent = `up to ${output.reduce((most, value, i) => Math.max(most, Math.abs(value - clean[i])), 0).toFixed(2)}`;
     slider.value = state.noise;
     byId("std-text").textContent = state.noise.toFixed(2);
     update({ walk: [...walkTo(clean, noise), latent] });

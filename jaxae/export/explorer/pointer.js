@@ -60,6 +60,7 @@ function watchPointers() {
     if (place && event.type === "pointerup" && travelled <= CLICK) click(place);
   };
   target.addEventListener("pointerup", release);
+  target.addEventListener("pointerleave", () => state.tab === "sketch" && state.sketch && pointAt(state.sketch));
   target.addEventListener("pointercancel", release);
 }
 

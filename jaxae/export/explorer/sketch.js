@@ -9,11 +9,11 @@ import { pointAt } from "./pointer.js";
 import { shown, update } from "./store.js";
 
 const NEIGHBOURS = 5;
-const [paper, returned] = [byId("paper"), byId("returned")];
+const paper = byId("paper");
 const image = new Float32Array(size); // what is on the paper
 
 export function showSketch() {
-  [paper, returned].forEach(fitCanvas);
+  fitCanvas(paper);
   byId("grey-field").hidden = channels === 3;
   byId("colour-field").hidden = channels !== 3;
   watchBrush();
@@ -100,17 +100,14 @@ function showResult() {
   showImage(paper, image);
   const empty = image.every((value) => value === 0);
   const latent = encode(image);
-  const output = decode(latent);
-  if (empty) returned.getContext("2d").clearRect(0, 0, width, height);
-  else showImage(returned, output);
-  byId("verdict").textContent = empty ? "The paper is empty." : verdict(latent, meanSquaredError(output, image));
+  byId("verdict").textContent = empty ? "The paper is empty." : verdict(latent, meanSquaredError(decode(latent), image));
   update({ sketch: empty ? null : latent });
   if (!empty) pointAt(latent);
 }
 
 function verdict(latent, error) {
   const share = shareBelow(sortedErrors, error);
-  const like = share >= 0.99 ? "It is unlike the test images." : share >= 0.95 ? "It is unusual." : "It is as close as many test images are.";
+  const like = share >= 0.99 ? "It is unlike the test images." : share >= 0.95 ? "That is unusual." : "That is nothing unusual.";
   const score = `Its anomaly score, the mean squared error of what comes back, is ${error.toFixed(4)}`;
   return `It lands at ${placeText(latent)}${neighbours(latent)}. ${score}: higher than that of ${Math.floor(100 * share)} % of the test images. ${like}`;
 }

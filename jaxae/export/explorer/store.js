@@ -41,5 +41,10 @@ function drawChanged() {
   for (const watcher of watchers) if (watcher.names.some((name) => names.has(name))) watcher.draw();
 }
 
+// Draws everything once, when the page opens.
+export function drawAll() {
+  for (const { draw } of watchers) draw();
+}
+
 // The image that the pictures are of: the one that was clicked, or else the nearest one.
 export const shown = () => state.chosen ?? state.nearest;
