@@ -119,7 +119,8 @@ def test_the_wheel_holds_every_module_and_works_without_the_checkout(tmp_path):
     modules = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "jaxae").rglob("*.py"))
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if name.startswith("jaxae/")}
-    assert held == {"jaxae/py.typed", *(f"{name.replace('.', '/')}.py" for name in modules)}
+    parts = {f"jaxae/export/explorer/{path.name}" for path in (ROOT / "jaxae" / "export" / "explorer").iterdir()}
+    assert held == {"jaxae/py.typed", *parts, *(f"{name.replace('.', '/')}.py" for name in modules)}
     venv.create(tmp_path / "empty", with_pip=False)
     inside = tmp_path / "empty" / "bin" / "python"
     subprocess.run([*pip, "--python", str(inside), "install", "--no-deps", str(wheel)], check=True, timeout=200)

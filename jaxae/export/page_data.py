@@ -1,4 +1,4 @@
-"""What the explorer's page carries: the folded network, the test images as pictures, their latents and errors, as JSON values."""
+"""What the explorer's page carries, as JSON values: the folded network, the test images, their latents and errors."""
 
 import base64
 import io
@@ -38,7 +38,7 @@ def page_data(run: Run, dataset: Dataset, *, weights: Weights, small: bool) -> d
         "shape": list(shape),
         "count": count,
         "total": total,
-        "about": f"The model sends each image through two numbers, which are its place on the map. These are the weights of epoch {run.epoch}.",
+        "about": f"The model sends each image through two numbers: its place on the map. The weights are those of epoch {run.epoch}.",
         "accuracy": _accuracy(run, latents[:: max(1, count // 500)], weights, small=small),
         "noise": run.config.noise_factor,
         "classes": list(dataset.class_names if test.labels is not None else ()),
@@ -89,8 +89,10 @@ def _accuracy(run: Run, latents: np.ndarray, weights: Weights, *, small: bool) -
         x = np.maximum(x, 0) if activation == "relu" else x
     error = np.abs(1 / (1 + np.exp(-x)) - decode(run, latents).reshape(x.shape))
     precision = {"f16": "half", "f32": "single"}[weights]
-    text = f"The network runs here with {precision}-precision weights: on {len(latents):,} test images its decoded pixels differ from "
-    text += f"jaxae's by at most {error.max():.1g}, by {error.mean():.1g} on average (white is 1)."
+    text = (
+        f"The network runs here with {precision}-precision weights. At the places of {len(latents):,} test images its decoded "
+    )
+    text += f"pixels differ from jaxae's by at most {error.max():.1g}, by {error.mean():.1g} on average (white is 1)."
     return text + (" The test images are compressed with loss, which moves every number a little." if small else "")
 
 

@@ -1,5 +1,7 @@
 """The folded layers, computed by NumPy in float64, beside the model as jaxae applies it."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -32,7 +34,7 @@ def run_with_statistics(**options) -> Run:
         values = rng.uniform(0.2, 2.0, leaf.shape) if name in ("var", "scale") else rng.normal(0, 0.3, leaf.shape)
         return np.asarray(leaf if name == "kernel" else values, np.float32)
 
-    variables = jax.tree_util.tree_map_with_path(stir, init_variables(root_key(0), model=model))
+    variables = jax.tree_util.tree_map_with_path(stir, jax.jit(functools.partial(init_variables, model=model))(root_key(0)))
     return Run(Config(dataset="synthetic", image_shape=model.image_shape), model, variables, 1)
 
 

@@ -1,4 +1,5 @@
 // Layers that smooth what is known of the points: their density, and the error of their reconstructions.
+import { canvasOf } from "./cells.js";
 import { cividis, inferno, placeIn } from "./colours.js";
 import { count, errors, labels, latents, sortedErrors } from "./dataset.js";
 import { quantile } from "./arrays.js";
@@ -66,11 +67,8 @@ function blur(values, length, lines, step, apart) {
 }
 
 function paintField(context, columns, rows, setCell) {
-  const field = document.createElement("canvas");
-  [field.width, field.height] = [columns, rows];
   const pixels = new ImageData(columns, rows);
   for (let cell = 0; cell < columns * rows; cell++) setCell(cell, pixels.data);
-  field.getContext("2d").putImageData(pixels, 0, 0);
   context.imageSmoothingEnabled = true;
-  context.drawImage(field, 0, 0, columns * CELL, rows * CELL);
+  context.drawImage(canvasOf(pixels), 0, 0, columns * CELL, rows * CELL);
 }

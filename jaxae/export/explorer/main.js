@@ -9,7 +9,7 @@ import { decode, encode, logArea } from "./network.js";
 import { showNoise } from "./noise.js";
 import { showPath } from "./path.js";
 import { pointAt, watchMap } from "./pointer.js";
-import { showSketch } from "./sketch.js";
+import { drawn, showSketch } from "./sketch.js";
 import { drawAll, state, update } from "./store.js";
 import { showTabs } from "./tabs.js";
 import { toScreen } from "./view.js";
@@ -42,7 +42,7 @@ async function open() {
   document.body.dataset.ready = Math.round(performance.now()); // milliseconds since the page was asked for
 }
 
-window.explorer = { state, update, encode, decode, logArea, imageOf, latents, drawing, toScreen }; // for the console, and the tests
+window.explorer = { state, update, encode, decode, logArea, imageOf, latents, paper: drawn, drawing, toScreen }; // for the console, and the tests
 
 open().catch((error) => {
   byId("opening").textContent = `This page could not open: ${error.message}`;

@@ -10,7 +10,7 @@ import { shown, update } from "./store.js";
 
 const NEIGHBOURS = 5;
 const paper = byId("paper");
-const image = new Float32Array(size); // what is on the paper
+export const drawn = new Float32Array(size); // what is on the paper
 
 export function showSketch() {
   fitCanvas(paper);
@@ -18,7 +18,7 @@ export function showSketch() {
   byId("colour-field").hidden = channels !== 3;
   watchBrush();
   whenPressed("clear", () => setImage(() => 0));
-  whenPressed("invert", () => setImage((i) => 1 - image[i]));
+  whenPressed("invert", () => setImage((i) => 1 - drawn[i]));
   whenPressed("take", () => setImage((i) => imageOf(shown())[i]));
   byId("file").addEventListener("change", ({ target }) => target.files[0] && openFile(target.files[0]));
   addEventListener("dragover", (event) => event.preventDefault());
@@ -30,7 +30,7 @@ export function showSketch() {
 }
 
 function setImage(valueAt) {
-  image.set(image.map((_, i) => valueAt(i)));
+  drawn.set(drawn.map((_, i) => valueAt(i)));
   showResult();
 }
 
@@ -60,7 +60,7 @@ function stroke(from, to) {
   const colour = brushColour();
   for (let p = 0; p < width * height; p++) {
     const cover = Math.min(Math.max(radius + 0.5 - distanceToLine([(p % width) + 0.5, Math.floor(p / width) + 0.5], from, to), 0), 1);
-    for (let c = 0; c < channels; c++) image[channels * p + c] += cover * (colour[c] - image[channels * p + c]);
+    for (let c = 0; c < channels; c++) drawn[channels * p + c] += cover * (colour[c] - drawn[channels * p + c]);
   }
   showResult();
 }
@@ -97,10 +97,10 @@ async function openFile(file) {
 }
 
 function showResult() {
-  showImage(paper, image);
-  const empty = image.every((value) => value === 0);
-  const latent = encode(image);
-  byId("verdict").textContent = empty ? "The paper is empty." : verdict(latent, meanSquaredError(decode(latent), image));
+  showImage(paper, drawn);
+  const empty = drawn.every((value) => value === 0);
+  const latent = encode(drawn);
+  byId("verdict").textContent = empty ? "The paper is empty." : verdict(latent, meanSquaredError(decode(latent), drawn));
   update({ sketch: empty ? null : latent });
   if (!empty) pointAt(latent);
 }
