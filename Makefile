@@ -6,12 +6,13 @@ ARGS ?=
 BIN = $(VENV)/bin
 FIGURES = training_curves reconstructions error_maps noise_robustness latent_space
 
-.PHONY: help train test test-slow lint notebook clean
+.PHONY: help train test test-slow explore lint notebook clean
 
 help:
 	@echo 'make train   creates $(VENV), installs, trains the default model, evaluates it, draws the figures'
 	@echo '             ARGS="--epochs 3 --run-dir checkpoints/quick" passes options to scripts/train.py'
 	@echo 'make test    creates $(VENV), installs, runs the test suite; make test-slow the long tests'
+	@echo 'make explore writes explorer.html of the released run, to open in a browser'
 	@echo 'make lint    ruff and mypy'
 	@echo 'make notebook  runs docs/tutorial.py and writes docs/tutorial.ipynb, pictures included'
 	@echo 'make clean   removes $(VENV) and caches; runs are kept'
@@ -30,6 +31,9 @@ test test-slow: $(BIN)/.installed-tests
 	@echo '== testing what is marked "$(MARK)"'
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m '$(MARK)'
 	@echo '== done: all of them passed; they wrote to temporary directories alone'
+
+explore: $(BIN)/.installed
+	@$(BIN)/python scripts/explore.py checkpoints/released $(ARGS)
 
 lint: $(BIN)/.installed-tests
 	$(BIN)/ruff check .

@@ -14,7 +14,7 @@ from jaxae.data.dataset import Dataset, Split
 from jaxae.errors import InputError
 from jaxae.export.fold_batch_norm import DenseLayer, fold_batch_norm
 from jaxae.figures.map_view import robust_view
-from jaxae.figures.style import TEN_COLOURS
+from jaxae.figures.style import class_colours
 from jaxae.inference import Run, decode, encode, reconstruct
 
 Weights = Literal["f16", "f32"]
@@ -23,26 +23,30 @@ MOST_PIXELS = 2**25
 SIDE = 4096
 """Most pixels along a side of a picture: phones refuse larger canvases."""
 WEBP_QUALITY = 80
+MOST_COLOURS = 100
+"""Classes beyond so many take the colours of the first again."""
 
 
 def page_data(run: Run, dataset: Dataset, *, weights: Weights, small: bool) -> dict[str, Any]:
     """All that the page's script reads. small: the images as lossy WebP. Raises InputError."""
     total, shape = len(dataset.test.images), dataset.image_shape
     count = min(total, max(1, MOST_PIXELS // math.prod(shape)))
-    test, order = sorted_by_class(Split(*(None if part is None else part[:count] for part in dataset.test)))
+    test, order = _sorted_by_class(dataset.test, count)
     latents = encode(run, test.images)
     errors = np.square(reconstruct(run, test.images) - test.images / np.float32(255)).mean(axis=(1, 2, 3))
     view, folded = robust_view(latents), fold_batch_norm(run)
+    names = list(dataset.class_names if test.labels is not None else ())
+    colours = class_colours(min(max(len(names), 1), MOST_COLOURS))
     packed = _pack_weights([*folded.encoder, *folded.decoder], weights)
     return {
         "shape": list(shape),
         "count": count,
         "total": total,
-        "about": f"The model sends each image through two numbers: its place on the map. The weights are those of epoch {run.epoch}.",
+        "about": f"The model sends each image through two numbers: its place on the map. Weights: epoch {run.epoch}.",
         "accuracy": _accuracy(run, latents[:: max(1, count // 500)], weights, small=small),
         "noise": run.config.noise_factor,
-        "classes": list(dataset.class_names if test.labels is not None else ()),
-        "colours": {"light": [to_hex(colour) for colour in TEN_COLOURS], "dark": [_on_dark(colour) for colour in TEN_COLOURS]},
+        "classes": names,
+        "colours": {"light": [to_hex(colour) for colour in colours], "dark": [_on_dark(colour) for colour in colours]},
         "maps": {name: _text(_colour_map(name)) for name in ("inferno", "cividis")},
         "view": {"low": view.low.tolist(), "high": view.high.tolist()},
         "network": {"encoder": _describe(folded.encoder), "decoder": _describe(folded.decoder)},
@@ -55,11 +59,11 @@ def page_data(run: Run, dataset: Dataset, *, weights: Weights, small: bool) -> d
     }
 
 
-def sorted_by_class(part: Split) -> tuple[Split, np.ndarray]:
-    """The split with equal labels side by side, in which form it compresses best, and int[N], where each image was."""
+def _sorted_by_class(part: Split, count: int) -> tuple[Split, np.ndarray]:
+    """The first images with equal labels side by side, in which form they compress best, and int[N], where each was."""
     if part.labels is None:
-        return part, np.arange(len(part.images))
-    order = np.argsort(part.labels, kind="stable")
+        return Split(part.images[:count]), np.arange(count)
+    order = np.argsort(part.labels[:count], kind="stable")
     return Split(part.images[order], part.labels[order]), order
 
 

@@ -17,7 +17,8 @@ from PIL import Image
 import jaxae
 from jaxae.cli import explore
 from jaxae.cli.options import Source
-from jaxae.data.dataset import Dataset, split
+from jaxae.data.dataset import Dataset
+from jaxae.data.split import split
 from jaxae.errors import InputError, silent
 from jaxae.export import page_data
 from jaxae.export.explorer import MODULES, PARTS, explorer_page
