@@ -97,7 +97,15 @@ def test_files_and_commands_that_a_page_names_exist(page):
 def options() -> set[str]:
     """Every option of a command, and of the benchmarks, as --help shows them or a signature names them."""
     found = set(TOOLS)
-    for words in (["train"], ["evaluate"], ["score"], ["release"], ["plot", "noise-curve"], ["plot", "error-maps"]):
+    for words in (
+        ["train"],
+        ["evaluate"],
+        ["score"],
+        ["release"],
+        ["explore"],
+        ["plot", "noise-curve"],
+        ["plot", "error-maps"],
+    ):
         shown = subprocess.run(
             [sys.executable, "-m", "jaxae", *words, "--help"], capture_output=True, text=True, check=True, cwd=ROOT
         )

@@ -22,7 +22,7 @@ MOST_PIXELS = 2**25
 """Of all images together: what a phone's browser still opens."""
 SIDE = 4096
 """Most pixels along a side of a picture: phones refuse larger canvases."""
-WEBP_QUALITY = 80
+WEBP_QUALITY = 75
 MOST_COLOURS = 100
 """Classes beyond so many take the colours of the first again."""
 
@@ -91,7 +91,7 @@ def _accuracy(run: Run, latents: np.ndarray, weights: Weights, *, small: bool) -
             kernel, bias = (array.astype(np.float16).astype(np.float32) for array in (kernel, bias))
         x = x @ kernel + bias
         x = np.maximum(x, 0) if activation == "relu" else x
-    error = np.abs(1 / (1 + np.exp(-x)) - decode(run, latents).reshape(x.shape))
+    error = np.abs((1 + np.tanh(x / 2)) / 2 - decode(run, latents).reshape(x.shape))
     precision = {"f16": "half", "f32": "single"}[weights]
     text = (
         f"The network runs here with {precision}-precision weights. At the places of {len(latents):,} test images its decoded "
