@@ -68,6 +68,11 @@ class Page:
         self.tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         return self.tab.evaluate(expression, argument)
 
+    def shows(self, selector: str) -> bool:
+        """Whether an element is visible, after what has changed is drawn."""
+        self.value("0")
+        return self.tab.is_visible(selector)
+
     def wait_until(self, condition: str, argument: Any = None) -> None:
         """Asks again and again; playwright's own wait evaluates text in the page, which the page forbids."""
         for _ in range(200):
@@ -260,7 +265,7 @@ def test_keys_do_what_the_mouse_does(page):
     np.testing.assert_allclose(page.value("explorer.state.view.scaleX"), 1.5 * scale)
     page.tab.focus("#tab-noise")
     page.tab.keyboard.press("ArrowRight")
-    assert page.tab.is_visible("#path")
+    assert page.shows("#path")
 
 
 def test_the_path_between_two_places_is_decoded_in_steps(page, folded):
@@ -336,7 +341,7 @@ def test_each_layer_is_drawn_behind_the_points(page):
         page.tab.check(f"#layers input[value={layer}]", force=True)
         drawn = page.pixels("backdrop")[..., 3]
         assert drawn.max() > 100, layer
-        assert page.tab.is_visible("#bar") == (layer != "decoded")
+        assert page.shows("#bar") == (layer != "decoded")
     page.tab.check("#layers input[value=none]", force=True)
     assert page.pixels("backdrop").max() == 0
     page.tab.uncheck("#dots", force=True)
@@ -395,9 +400,9 @@ def test_colour_images_and_hostile_names(browser, tmp_path):
     cursor = page.value("explorer.state.cursor")
     decoded = apply_layers(fold_batch_norm(run).decoder, np.array([cursor])).reshape(10, 7, 3)
     np.testing.assert_allclose(page.pixels("decoded")[..., :3], 255 * decoded, atol=2)  # half-precision weights
-    assert page.tab.locator("#colour-field").is_hidden()
+    assert not page.shows("#colour-field")
     page.tab.click("#tab-sketch")
-    assert page.tab.locator("#colour-field").is_visible()
+    assert page.shows("#colour-field")
     assert page.complaints == []
 
 
