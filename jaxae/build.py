@@ -1,7 +1,8 @@
 """What a recipe stands for: a model, an optimiser, a plateau, the first state of a run, and when a run ends."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -50,14 +51,23 @@ def first_state(config: Config) -> TrainState:
 
 def first_states(configs: Sequence[Config]) -> list[TrainState]:
     """first_state of several recipes, which differ in nothing that has a shape: they share one compiled program."""
-    init = jax.jit(functools.partial(init_state, parts=build_parts(configs[0])))
+    init = _init_program(compiled_part(configs[0]))
     return [init(root_key(config.seed, impl=config.prng_impl)) for config in configs]
+
+
+@functools.lru_cache
+def _init_program(config: Config) -> Callable[[jax.Array], TrainState]:
+    return jax.jit(functools.partial(init_state, parts=build_parts(config)))
+
+
+def compiled_part(config: Config) -> Config:
+    """The recipe without what no compiled program depends on: recipes that agree in the rest share their programs."""
+    return replace(config, dataset="auto", seed=0, epochs=1, early_stop_patience=1)
 
 
 def state_shapes(config: Config) -> TrainState:
     """first_state as shapes and dtypes alone: what a checkpoint has to fit."""
-    key = root_key(config.seed, impl=config.prng_impl)
-    return jax.eval_shape(functools.partial(init_state, parts=build_parts(config)), key)
+    return jax.eval_shape(_init_program(compiled_part(config)), root_key(config.seed, impl=config.prng_impl))
 
 
 def finished(state: TrainState, config: Config) -> bool:

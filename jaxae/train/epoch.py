@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxae.build import build_model, build_parts
+from jaxae.build import build_model, build_parts, compiled_part
 from jaxae.config import Config
 from jaxae.core.corruption import add_gaussian_noise
 from jaxae.core.images import as_rows, to_unit
@@ -51,12 +51,13 @@ def compile_epoch(
     images, validation = placement.put_everywhere((images, validation))
     train = compile_steps(configs, images, placement=placement)
     statistics = _statistics(configs, images, placement)
-    validate, end = _validation(configs, validation, placement), _end(configs, placement)
+    shared = compiled_part(configs[0]), len(configs), placement
+    validate, end = _validation_program(*shared), _end_program(*shared)
 
     def run_epoch(state: TrainState, active: np.ndarray) -> tuple[TrainState, EpochResult]:
         state, step_losses = train(state, active)
         state = statistics(state)
-        means = {name: _mean(_wait(values)) for name, values in validate(state).items()}
+        means = {name: _mean(_wait(values)) for name, values in validate(state, validation).items()}
         state, best, epoch, scale = end(state, means["loss"].astype(np.float32), active)
         losses = np.asarray(step_losses)
         bad = ~np.isfinite(losses)
@@ -78,40 +79,44 @@ def compile_epoch(
 
 def _statistics(configs: Sequence[Config], images: jax.Array, placement: Placement) -> Callable[[TrainState], TrainState]:
     """The state with batch statistics taken anew from training images; without a change where the recipe keeps running ones."""
-    config = configs[0]
-    if not (count := min(config.statistics_images, len(images))):
+    if not (count := min(configs[0].statistics_images, len(images))):
         return lambda state: state
     size = count // -(-count // STATISTICS_BATCH)  # batches of one size, and nearly all of the images
     batches = images[: count // size * size].reshape(-1, size, *images.shape[1:])
-    bound = functools.partial(batch_statistics, model=build_model(config), noise_factor=config.training_noise)
-    mapped = placement.over_members(functools.partial(bound, split_batch=placement.split_batch), len(configs), shared=1)
-    program = jax.jit(mapped, out_shardings=placement.by_member)
+    program = _statistics_program(compiled_part(configs[0]), len(configs), placement)
     return lambda state: state._replace(batch_stats=program(state, batches))
 
 
-def _validation(configs: Sequence[Config], images: jax.Array, placement: Placement) -> Callable[[TrainState], dict[str, Any]]:
-    """Loss, MSE and MAE of each validation image, f32[M, N], under noise that is the same in every epoch."""
-    config = configs[0]
+@functools.lru_cache  # these programs are kept, so that JAX compiles once for all runs of one recipe and shape
+def _statistics_program(config: Config, count: int, placement: Placement) -> Callable[..., Any]:
+    bound = functools.partial(batch_statistics, model=build_model(config), noise_factor=config.training_noise)
+    mapped = placement.over_members(functools.partial(bound, split_batch=placement.split_batch), count, shared=1)
+    return jax.jit(mapped, out_shardings=placement.by_member)
+
+
+@functools.lru_cache
+def _validation_program(config: Config, count: int, placement: Placement) -> Callable[..., dict[str, Any]]:
+    """(state, images) → loss, MSE and MAE of each, f32[M, N], under noise that is the same in every epoch."""
 
     def validate(state, images):
         key, images = derive(state.key, Stream.VALIDATION), placement.split_batch(as_rows(images))
         noisy = add_gaussian_noise(key, to_unit(images), std=config.noise_factor)
         return eval_step(model_variables(state), noisy, images, model=build_model(config))
 
-    program = jax.jit(placement.over_members(validate, len(configs), shared=1), out_shardings=placement.everywhere)
-    return lambda state: program(state, images)
+    return jax.jit(placement.over_members(validate, count, shared=1), out_shardings=placement.everywhere)
 
 
-def _end(configs: Sequence[Config], placement: Placement) -> Callable[..., tuple[TrainState, Any, Any, Any]]:
+@functools.lru_cache
+def _end_program(config: Config, count: int, placement: Placement) -> Callable[..., tuple[TrainState, Any, Any, Any]]:
     """(state, validation losses, active) → the ended state, whether it is the best, its epoch, its rate's scale."""
 
     def end(state, loss, active):
-        ended, best = end_epoch(state, loss, plateau=build_parts(configs[0]).plateau)
-        return keep_inactive(len(configs), active, ended, state), best, ended.epoch, state.plateau.scale
+        ended, best = end_epoch(state, loss, plateau=build_parts(config).plateau)
+        return keep_inactive(count, active, ended, state), best, ended.epoch, state.plateau.scale
 
     shared = placement.everywhere
     shardings: Any = {"out_shardings": (placement.by_member, shared, shared, shared)}
-    return jax.jit(placement.over_members(end, len(configs)), **shardings)
+    return jax.jit(placement.over_members(end, count), **shardings)
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

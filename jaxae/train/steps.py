@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxae.build import build_parts, state_shapes
+from jaxae.build import build_parts, compiled_part, state_shapes
 from jaxae.config import Config
 from jaxae.core.state import TrainState, stack_members
 from jaxae.core.step import train_epoch
@@ -33,6 +33,15 @@ def compile_steps(configs: Sequence[Config], images: jax.Array, *, placement: Pl
     """The steps of recipes that differ in their seeds and in what population.varying allows. images: u8[N, H, W, C]."""
     config, count = configs[0], len(configs)
     values = placement.put({name: jnp.array([getattr(c, name) for c in configs]) for name in varying(configs)})
+    like = jax.eval_shape(stack_members, [state_shapes(config)] * count)
+    active = jax.ShapeDtypeStruct((count,), bool)
+    program = _program(compiled_part(config), count, placement)
+    return Steps(program.lower(like, values, active, images).compile(), values, images, placement)
+
+
+@functools.lru_cache
+def _program(config: Config, count: int, placement: Placement) -> Any:
+    """The jitted steps; kept, so that JAX compiles once for all runs of one recipe and shape."""
 
     def steps(state, values, active, images):
         parts = build_parts(config, **values)
@@ -43,10 +52,7 @@ def compile_steps(configs: Sequence[Config], images: jax.Array, *, placement: Pl
 
     mine, shared = placement.by_member, placement.everywhere
     shardings: Any = {"in_shardings": (mine, mine, mine, shared), "out_shardings": (mine, shared)}
-    program = jax.jit(placement.over_members(steps, count, shared=1), donate_argnums=0, **shardings)
-    like = jax.eval_shape(stack_members, [state_shapes(config)] * count)
-    active = jax.ShapeDtypeStruct((count,), bool)
-    return Steps(program.lower(like, values, active, images).compile(), values, images, placement)
+    return jax.jit(placement.over_members(steps, count, shared=1), donate_argnums=0, **shardings)
 
 
 def keep_inactive(count: int, active: jax.Array, new: TrainState, old: TrainState) -> TrainState:
