@@ -54,7 +54,7 @@ class Config:
     """Dropout rates after the first three layers of the encoder."""
     widths: Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1)] = (512, 256, 128, 64, 32, 16, 8, 4)
     """Widths of the encoder's layers between the image and the latent; the decoder mirrors them."""
-    latent_dim: Annotated[int, Field(ge=2, lt=2**31)] = 2
+    latent_dim: PositiveInt = 2
     """Numbers an image is sent through; of more than two, maps show the two leading principal axes."""
     latent_activation: Literal["linear", "relu"] = "linear"
     """What follows the latent layer: nothing, or BatchNorm and ReLU as after every other layer."""

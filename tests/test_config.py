@@ -12,7 +12,7 @@ from jaxae.presets import PRESETS
     ("field", "value"),
     [
         ("dataset", ""),
-        ("latent_dim", 1),
+        ("latent_dim", 0),
         ("image_size", (0, 28)),
         ("split", (0.5, 0.5, 0.5)),
         ("seed", -1),

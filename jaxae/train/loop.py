@@ -115,6 +115,8 @@ def check(configs: Sequence[Config], dataset: Dataset) -> None:
     size, batch = len(dataset.train.images), configs[0].batch_size
     for config in configs:
         check_data(config, dataset)
+        if config.latent_dim < 2:
+            raise InputError(f"latent_dim is {config.latent_dim}: give 2 or more, the axes of a map")
     if batch > size:
         raise InputError(f"batch_size is {batch}, but there are {size} training images: give a smaller --batch-size")
 

@@ -126,6 +126,12 @@ def test_a_batch_larger_than_the_data_is_refused(dataset, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_one_latent_number_is_refused_since_maps_want_two(dataset, tmp_path):
+    with pytest.raises(InputError, match="latent_dim is 1: give 2 or more"):
+        fit_state(Config(dataset="synthetic", latent_dim=1), dataset, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_what_was_good(dataset, tmp_path):
     config = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=1e38)
     with pytest.raises(InputError, match=r"step \d of epoch 1\. Epoch 0 .*--learning-rate than 1e\+38"):
