@@ -1,12 +1,14 @@
 """A denoising autoencoder with a 2-D latent space, as pure functions on JAX."""
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jaxae.config import Config
     from jaxae.data.load import load_dataset
     from jaxae.errors import InputError
+    from jaxae.estimator import DenoisingAutoencoder
     from jaxae.evaluation.reconstruction import evaluate
     from jaxae.inference import corrupt, decode, encode, load, reconstruct
     from jaxae.presets import PRESETS
@@ -22,6 +24,7 @@ _PLACES = {
     "corrupt": "inference",
     "evaluate": "evaluation.reconstruction",
     "fit": "train.loop",
+    "DenoisingAutoencoder": "estimator",
     "load_dataset": "data.load",
     "Config": "config",
     "PRESETS": "presets",
@@ -44,6 +47,8 @@ __all__ = [
     "plots",
     "reconstruct",
 ]
+if importlib.util.find_spec("sklearn"):  # without it `from jaxae import *` has to work too
+    __all__ += ["DenoisingAutoencoder"]
 
 
 def __getattr__(name: str) -> Any:

@@ -25,6 +25,9 @@ BELOW: dict[str, set[str]] = {
     "inference": {"errors", "rng", "config", "core", "build", "runs"},
     "evaluation": {"errors", "rng", "config", "tables", "core", "data", "runs", "inference"},
     "train": {"errors", "rng", "config", "digests", "tables", "core", "data", "build", "runs", "inference"},
+    "rows": {"errors", "data"},
+    "parameters": {"errors", "config"},
+    "estimator": {"errors", "config", "data", "build", "inference", "train", "rows", "parameters"},
     "plots": {"errors", "core", "data", "inference", "evaluation", "figures"},
     "export": {"errors", "core", "data", "inference", "figures"},
     "cli": {

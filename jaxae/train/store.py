@@ -37,6 +37,7 @@ class Store:
         self.latest: list[TrainState] = []
         self.rate: float | None = None
         self.best: list[Any] = [()] * len(configs)  # in memory: (variables, epoch) of the best epoch
+        self.rows: list[list[dict[str, Any]]] = [[] for _ in configs]  # in memory: what metrics.jsonl would hold
 
     def load(self) -> np.ndarray:
         """Reads each member's latest checkpoint. Returns which members are not finished, bool[M]. Raises InputError."""
@@ -72,6 +73,8 @@ class Store:
                     self.check_places[k]()
                     metrics_log.append(self.run_dirs[k], rows[k])  # first: a row too many is cut when the run resumes
                     checkpoint.save(self.run_dirs[k], state, owner=self.owners[k])
+                if self.in_memory:
+                    self.rows[k].append(rows[k])
                 if self.in_memory and result.best[k]:
                     self.best[k] = model_variables(state), int(state.best_epoch)
                 self.latest[k] = state
