@@ -49,6 +49,8 @@ BELOW: dict[str, set[str]] = {
 }
 """What each wing, and each module that stands alone, may import besides itself."""
 POSITIONAL = {
+    "jaxae.estimator.fit",  # scikit-learn's signatures
+    "jaxae.estimator.score",
     "jaxae.evaluation.embedding_quality.scorecard",  # whose labels are the third of three arrays
     "jaxae.data.load.load_dataset",  # the front door's
     "jaxae.train.loop.fit",
