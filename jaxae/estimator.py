@@ -37,7 +37,6 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
 
     X: uint8, which is divided by 255; or numbers, which fit brings to [0, 1] by their lowest and highest value, one pair for
     all features. inverse_transform, denoise and the errors are on the scale of X.
-
     n_components, random_state: jaxae.Config's latent_dim and seed; the options it has by the same name mean the same.
     validation_fraction: share of the rows that are held out to find the best epoch and lower the learning rate; where that is
     fewer than 10 rows, all rows train, and do this too. progress: takes a line about each epoch, such as print.
@@ -74,11 +73,10 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     def fit(self, X: ArrayLike, y: Any = None) -> "DenoisingAutoencoder":
         """Trains on the rows of X, float or uint8 [N, features], two or more of each; y is ignored."""
         table: np.ndarray = validate_data(self, X, dtype=DTYPES, ensure_min_samples=2, ensure_min_features=2)
-        seed, scale = self.random_state, rows.scale_of(table)
-        if not isinstance(seed, numbers.Integral):
-            seed = check_random_state(seed).randint(2**31 - 1)
+        random, scale = self.random_state, rows.scale_of(table)
+        seed = int(random if isinstance(random, numbers.Integral) else check_random_state(random).randint(2**31 - 1))
         with value_errors():
-            recipe = recipe_of(self.get_params(deep=False), features=table.shape[1], seed=int(seed))
+            recipe = recipe_of(self.get_params(deep=False), features=table.shape[1], seed=seed)
             train = validation = table
             if held_out := rows.held_out(len(table), self.validation_fraction):
                 train, validation = train_test_split(table, test_size=held_out, random_state=recipe.seed)
@@ -107,13 +105,15 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
 
     def denoise(self, X: ArrayLike) -> np.ndarray:
         """The rows as the model gives them back, [N, features], on the scale of X; values off that of fit are clipped first."""
-        return self.scale_.back(self._of_rows(reconstruct, self._checked(X)))
+        images = self._of_rows(reconstruct, self._checked(X))
+        return self.scale_.back(images)
 
     def inverse_transform(self, Z: ArrayLike) -> np.ndarray:
         """The rows that the decoder makes of latents [N, n_components], on the scale of X."""
-        run = self.run_
-        with value_errors():
-            return self.scale_.back(rows.in_few_shapes(lambda z: decode(run, z), check_array(Z, dtype=np.float32)))
+        run, latents = self.run_, check_array(Z, dtype=np.float32)
+        if latents.shape[1] != run.model.latent_dim:
+            raise ValueError(f"Z has {latents.shape[1]} columns: give {run.model.latent_dim}, the model's n_components")
+        return self.scale_.back(rows.in_few_shapes(lambda z: decode(run, z), latents))
 
     def anomaly_score(self, X: ArrayLike) -> np.ndarray:
         """Mean squared error of each row's reconstruction, f64[N], on the scale of X squared: the higher, the stranger."""

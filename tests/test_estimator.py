@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -19,6 +20,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import jaxae
 from jaxae import DenoisingAutoencoder, rows
 from jaxae.data.dataset import Dataset, Split
+from jaxae.train.epoch import compile_epoch
 from tests import ROOT
 
 SMALL = DenoisingAutoencoder(epochs=2, widths=(8, 4), random_state=3)
@@ -173,8 +175,31 @@ def test_what_cannot_be_trained_is_a_value_error_of_one_line(options, message):
 
 
 def test_latents_of_another_width_are_refused(fitted):
-    with pytest.raises(ValueError, match=r"latents have the shape \[1000, 3\]|give \[N, 2\]"):
+    with pytest.raises(ValueError, match="Z has 3 columns: give 2"):
         fitted.inverse_transform(np.zeros((4, 3)))
+
+
+@pytest.mark.parametrize("method", ["transform", "denoise", "inverse_transform", "anomaly_score", "score"])
+def test_nothing_works_before_fit(method):
+    with pytest.raises(NotFittedError, match="not fitted"):
+        getattr(clone(SMALL), method)(X)
+
+
+def test_a_loss_that_breaks_later_keeps_the_best_epoch_and_warns(fitted, monkeypatch):
+    def breaking(configs, dataset, placement):
+        run_epoch = compile_epoch(configs, dataset, placement)
+
+        def epoch(state, active):
+            state, result = run_epoch(state, active)
+            return state, result._replace(finite=result.epoch < 3)
+
+        return epoch
+
+    monkeypatch.setattr("jaxae.train.loop.compile_epoch", breaking)
+    with pytest.warns(ConvergenceWarning, match="After epoch 2 the loss is no longer a finite number: give a lower"):
+        broken = clone(SMALL).set_params(epochs=5).fit(X)
+    assert broken.n_iter_ == 2
+    np.testing.assert_array_equal(broken.transform(X), fitted.transform(X))
 
 
 def test_without_scikit_learn_one_line_says_what_to_install():
