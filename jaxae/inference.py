@@ -2,6 +2,7 @@
 
 import functools
 import math
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike
 from jaxae.build import build_model
 from jaxae.config import Config
 from jaxae.core.corruption import add_noise_to_each
-from jaxae.core.images import as_unit
+from jaxae.core.images import as_array, as_unit
 from jaxae.core.model import Autoencoder
 from jaxae.core.state import init_variables
 from jaxae.errors import InputError
@@ -21,6 +22,8 @@ from jaxae.runs import checkpoint, directory, files
 from jaxae.runs.manifest import owner_of
 
 BATCH = 1000
+COUNTERS = 2**32
+"""How many counters a key tells apart."""
 
 
 class Run(NamedTuple):
@@ -70,15 +73,17 @@ def encode(run: Run, images: ArrayLike) -> np.ndarray:
 
 
 def decode(run: Run, latents: ArrayLike) -> np.ndarray:
-    """Images, f32[N, H, W, C] in (0, 1), of latents, f32[N, latent_dim]. Raises InputError.
+    """Images, f32[N, H, W, C] in [0, 1], of latents, finite numbers [N, latent_dim]. Raises InputError.
 
     >>> jaxae.decode(run, [[0.0, 1.5]]).shape
     (1, 28, 28, 1)
     """
-    array, width = np.asarray(latents, np.float32), run.model.latent_dim
+    array, width = as_array("latents", latents), run.model.latent_dim
     if array.ndim != 2 or array.shape[1] != width:
         raise InputError(f"latents have the shape {list(array.shape)}: give [N, {width}]")
-    return _in_batches(run, array, "decode")
+    if array.dtype.kind not in "fiu" or not (np.abs(array) <= np.finfo(np.float32).max).all():  # false for NaN too
+        raise InputError(f"latents are {array.dtype}, or not finite: give finite real numbers")
+    return _in_batches(run, array.astype(np.float32), "decode")
 
 
 def corrupt(images: ArrayLike, *, std: float, draw: int = 0, indices: ArrayLike | None = None) -> np.ndarray:
@@ -89,14 +94,16 @@ def corrupt(images: ArrayLike, *, std: float, draw: int = 0, indices: ArrayLike 
 
     >>> noisy = jaxae.corrupt(dataset.test.images, std=0.25)
     """
-    if not 0 <= std < math.inf:
-        raise InputError(f"noise_factor (std) is {std}: give a standard deviation of 0 or more")
-    if not isinstance(draw, int) or draw < 0:
-        raise InputError(f"draw is {draw}: give a whole number of 0 or more")
+    if not isinstance(std, Real) or not 0 <= std < math.inf:
+        raise InputError(f"noise_factor (std) is {std!r:.60}: give a standard deviation of 0 or more")
+    if not isinstance(draw, Integral) or not 0 <= draw < COUNTERS:
+        raise InputError(f"draw is {draw!r:.60}: give a whole number of 0 or more, below 2³²")
     clean = as_unit(images)
-    places = np.arange(len(clean)) if indices is None else np.asarray(indices)
-    if places.shape != (len(clean),) or not np.issubdtype(places.dtype, np.integer) or (places < 0).any():
-        raise InputError(f"indices are {places.dtype}{list(places.shape)}: give a whole number of 0 or more for each image")
+    places = np.arange(len(clean)) if indices is None else as_array("indices", indices)
+    whole = np.issubdtype(places.dtype, np.integer) and ((places >= 0) & (places < COUNTERS)).all()
+    if places.shape != (len(clean),) or not whole:
+        found = f"{places.dtype}{list(places.shape)}"
+        raise InputError(f"indices are {found}: give a whole number of 0 or more, below 2³², for each image")
     keys = noise_keys(Stream.EVALUATION, draw, places)
     return np.asarray(add_noise_to_each(keys, clean, std=std)).reshape(np.shape(images))
 

@@ -41,23 +41,92 @@ def test_bytes_lists_and_floats_give_the_same(run, dataset):
         np.testing.assert_array_equal(function(images[..., 0]).reshape(expected.shape), expected)
 
 
-@pytest.mark.parametrize("images", [np.full((2, 28, 28), 2.0), np.zeros((2, 28, 28), np.int64), np.zeros((2, 28, 28, 3))])
+def test_lists_of_bytes_and_lists_of_arrays_are_taken_by_what_they_hold(run, dataset):
+    images = dataset.test.images[:3]
+    for function in (lambda x: reconstruct(run, x), lambda x: encode(run, x), lambda x: corrupt(x, std=0.3)):
+        np.testing.assert_array_equal(function(list(images)), function(images))
+        with pytest.raises(InputError, match="images are int64"):  # Python's whole numbers may be of any scale
+            function(images.tolist())
+
+
+RAGGED = [[[0.1, 0.2], [0.3]]]
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.full((2, 28, 28), 2.0),
+        np.zeros((2, 28, 28), np.int64),
+        np.zeros((2, 28, 28, 3, 1)),
+        RAGGED,
+        [[["a"]]],
+        [[[None]]],
+        None,
+    ],
+    ids=["scale", "integers", "axes", "ragged", "text", "objects", "nothing"],
+)
 def test_wrong_images_are_refused_in_one_line(run, images):
-    for function in (reconstruct, encode):
+    for function in (reconstruct, encode, lambda _, x: corrupt(x, std=0.1)):
         with pytest.raises(InputError, match="images") as caught:
             function(run, images)
         assert "\n" not in str(caught.value)
 
 
-def test_draws_and_indices_that_cannot_be_are_refused():
-    images = np.zeros((2, 28, 28))
-    for wrong in ({"draw": -1}, {"draw": 1.5}, {"indices": [1]}, {"indices": [0.5, 1.0]}, {"indices": [-1, 0]}, {"std": -1.0}):
-        with pytest.raises(InputError, match=next(iter(wrong))) as caught:
-            corrupt(images, **({"std": 0.25} | wrong))
-        assert "\n" not in str(caught.value)
+def test_images_of_another_shape_are_refused(run):
+    for function in (reconstruct, encode):
+        with pytest.raises(InputError, match=r"\[2, 28, 28, 3\]: give \[N, 28, 28, 1\] or"):
+            function(run, np.zeros((2, 28, 28, 3)))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"draw": -1},
+        {"draw": 1.5},
+        {"draw": 2**32},
+        {"draw": "0"},
+        {"indices": [1]},
+        {"indices": [0.5, 1.0]},
+        {"indices": [-1, 0]},
+        {"indices": [0, 2**32]},  # would have the noise of image 0
+        {"indices": [[0], [1, 2]]},
+        {"std": -1.0},
+        {"std": float("nan")},
+        {"std": [0.1, 0.2]},
+        {"std": None},
+    ],
+    ids=str,
+)
+def test_draws_indices_and_strengths_that_cannot_be_are_refused(wrong):
+    with pytest.raises(InputError, match=next(iter(wrong))) as caught:
+        corrupt(np.zeros((2, 28, 28)), **({"std": 0.25} | wrong))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_greatest_draws_and_indices_have_noise_of_their_own():
+    grey = np.full((3, 28, 28), 0.5, np.float32)
+    first = corrupt(grey, std=0.1, indices=[0, 2**31, 2**32 - 1]).reshape(3, -1)
+    last = corrupt(grey, std=0.1, draw=np.int64(2**32 - 1)).reshape(3, -1)
+    assert (np.abs(np.corrcoef(np.concatenate([first, last])) - np.eye(6)) < 0.2).all()
 
 
 def test_latents_of_another_width_are_refused(run):
     assert decode(run, [[0.0, 1.5]]).shape == (1, 28, 28, 1)
     with pytest.raises(InputError, match=r"\[7, 3\]: give \[N, 2\]"):
         decode(run, np.zeros((7, 3)))
+
+
+def test_latents_that_are_no_finite_real_numbers_are_refused(run):
+    np.testing.assert_array_equal(decode(run, [[0, 1]]), decode(run, np.array([[0.0, 1.0]])))
+    for wrong in (
+        [[0.0, np.nan]],
+        [[np.inf, 0.0]],
+        [[1e300, 0.0]],
+        [[1j, 0.0]],
+        [["a", "b"]],
+        [[0.0, 1.0], [0.0]],
+        [[True, False]],
+    ):
+        with pytest.raises(InputError, match="latents are") as caught:
+            decode(run, wrong)
+        assert "\n" not in str(caught.value)

@@ -118,6 +118,26 @@ def test_a_full_disk_is_one_clear_line_and_older_checkpoints_are_whole(small_dis
     assert int(state.epoch) == 2
 
 
+@pytest.mark.parametrize("limit", ["disk", "file size"])
+@pytest.mark.parametrize("members", [1, 2])
+def test_no_room_is_one_clear_line_and_no_traceback_on_the_processs_stderr(limit, members, request, tmp_path):
+    place, command = tmp_path, ""
+    if limit == "disk":
+        place = request.getfixturevalue("small_disk")
+    else:
+        command = "ulimit -f 8000; "  # 4 to 8 MB: a checkpoint of 13 MB has larger files
+    train = f"{sys.executable} -m jaxae train --dataset synthetic --batch-size 2000 --epochs 4 --seeds {members}"
+    command = f"{command}exec {train} --run-dir {place}/run"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if "rror" in line]
+    reason = "No space left on device" if limit == "disk" else "File too large"
+    assert [line for line in lines if line.startswith("error: ") and reason in line] == lines
+    assert len(lines) == 1
+    assert lines[0].endswith("older ones are intact")
+
+
 def test_leftovers_of_a_kill_are_swept_and_never_loaded(dataset, tmp_path):
     fit_state(CONFIG, dataset, tmp_path / "run", report=lambda line: None)
     states = tmp_path / "run" / checkpoint.FOLDER

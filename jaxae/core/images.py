@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxae.errors import InputError
+from jaxae.errors import InputError, brief
 
 Array = TypeVar("Array", jax.Array, np.ndarray)
 ROUNDING = 1e-5
@@ -40,7 +40,7 @@ def as_unit(images: ArrayLike) -> np.ndarray:
 
     Raises InputError for other dtypes, and for floats that are not finite or not in [0, 1].
     """
-    array = with_channels(np.asarray(images))
+    array = with_channels(as_array("images", images))
     if array.dtype == np.uint8:
         return to_unit(array)
     if not np.issubdtype(array.dtype, np.floating):
@@ -49,6 +49,14 @@ def as_unit(images: ArrayLike) -> np.ndarray:
     if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # false for NaN too
         raise InputError(f"images have values from {low:g} to {high:g}: give floats in [0, 1], or uint8 in 0 ... 255")
     return np.clip(array, 0, 1).astype(np.float32)
+
+
+def as_array(name: str, values: ArrayLike) -> np.ndarray:
+    """Numbers as people have them, nested lists too, as a NumPy array. Raises InputError for lists of no one shape."""
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{name} are not an array ({brief(error)}): give an array, or lists of one length") from error
 
 
 def check_pair(output: ArrayLike, target: ArrayLike) -> None:

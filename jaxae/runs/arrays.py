@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,15 +13,20 @@ import jax
 import numpy as np
 from orbax.checkpoint import v1 as ocp
 
-logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax narrates every save
+logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax narrates every save, and prints a failure before it raises it
 
 
 def write_items(folder: Path, items: dict[str, Any]) -> None:
-    """Writes trees of arrays below a folder that is not there yet, each under its name."""
+    """Writes trees of arrays below a folder that is not there yet, each under its name. Raises OSError, ValueError."""
     if jax.process_count() > 1:  # where Orbax refuses what lies on one process's devices alone
         items = jax.tree.map(np.asarray, items)
-    with _without_other_processes():
-        ocp.save_checkpointables(folder, items)
+    try:
+        with _without_other_processes():
+            ocp.save_checkpointables(folder, items)
+    except ValueError as error:
+        if refused := re.search(r"os_error_code='(\d+)'", str(error)):  # the reason, at the end of five lines
+            raise OSError(int(refused[1]), os.strerror(int(refused[1]))) from error
+        raise
     for mark in folder.rglob("commit_success.txt"):
         mark.write_text("")  # Orbax wants it to be there; what it writes into it is a path of this machine
 
