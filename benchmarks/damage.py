@@ -12,6 +12,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from jaxae.best import load_best
 from jaxae.build import state_shapes
 from jaxae.cli import command
 from jaxae.config import Config
@@ -73,12 +74,11 @@ def prepare(place: Path) -> dict[str, Callable[[Path], str]]:
     like, path = state_shapes(config), place / "run"
     whole = {epoch: checkpoint.read(path, epoch, like) for epoch in checkpoint.epochs(path)}
     digests = {epoch: tree_digest(state) for epoch, state in whole.items()}
-    _, best_epoch, _ = checkpoint.load_best(path, model_variables(like))
+    best_epoch = load_best(path, model_variables(like)).epoch
     if best_epoch != 3:
         raise InputError(
             f"The newest of three epochs should be the best, and it is {best_epoch}: the best would not be damaged"
         )
-    best = tree_digest(model_variables(whole[best_epoch]))
 
     def latest(place: Path) -> str:
         told: list[str] = []
@@ -94,10 +94,13 @@ def prepare(place: Path) -> dict[str, Callable[[Path], str]]:
 
     def best_of(place: Path) -> str:
         try:
-            variables, *_ = checkpoint.load_best(place / "run", model_variables(like))
+            found = load_best(place / "run", model_variables(like))
         except InputError as error:
             return "named error" if "states/" in str(error) else "WRONG"
-        return "exact" if tree_digest(variables) == best else "WRONG"
+        if tree_digest(found.variables) != tree_digest(model_variables(whole[found.epoch])):
+            return "WRONG"
+        said = found.damaged == best_epoch
+        return "exact" if found.epoch == best_epoch and not said else "fell back" if said else "WRONG"
 
     def cached_arrays(place: Path) -> str:
         told: list[str] = []

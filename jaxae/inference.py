@@ -10,15 +10,17 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
+from jaxae.best import load_best
 from jaxae.build import build_model
 from jaxae.config import Config
 from jaxae.core.corruption import add_noise_to_each
 from jaxae.core.images import as_array, as_unit
 from jaxae.core.model import Autoencoder
 from jaxae.core.state import init_variables
-from jaxae.errors import InputError
+from jaxae.errors import InputError, Report
+from jaxae.paths import expand
 from jaxae.rng import Stream, derive, derive_each, root_key
-from jaxae.runs import checkpoint, directory, files
+from jaxae.runs import directory, files
 from jaxae.runs.manifest import owner_of
 
 BATCH = 1000
@@ -36,21 +38,30 @@ class Run(NamedTuple):
     """The epoch of the variables: the one of lowest validation loss."""
     data_sha256: str | None = None
     """Dataset.digest of what it was trained on, where that is known."""
+    damaged_best: int | None = None
+    """The epoch of the best checkpoint, where that is damaged and this is the best of those that are whole."""
 
 
-def load(run_dir: str | Path) -> Run:
+def load(run_dir: str | Path, *, report: Report = print) -> Run:
     """The best checkpoint of a run directory, on this machine's first device. Raises InputError.
+
+    Where that one is damaged, the best of those that are whole; report gets a line about it.
 
     >>> run = jaxae.load("checkpoints/released")
     >>> run.epoch, run.config.noise_factor
     (152, 0.25)
     """
-    place = Path(run_dir).expanduser()
+    place = expand(run_dir)
     config = directory.read_config(place)
     model = build_model(config)
     like = jax.eval_shape(functools.partial(init_variables, model=model), root_key(0))
-    variables, epoch, data_sha256 = checkpoint.load_best(place, like, owner=owner_of(config))
-    return Run(config, model, variables, epoch, data_sha256 or files.read_json(place / "environment.json").get("data_sha256"))
+    best = load_best(place, like, owner=owner_of(config))
+    if best.damaged is not None:
+        report(
+            f"The checkpoint of epoch {best.damaged} in {place} is damaged: epoch {best.epoch} is taken, the best that is whole"
+        )
+    data_sha256 = best.data_sha256 or files.read_json(place / "environment.json").get("data_sha256")
+    return Run(config, model, best.variables, best.epoch, data_sha256, best.damaged)
 
 
 def reconstruct(run: Run, images: ArrayLike) -> np.ndarray:

@@ -106,7 +106,7 @@ def test_draws_indices_and_strengths_that_cannot_be_are_refused(wrong):
 def test_the_greatest_draws_and_indices_have_noise_of_their_own():
     grey = np.full((3, 28, 28), 0.5, np.float32)
     first = corrupt(grey, std=0.1, indices=[0, 2**31, 2**32 - 1]).reshape(3, -1)
-    last = corrupt(grey, std=0.1, draw=np.int64(2**32 - 1)).reshape(3, -1)
+    last = corrupt(grey, std=0.1, draw=2**32 - 1).reshape(3, -1)
     assert (np.abs(np.corrcoef(np.concatenate([first, last])) - np.eye(6)) < 0.2).all()
 
 

@@ -11,7 +11,6 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -20,6 +19,7 @@ import tyro
 from jaxae.cli.messages import PIPE, Stop, say
 from jaxae.digests import json_digest
 from jaxae.errors import InputError, brief, refusal
+from jaxae.paths import expand
 from jaxae.runs.environment import cpu
 from jaxae.train import multihost
 
@@ -72,7 +72,7 @@ def _use_compilation_cache(directory: str | None) -> None:
     if not directory:
         return
     key = {"jaxlib": importlib.metadata.version("jaxlib"), **cpu()}
-    folder = Path(directory).expanduser().absolute() / f"jaxlib-{key['jaxlib']}-{json_digest(key)[:16]}"
+    folder = expand(directory).absolute() / f"jaxlib-{key['jaxlib']}-{json_digest(key)[:16]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

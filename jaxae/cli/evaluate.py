@@ -43,7 +43,7 @@ def measure_members(
     for path in source.directories:
         if path not in directories:
             say(f"{path} has no checkpoint: it is left out")
-    runs = {directory: load(directory) for directory in directories}
+    runs = {directory: load(directory, report=say) for directory in directories}
     configs = [run.config for run in runs.values()]
     dataset = source.dataset(configs[0])  # members share their data
     results: list[dict[str, Any]] = []

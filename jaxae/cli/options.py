@@ -12,6 +12,8 @@ from jaxae.config import Config
 from jaxae.data.dataset import Dataset
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError, Report
+from jaxae.paths import expand
+from jaxae.resume import Origin
 from jaxae.runs.population_directory import members
 from jaxae.train import multihost
 
@@ -83,6 +85,23 @@ class SeveralProcesses:
             multihost.join(self.coordinator, processes=self.processes, process_id=self.process_id, report=report)
         elif (self.processes, self.process_id) != (None, None):
             raise InputError("--processes and --process-id are given without --coordinator: say where process 0 can be reached")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnotherRun:
+    """Go on from a checkpoint of another run, in the --run-dir, such as with a lower learning rate after its loss broke."""
+
+    resume_from: Annotated[
+        Path | None, optional("RUN", "Take weights and optimiser from this run; learning rate and plateau begin anew.")
+    ] = None
+    resume_epoch: Annotated[str | None, optional("EPOCH", "best (by default), latest, or a number that RUN/states has.")] = None
+
+    @property
+    def origin(self) -> Origin | None:
+        """The checkpoint, if one is named. Raises InputError."""
+        if self.resume_from is None and self.resume_epoch is not None:
+            raise InputError(f"--resume-epoch is {self.resume_epoch}, without --resume-from: name the run that has it")
+        return None if self.resume_from is None else Origin(expand(self.resume_from).absolute(), self.resume_epoch or "best")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -79,10 +79,10 @@ def noise_curve(source: Source, *, images: int = 1000, draws: int = 5) -> None:
 
 def seed_agreement(source: Source) -> None:
     """How far the members of a population agree: on the latent map, and pixel by pixel."""
-    runs = [load(directory) for directory in source.directories]
+    runs = [load(directory, report=say) for directory in source.directories]
     dataset = source.dataset(runs[0].config)
     figure = plots.seed_agreement(runs, dataset, members=labels([run.config for run in runs]))
-    say(files.save_figure(source.run, "seed_agreement", figure))
+    say(files.save_figure(source.run, _file_name("seed_agreement", *runs), figure))
 
 
 def training_curves(source: Source) -> None:
@@ -98,8 +98,14 @@ def training_curves(source: Source) -> None:
 
 
 def _draw(source: Source, name: str, draw: Callable[[Run, Dataset], Figure]) -> None:
-    run = load(source.directory)
-    say(files.save_figure(source.directory, name, draw(run, source.dataset(run.config))))
+    run = load(source.directory, report=say)
+    say(files.save_figure(source.directory, _file_name(name, run), draw(run, source.dataset(run.config))))
+
+
+def _file_name(name: str, *runs: Run) -> str:
+    """The figure's name, which says so where it is not of the best epoch."""
+    others = [f"epoch_{run.epoch}" for run in runs if run.damaged_best is not None]
+    return "_".join([name, *others])
 
 
 main = {

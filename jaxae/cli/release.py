@@ -5,9 +5,11 @@ from pathlib import Path
 
 import tyro
 
+from jaxae.best import release
 from jaxae.cli.messages import say
 from jaxae.errors import InputError
 from jaxae.inference import Run, load
+from jaxae.paths import expand
 from jaxae.runs import checkpoint, files
 from jaxae.runs.directory import RESULTS
 from jaxae.runs.manifest import NAME, read_manifest
@@ -27,9 +29,12 @@ def main(run: tyro.conf.Positional[Path], destination: tyro.conf.Positional[Path
     """
     if len(members(run)) > 1:
         raise InputError(f"{run} is a population: release one of its runs, such as {run / 'members' / '0'}")
+    destination = expand(destination)
     if destination.exists():
         raise InputError(f"{destination} can't be used (File exists): name a directory that does not exist yet")
-    loaded = load(run)
+    loaded = load(run, report=say)
+    if loaded.damaged_best is not None:
+        raise InputError(f"{run} can't be released without its best checkpoint: restore that of epoch {loaded.damaged_best}")
     _check_results(run, loaded)
     unfinished = destination.with_name(f"{destination.name}.tmp")
     with files.file_errors(destination):
@@ -40,7 +45,7 @@ def main(run: tyro.conf.Positional[Path], destination: tyro.conf.Positional[Path
                 shutil.copy(run / name, unfinished)
         if (run / "figures").is_dir():
             shutil.copytree(run / "figures", unfinished / "figures")
-        checkpoint.release(run, unfinished, loaded.variables)
+        release(run, unfinished, loaded.variables)
         unfinished.rename(destination)
     say(f"Wrote {destination}")
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import tyro
 
 from jaxae.cli.messages import live_line, say, synthetic_banner
-from jaxae.cli.options import DataPlace, SeveralModels, SeveralProcesses
+from jaxae.cli.options import AnotherRun, DataPlace, SeveralModels, SeveralProcesses
 from jaxae.config import Config
 from jaxae.data.dataset import Dataset
 from jaxae.errors import silent
@@ -82,6 +82,7 @@ def main(
     data: DataPlace,
     several_models: SeveralModels,
     several_processes: SeveralProcesses,
+    another_run: AnotherRun,
     *,
     run_dir: Path = Path("checkpoints/default"),
     preset: Literal["default", "best"] = "default",
@@ -118,7 +119,8 @@ def main(
     with synthetic_banner(recipe), live_line(report) if report is say else nullcontext(report) as tell:
         for each in events:
             tell = each.ahead_of(tell)
-        fit_members(members, dataset, directories, devices=several_models.devices, overwrite=overwrite, report=tell)
+        how: Any = {"devices": several_models.devices, "overwrite": overwrite, "origin": another_run.origin}
+        fit_members(members, dataset, directories, **how, report=tell)
         for each in events:
             _add_figures(each, dataset)
             each.close()

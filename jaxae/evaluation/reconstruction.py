@@ -53,6 +53,7 @@ def header(run: Run, dataset: Dataset, images: str) -> dict[str, Any]:
         "data_sha256": dataset.digest,
         "split": images,
         "checkpoint_epoch": run.epoch,
+        **({} if run.damaged_best is None else {"damaged_best_epoch": run.damaged_best}),
         "versions": versions(),
     }
 
@@ -111,7 +112,10 @@ def table(evaluation: dict[str, Any]) -> str:
 
 def introduction(results: dict[str, Any], *more: str) -> str:
     """header's contents, and more, for a person."""
-    first = [results["data"], results["split"], *more, f"checkpoint of epoch {results['checkpoint_epoch']}"]
+    checkpoint = f"checkpoint of epoch {results['checkpoint_epoch']}"
+    if "damaged_best_epoch" in results:
+        checkpoint += f" (NOT the best: that of epoch {results['damaged_best_epoch']} is damaged)"
+    first = [results["data"], results["split"], *more, checkpoint]
     return ", ".join(first) + "\n" + ", ".join(f"{name} {version}" for name, version in results["versions"].items())
 
 

@@ -31,7 +31,7 @@ def save(run_dir: Path, state: TrainState, *, owner: Mapping[str, Any] = NOBODY)
     folder, epoch = run_dir.absolute() / FOLDER, int(state.epoch)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / str(epoch), _items(state), best_epoch=int(state.best_epoch), owner=owner)
+        write_checkpoint(folder / str(epoch), _items(state), best_epoch=int(state.best_epoch), owner=owner)
         for old in set(epochs(run_dir)[:-2]) - {int(state.best_epoch)}:
             doomed = (folder / str(old)).rename(folder / f"{old}.deleted")  # a kill leaves no half-deleted checkpoint
             shutil.rmtree(doomed)
@@ -65,43 +65,11 @@ def epochs(run_dir: Path) -> list[int]:
 
 def read(run_dir: Path, epoch: int, like: TrainState, *, owner: Mapping[str, Any] = NOBODY) -> TrainState:
     """The state of one epoch. Raises DamagedError where it is not what was saved, InputError where it does not fit."""
-    items, _ = _read(run_dir, epoch, _items(like), owner)
+    items, _ = read_checkpoint(run_dir, epoch, _items(like), owner)
     name = "params" if like.average is None else "average"
     return like._replace(
         **items["training"], **{name: items["variables"]["params"]}, batch_stats=items["variables"]["batch_stats"]
     )
-
-
-def load_best(run_dir: Path, like: Any, *, owner: Mapping[str, Any] = NOBODY) -> tuple[Any, int, str | None]:
-    """The variables of lowest validation loss, their epoch and, where it is known, the SHA-256 of the data they saw.
-
-    like: variables, as arrays or shapes. Raises InputError.
-    """
-    saved = epochs(run_dir)
-    if not saved:
-        raise InputError(f"{run_dir} has no checkpoint: train it with jaxae train --run-dir")
-    best = saved[-1]
-    try:
-        best = read_manifest(run_dir / FOLDER / str(best)).best_epoch
-        items, manifest = _read(run_dir, best, {"variables": like}, owner)
-        return items["variables"], best, manifest.owner.get("data_sha256")
-    except (DamagedError, OSError, ValueError) as error:
-        if epochs(run_dir) != saved:  # a trainer has replaced it meanwhile
-            return load_best(run_dir, like, owner=owner)
-        if not isinstance(error, DamagedError):
-            raise
-        newest = "jaxae train sets it aside and goes on from the one before"
-        advice = newest if best == saved[-1] else "it was the best one; restore it from a copy, or train in another --run-dir"
-        raise DamagedError(f"{error}: {advice}") from error
-
-
-def release(source: Path, destination: Path, like: Any) -> None:
-    """Copies the best checkpoint's variables alone: enough to evaluate and draw, a third of the size. Raises InputError."""
-    variables, epoch, _ = load_best(source, like)
-    folder = destination.absolute() / FOLDER
-    folder.mkdir(parents=True)
-    owner = read_manifest(source / FOLDER / str(epoch)).owner
-    _write(folder / str(epoch), {"variables": variables}, best_epoch=epoch, owner=owner)
 
 
 def _items(state: TrainState) -> dict[str, Any]:
@@ -118,7 +86,8 @@ def _set_aside(run_dir: Path, epoch: int) -> Path:
     return (run_dir / FOLDER / str(epoch)).rename(aside / f"{epoch}-{number}")
 
 
-def _write(path: Path, items: dict[str, Any], *, best_epoch: int, owner: Mapping[str, Any]) -> None:
+def write_checkpoint(path: Path, items: dict[str, Any], *, best_epoch: int, owner: Mapping[str, Any]) -> None:
+    """Writes items and their manifest to a folder named after its epoch, whole or not at all. Raises OSError, ValueError."""
     temporary = path.with_name(f"{path.name}.tmp")
     items = keys_to_data(items)
     write_items(temporary, items)
@@ -126,7 +95,10 @@ def _write(path: Path, items: dict[str, Any], *, best_epoch: int, owner: Mapping
     temporary.rename(path)
 
 
-def _read(run_dir: Path, epoch: int, like: dict[str, Any], owner: Mapping[str, Any]) -> tuple[dict[str, Any], Manifest]:
+def read_checkpoint(
+    run_dir: Path, epoch: int, like: dict[str, Any], owner: Mapping[str, Any]
+) -> tuple[dict[str, Any], Manifest]:
+    """The items of these names and shapes, and the manifest. Raises DamagedError, InputError as read does."""
     path = run_dir / FOLDER / str(epoch)
     manifest = read_manifest(path)
     check_owner(path, manifest, owner)

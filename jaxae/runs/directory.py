@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jaxae.config import Config
 from jaxae.errors import InputError
+from jaxae.paths import expand
 from jaxae.runs.files import file_errors, write_text
 
 SYNTHETIC_SUFFIX = "-SYNTHETIC"
@@ -20,7 +21,7 @@ WRITTEN = {"config.json", "environment.json", "metrics.jsonl", *RESULTS, "figure
 
 def run_directory(run_dir: Path, config: Config) -> Path:
     """The directory of a run, absolute; one on synthetic data has SYNTHETIC in its name."""
-    run_dir = Path(os.path.expanduser(run_dir)).absolute()
+    run_dir = expand(run_dir).absolute()
     if config.dataset == "synthetic" and not any(SYNTHETIC_SUFFIX in part for part in run_dir.parts):
         return run_dir.parent / (run_dir.name + SYNTHETIC_SUFFIX)
     return run_dir
@@ -111,4 +112,4 @@ def _stored_config(run_dir: Path) -> Config:
     except OSError:
         raise InputError(f"{run_dir} is not a run directory: it has no config.json; name one that jaxae train wrote") from None
     except InputError as error:
-        raise InputError(f"{path} is damaged ({error}): restore it, or train again with --overwrite") from error
+        raise InputError(f"{path} is damaged ({error}): restore it, or name another --run-dir") from error

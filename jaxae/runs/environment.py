@@ -10,6 +10,8 @@ import jax
 
 from jaxae.errors import InputError
 
+ORIGIN = "resumed_from"
+"""The entry of environment.json that says which run and epoch a run went on from, where it did not begin afresh."""
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy", "scikit-image", "matplotlib")
 
 

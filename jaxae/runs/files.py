@@ -1,6 +1,7 @@
 """Small files, written whole or not at all."""
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -105,5 +106,13 @@ def file_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = "make room or get permission, or name another directory"
-        raise InputError(f"{path} can't be used ({error.strerror or error}): {advice}") from error
+        raise InputError(f"{path} can't be used ({error.strerror or error}): {_advice(path, error)}") from error
+
+
+def _advice(path: Path, error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "make room, or name another directory"
+    for place in (path, *path.parents):
+        if os.path.islink(place) and not os.path.exists(place):
+            return f"{place} is a link to {os.readlink(place)}, which does not exist; make that, or name another directory"
+    return "get permission, or name another directory"

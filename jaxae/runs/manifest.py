@@ -96,7 +96,7 @@ def check_fit(folder: Path, manifest: Manifest, like: dict[str, Any]) -> None:
             if have != want:
                 raise InputError(
                     f"The checkpoint {folder} does not fit: {leaf} is {have} there, and here it would be {want}. "
-                    "Another version of jaxae wrote it, or another recipe: use that one, or train again with --overwrite"
+                    "Another version of jaxae wrote it, or another recipe: use that one, or train in another --run-dir"
                 )
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,9 +45,14 @@ def read(run_dir: Path, *, up_to_epoch: int | None = None) -> list[dict[str, Any
 def rewind(run_dir: Path, epoch: int) -> list[str]:
     """Cuts metrics.jsonl back to the epoch that training resumes from. Returns a line about rows that are lost, if any."""
     rows = read(run_dir, up_to_epoch=epoch)
-    write_text(run_dir / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    write(run_dir, rows)
     lost = epoch - len(rows)
     return [f"{run_dir / 'metrics.jsonl'} has lost {lost} of {epoch} rows; training is not touched by it"] if lost else []
+
+
+def write(run_dir: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """metrics.jsonl with these rows alone."""
+    write_text(run_dir / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def append(run_dir: Path, row: dict[str, Any]) -> None:

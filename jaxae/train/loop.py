@@ -16,6 +16,7 @@ from jaxae.data.dataset import Dataset, check_data
 from jaxae.data.load import canonical_name, load_dataset
 from jaxae.errors import InputError, Report
 from jaxae.inference import Run, load
+from jaxae.resume import Origin
 from jaxae.runs.directory import run_directory
 from jaxae.train import multihost, progress
 from jaxae.train.epoch import compile_epoch
@@ -94,18 +95,20 @@ def fit_members(
     *,
     devices: str | int = 1,
     overwrite: bool = False,
+    origin: Origin | None = None,
     report: Report = print,
 ) -> list[TrainState]:
     """fit for several recipes in one program, each in a run directory of its own: each resumes, and ends, on its own.
 
     They may differ in what population.varying allows. A member whose loss is no longer finite is reported and left alone.
     devices: "all", or how many of each process share the work, members first. It changes no more than rounding, and no file.
+    origin: a checkpoint of another run, from which each member begins that has not begun yet.
     Of several processes the first alone reads and writes run directories, and reports. Returns the last states.
     """
     multihost.check_agreement(recipe=[c.to_json() for c in configs], data=dataset.digest, devices=str(devices))
     check(configs, dataset)
     placement = make_placement(devices, members=len(configs), batch_size=configs[0].batch_size)
-    with open_runs(run_dirs, configs, dataset, overwrite=overwrite, report=report) as runs:
+    with open_runs(run_dirs, configs, dataset, overwrite=overwrite, origin=origin, report=report) as runs:
         return train(runs, placement)
 
 

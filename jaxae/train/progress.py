@@ -118,7 +118,8 @@ def all_broken(configs: Sequence[Config], result: EpochResult, lost: np.ndarray)
     return (
         f"The {whose} no longer a finite number{'' if len(configs) == 1 else ', the last'} {_where(result, k)}. "
         f"Epoch {result.epoch[k] - 1} is the last good one, and the best stays the best; to go on, train in another "
-        f"--run-dir with a lower --learning-rate than {min(config.learning_rate for config in configs):g}"
+        f"--run-dir with a lower --learning-rate than {min(config.learning_rate for config in configs):g}, afresh or with "
+        "--resume-from this run"
     )
 
 

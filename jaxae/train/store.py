@@ -13,8 +13,9 @@ from jaxae.config import Config
 from jaxae.core.state import TrainState, model_variables
 from jaxae.data.dataset import Dataset
 from jaxae.errors import Report, silent
+from jaxae.resume import Origin, begin
 from jaxae.runs import checkpoint, directory, files, metrics_log
-from jaxae.runs.environment import changes, describe_environment
+from jaxae.runs.environment import ORIGIN, changes, describe_environment
 from jaxae.runs.manifest import owner_of
 from jaxae.train import multihost, progress
 from jaxae.train.epoch import EpochResult
@@ -97,21 +98,29 @@ class Store:
         for line in progress.begin_lines(self.place, epochs, self.configs, self.dataset):
             self.report(line)
         environment = describe_environment(self.dataset.title, self.dataset.digest)
-        changed = [changes(files.read_json(run_dir / "environment.json"), environment) for run_dir in self.run_dirs]
+        before = [files.read_json(run_dir / "environment.json") for run_dir in self.run_dirs]
+        changed = [changes(each, environment) for each in before]
         rewound = [metrics_log.rewind(run_dir, epoch) for run_dir, epoch in zip(self.run_dirs, epochs, strict=False)]
         for line in dict.fromkeys(itertools.chain(*changed, *rewound)):
             self.report(line)
-        for run_dir in self.run_dirs:
-            files.write_json(run_dir / "environment.json", environment)
+        for run_dir, each in zip(self.run_dirs, before, strict=True):
+            origin = {name: each[name] for name in (ORIGIN,) if name in each}
+            files.write_json(run_dir / "environment.json", environment | origin)
 
 
 @contextlib.contextmanager
 def open_runs(
-    run_dirs: Sequence[Path] | None, configs: Sequence[Config], dataset: Dataset, *, overwrite: bool, report: Report
+    run_dirs: Sequence[Path] | None,
+    configs: Sequence[Config],
+    dataset: Dataset,
+    *,
+    overwrite: bool,
+    origin: Origin | None = None,
+    report: Report,
 ) -> Iterator[Store]:
     """The store of these runs, whose directories are locked meanwhile; None keeps nothing on disk. Raises InputError.
 
-    When it is interrupted, it reports which epoch is saved.
+    origin: where runs begin that have not begun yet. When it is interrupted, it reports which epoch is saved.
     """
     store = Store(configs, dataset, run_dirs, report)
     with contextlib.ExitStack() as stack:
@@ -119,6 +128,9 @@ def open_runs(
             for config, run_dir in zip(configs, store.run_dirs, strict=False):
                 opened = directory.open_run(run_dir, config, data=dataset.title, overwrite=overwrite)
                 store.check_places.append(stack.enter_context(opened))
+                if origin:
+                    for line in begin(origin, run_dir, config, data_sha256=dataset.digest):
+                        store.report(line)
         try:
             yield store
         except KeyboardInterrupt:

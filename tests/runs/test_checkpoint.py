@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxae import best
 from jaxae.build import build_parts
 from jaxae.config import Config
 from jaxae.core.state import TrainState, init_state, init_variables, model_variables
@@ -17,7 +18,7 @@ from jaxae.core.step import end_epoch
 from jaxae.digests import json_digest, tree_digest
 from jaxae.errors import DamagedError, InputError
 from jaxae.rng import root_key
-from jaxae.runs import checkpoint, manifest
+from jaxae.runs import checkpoint, manifest, metrics_log
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def test_best_and_latest_are_kept_whatever_comes_after(state, tmp_path):
     latest = checkpoint.load_latest(tmp_path, like(Config()))
     assert latest is not None
     assert int(latest.epoch) == 5
-    variables, epoch, _ = checkpoint.load_best(tmp_path, model_variables(like(Config())))
+    variables, epoch, *_ = best.load_best(tmp_path, model_variables(like(Config())))
     assert epoch == 2
     assert equal(variables["params"], jax.tree.map(lambda x: x + 2, state.params))
     assert sorted(path.name for path in (tmp_path / checkpoint.FOLDER).iterdir()) == ["2", "4", "5"]
@@ -113,12 +114,39 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_is_taken(state, tm
     assert len(lines) == 1
 
 
-def test_a_damaged_best_is_an_error_and_never_another_model(state, tmp_path):
-    checkpoint.save(tmp_path, state)
-    checkpoint.save(tmp_path, at(state, 2)._replace(best_epoch=jnp.int32(1)))
-    flip(largest_file(tmp_path / checkpoint.FOLDER / "1" / "variables"))
-    with pytest.raises(InputError, match=r"states/1.*was the best one; restore it"):
-        checkpoint.load_best(tmp_path, model_variables(like(Config())))
+@pytest.mark.parametrize(("losses", "taken"), [((0.5, 0.3, 0.6, 0.4), 4), ((0.5, 0.3, 0.4, 0.6), 3), ((), 4)])
+def test_a_damaged_best_gives_the_best_that_is_whole_and_says_so(losses, taken, state, tmp_path):
+    save_four(state, tmp_path)
+    metrics_log.write(tmp_path, [{"epoch": i, "validation_loss": loss} for i, loss in enumerate(losses, 1)])
+    whole = best.load_best(tmp_path, model_variables(like(Config())))
+    assert (whole.epoch, whole.damaged) == (2, None)
+    flip(largest_file(tmp_path / checkpoint.FOLDER / "2" / "variables"))
+    found = best.load_best(tmp_path, model_variables(like(Config())))
+    assert (found.epoch, found.damaged) == (taken, 2)
+    assert equal(found.variables["params"], jax.tree.map(lambda x: x + taken, state.params))
+
+
+def test_a_damaged_newest_may_have_been_the_best_and_is_named(state, tmp_path):
+    save_four(state, tmp_path)
+    flip(tmp_path / checkpoint.FOLDER / "4" / manifest.NAME)
+    found = best.load_best(tmp_path, model_variables(like(Config())))
+    assert (found.epoch, found.damaged) == (2, 4)
+
+
+def test_no_whole_checkpoint_is_an_error_that_names_the_best(state, tmp_path):
+    save_four(state, tmp_path)
+    for epoch in (2, 3, 4):
+        flip(largest_file(tmp_path / checkpoint.FOLDER / str(epoch) / "variables"))
+    with pytest.raises(InputError, match=r"states/2.*and no other is whole: restore it"):
+        best.load_best(tmp_path, model_variables(like(Config())))
+
+
+def save_four(state: TrainState, place: Path) -> None:
+    """Epochs 1 to 4, the second one the best."""
+    for epoch in (1, 2, 3, 4):
+        params = jax.tree.map(lambda x, e=epoch: x + e, state.params)
+        best_epoch = jnp.int32(min(epoch, 2))
+        checkpoint.save(place, state._replace(epoch=jnp.int32(epoch), best_epoch=best_epoch, params=params))
 
 
 def test_an_epoch_is_not_saved_twice(state, tmp_path):
@@ -129,17 +157,17 @@ def test_an_epoch_is_not_saved_twice(state, tmp_path):
 
 def test_no_checkpoint_is_one_clear_line(tmp_path):
     with pytest.raises(InputError, match="has no checkpoint"):
-        checkpoint.load_best(tmp_path, model_variables(like(Config())))
+        best.load_best(tmp_path, model_variables(like(Config())))
 
 
 def test_a_released_checkpoint_is_small_evaluates_and_says_that_it_does_not_resume(state, tmp_path):
     whole, small = tmp_path / "whole", tmp_path / "small"
     checkpoint.save(whole, state)
     variables = model_variables(like(Config()))
-    checkpoint.release(whole, small, variables)
+    best.release(whole, small, variables)
     size = lambda path: sum(file.stat().st_size for file in path.rglob("*") if file.is_file())  # noqa: E731
     assert size(small) < 0.4 * size(whole)
-    assert equal(checkpoint.load_best(small, variables)[0], model_variables(state))
+    assert equal(best.load_best(small, variables)[0], model_variables(state))
     with pytest.raises(InputError, match="can't be resumed"):
         checkpoint.load_latest(small, like(Config()))
 
@@ -148,7 +176,7 @@ def test_variables_need_no_knowledge_of_the_optimiser(state, tmp_path):
     """Evaluation builds the model alone."""
     checkpoint.save(tmp_path, state)
     shapes = jax.eval_shape(functools.partial(init_variables, model=build_parts(Config()).model), root_key(0))
-    assert equal(checkpoint.load_best(tmp_path, shapes)[0], model_variables(state))
+    assert equal(best.load_best(tmp_path, shapes)[0], model_variables(state))
 
 
 def test_a_person_can_read_what_a_checkpoint_holds(state, tmp_path):
@@ -180,7 +208,7 @@ def test_another_runs_checkpoint_is_refused(owner, words, state, tmp_path):
     checkpoint.save(tmp_path, state, owner=OWNER)
     for load in (
         lambda: checkpoint.load_latest(tmp_path, like(Config()), owner=owner),
-        lambda: checkpoint.load_best(tmp_path, model_variables(like(Config())), owner=owner)[0],
+        lambda: best.load_best(tmp_path, model_variables(like(Config())), owner=owner)[0],
     ):
         if words:
             with pytest.raises(InputError, match=re.escape(words)):
@@ -220,7 +248,7 @@ def test_a_manifest_that_lies_consistently_is_damaged(lie, state, tmp_path):
     content = json.loads(path.read_text())["content"] | LIES[lie]
     path.write_text(json.dumps({"sha256": json_digest(content), "content": content}))
     with pytest.raises(DamagedError, match=r"manifest\.json is missing or damaged"):
-        checkpoint.load_best(tmp_path, model_variables(like(Config())))
+        best.load_best(tmp_path, model_variables(like(Config())))
     assert checkpoint.load_latest(tmp_path, like(Config())) is None
 
 
@@ -236,6 +264,6 @@ def test_a_best_that_a_trainer_replaces_meanwhile_is_read_anew(state, tmp_path, 
         return read_items(folder, shapes)
 
     monkeypatch.setattr(checkpoint, "read_items", slow)
-    variables, epoch, _ = checkpoint.load_best(tmp_path, model_variables(like(Config())))
+    variables, epoch, *_ = best.load_best(tmp_path, model_variables(like(Config())))
     assert epoch == 4
     assert equal(variables, model_variables(state))

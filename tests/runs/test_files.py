@@ -1,11 +1,14 @@
 """Results that another machine repeats leave the files of a run as they are: `git status` stays clean."""
 
+import errno
 import json
+import os
 from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
 
+from jaxae.errors import InputError
 from jaxae.runs import files
 
 OURS = {"mse": 0.0245, "knn": [0.71, None]}
@@ -62,3 +65,18 @@ def test_a_damaged_figure_is_drawn_again(tmp_path):
     path.write_bytes(whole[:1000])
     assert files.save_figure(tmp_path, "map", drawn()) == f"Wrote {path}"
     assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"), [(errno.ENOSPC, "make room"), (errno.EFBIG, "make room"), (errno.EACCES, "get permission")]
+)
+def test_advice_is_about_what_the_system_refused(number, advice, tmp_path):
+    with pytest.raises(InputError, match=advice), files.file_errors(tmp_path):
+        raise OSError(number, os.strerror(number))
+
+
+def test_a_link_to_nothing_is_named(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    for path in (tmp_path / "link" / "x.json", tmp_path / "link" / "members" / "0" / "x.json"):
+        with pytest.raises(InputError, match=r"link is a link to .*/gone, which does not exist; make that, or"):
+            files.write_json(path, {})
