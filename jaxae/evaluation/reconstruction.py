@@ -10,11 +10,12 @@ from jaxae.data.dataset import Dataset, check_data
 from jaxae.errors import InputError
 from jaxae.evaluation.embedding_quality import knn_predict
 from jaxae.inference import Run, corrupt, encode, reconstruct
-from jaxae.runs.environment import versions
+from jaxae.runs.environment import DRAWS, settings, variables, versions
 from jaxae.tables import decibels, markdown
 
 NEIGHBOURS = 5
 NOISE_KEY = "threefry2x32, seed 0, stream EVALUATION, draw 0, a key for each image"
+"""Of the evaluation's noise, where JAX's settings are its defaults."""
 
 
 def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> dict[
     return {
         **header(run, dataset, f"test, {len(clean)} images"),
         "noise_factor": noise_factor,
-        "noise_key": NOISE_KEY,
+        "noise_key": noise_key(),
         "rows": {
             "jaxae, noisy input": summarise(denoised, clean),
             "jaxae, clean input": summarise(reconstruct(run, clean), clean),
@@ -43,6 +44,12 @@ def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> dict[
         },
         "classes": by_class(run, dataset, denoised),
     }
+
+
+def noise_key() -> str:
+    """Where the evaluation's noise comes from: NOISE_KEY, and those of JAX's settings that make it another noise."""
+    others = [f"NOT the usual noise: {name} is {value}" for name, value in settings(of=DRAWS).items()]
+    return ", ".join([NOISE_KEY, *others])
 
 
 def header(run: Run, dataset: Dataset, images: str) -> dict[str, Any]:
@@ -55,6 +62,7 @@ def header(run: Run, dataset: Dataset, images: str) -> dict[str, Any]:
         "checkpoint_epoch": run.epoch,
         **({} if run.damaged_best is None else {"damaged_best_epoch": run.damaged_best}),
         "versions": versions(),
+        **({"settings": unusual} if (unusual := settings() | variables()) else {}),
     }
 
 
@@ -116,7 +124,8 @@ def introduction(results: dict[str, Any], *more: str) -> str:
     if "damaged_best_epoch" in results:
         checkpoint += f" (NOT the best: that of epoch {results['damaged_best_epoch']} is damaged)"
     first = [results["data"], results["split"], *more, checkpoint]
-    return ", ".join(first) + "\n" + ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    machine = results["versions"] | results.get("settings", {})
+    return ", ".join(first) + "\n" + ", ".join(f"{name} {value}" for name, value in machine.items())
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
