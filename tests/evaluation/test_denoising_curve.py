@@ -21,6 +21,24 @@ def run() -> Run:
     return Run(Config(dataset="synthetic"), model, init_variables(root_key(0), model=model), 1)
 
 
+def test_rivals_are_fitted_at_the_noise_that_they_are_measured_at(run, dataset, monkeypatch):
+    """The deviation of what they are given from the clean training images, where nothing is clipped; and a mid-grey image."""
+    monkeypatch.setattr(module, "LEVELS", (0.05, 0.15))
+    monkeypatch.setattr(module, "MATCHED", ())
+    monkeypatch.setattr(module, "UNSEEN", {})
+    fitted: list[float] = []
+
+    def rivals(noisy, clean, *, pca):
+        middle = np.abs(clean - 0.5) < 0.05
+        fitted.append(float((noisy - clean)[middle].std()))
+        np.testing.assert_array_equal(clean, dataset.train.images.astype(np.float32) / 255)
+        return {"do nothing": lambda images: images}
+
+    monkeypatch.setattr(module, "fit_rivals", rivals)
+    denoising_curve(run, dataset, images=2, draws=1)
+    np.testing.assert_allclose(fitted, [0.05, 0.15], rtol=0.05)
+
+
 def test_the_curve_has_every_method_at_every_level_and_draw(run, dataset, monkeypatch):
     monkeypatch.setattr(module, "LEVELS", (0.0, 0.25))
     monkeypatch.setattr(module, "MATCHED", (0.1, 0.25))

@@ -158,6 +158,26 @@ def test_noise_robustness_has_a_column_a_level_and_names_it():
         assert part in texts(figure)
 
 
+def test_noise_robustness_shows_each_image_and_its_psnr_in_their_places():
+    """Two samples at four levels: a column each, of the original, the noisy and the denoised image."""
+    noisy, denoised = (RNG.random((2, 4, 28, 28, 1)) for _ in range(2))
+    decibels = {name: 10 + np.arange(8).reshape(2, 4) + more for name, more in (("noisy_psnr", 0), ("denoised_psnr", 0.5))}
+    levels = (0.1, 0.25, 0.4, 0.6)
+    figure = samples.noise_robustness(EIGHT[:2], noisy, denoised, names=("a", "b"), levels=levels, title="", **decibels)
+    for number, (sample, level) in enumerate(np.ndindex(2, 4)):
+        column = figure.axes[3 * number : 3 * number + 3]
+        expected = (EIGHT[sample], noisy[sample, level], denoised[sample, level])
+        for axes, image in zip(column, expected, strict=True):
+            assert (np.asarray(axes.images[0].get_array()) == image[..., 0]).all()
+        tops = [axes.get_position().y1 for axes in column]
+        assert sorted(tops, reverse=True) == tops, "original above noisy above denoised"
+        assert column[0].get_title() == f"noise {levels[level]:g}"
+        below = [axes.get_xlabel() for axes in column]
+        assert below == ["ab"[sample], f"{10 + number:.1f} dB", f"{10.5 + number:.1f} dB"]
+    rows = [axes.get_ylabel() for axes in figure.axes[:3]]
+    assert rows == ["original", "noisy", "denoised"]
+
+
 def drawn_points(axes) -> tuple[np.ndarray, np.ndarray]:
     """Positions and colours of all points of a map: f[N, 2], f[N, 3]."""
     points = [c for c in axes.collections if isinstance(c, PathCollection) and len(np.asarray(c.get_offsets()))]
@@ -178,6 +198,15 @@ def test_latent_space_draws_every_point_in_the_colour_of_its_class():
     assert [text.get_text() for text in whole.get_legend().get_texts()] == list(CLASS_NAMES)
     assert [ax.get_title() for ax in alone] == list(CLASS_NAMES)
     assert len(set(style.TEN_COLOURS)) == 10
+
+
+def test_each_class_panel_has_the_colour_on_the_points_of_its_own_class():
+    for label, panel in enumerate(make("latent_space").axes[1:]):
+        points = [each for each in panel.collections if isinstance(each, PathCollection)]
+        mine = [each for each in points if np.allclose(np.asarray(each.get_facecolor())[:, :3], style.TEN_COLOURS[label])]
+        places = np.concatenate([np.asarray(each.get_offsets()) for each in mine])
+        expected = np.clip(LATENTS[np.arange(1000) % 10 == label], *robust_view(LATENTS))
+        np.testing.assert_allclose(np.sort(places, axis=0), np.sort(expected, axis=0))
 
 
 @pytest.mark.parametrize("ray", [(-8.0, 14.0), (1e4, 0.0), (0.0, -300.0)])

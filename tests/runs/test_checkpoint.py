@@ -191,6 +191,27 @@ def test_a_checkpoint_names_no_path_of_the_machine(state, tmp_path):
         assert path.is_dir() or str(tmp_path).encode() not in path.read_bytes(), path
 
 
+def test_a_file_that_holds_no_array_is_checked_by_its_own_digest(state, tmp_path):
+    """Its arrays are whole: the files' digests alone notice."""
+    checkpoint.save(tmp_path, state)
+    path = tmp_path / checkpoint.FOLDER / "1" / "variables" / "_METADATA"
+    path.write_text(path.read_text() + " ")
+    with pytest.raises(DamagedError, match="_METADATA is missing or damaged"):
+        best.load_best(tmp_path, model_variables(like(Config())))
+
+
+@pytest.mark.parametrize("item", ["variables", "training"])
+def test_other_arrays_whose_files_have_their_digests_are_noticed_by_the_leaves_digest(item, state, tmp_path):
+    """A lie that is consistent but for the arrays: the leaves' digests alone notice."""
+    checkpoint.save(tmp_path, state)
+    path = tmp_path / checkpoint.FOLDER / "1" / manifest.NAME
+    content = json.loads(path.read_text())["content"]
+    content["sha256"][item] = "0" * 64
+    path.write_text(json.dumps({"sha256": json_digest(content), "content": content}))
+    with pytest.raises(DamagedError, match=f"the SHA-256 of its {item} is not the one that was saved"):
+        checkpoint.read(tmp_path, 1, like(Config()))
+
+
 OWNER = manifest.owner_of(Config(seed=1), data_sha256="a" * 64)
 
 
