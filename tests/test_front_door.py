@@ -52,7 +52,7 @@ def test_public_names_are_there_and_explained():
 def test_fit_just_works(dataset, tmp_path, monkeypatch):
     """As a newcomer calls it: the default data, a relative path as text; a Run comes back, and the same from the disk."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("jaxae.train.loop.load_dataset", lambda name, report: dataset)
+    monkeypatch.setattr("jaxae.train.loop.load_dataset", lambda name, report, **rules: dataset)
     recipe = jaxae.Config(epochs=1, batch_size=64, widths=(16, 4), statistics_images=100)
     lines: list[str] = []
     run = jaxae.fit(recipe, run_dir="x", report=lines.append)

@@ -8,6 +8,7 @@ from jaxae.config import Config
 from jaxae.core.model import Autoencoder
 from jaxae.core.state import init_variables
 from jaxae.data.dataset import sample_indices
+from jaxae.figures import samples
 from jaxae.inference import Run, corrupt
 from jaxae.rng import root_key
 
@@ -22,7 +23,7 @@ def run() -> Run:
 def given(name: str, monkeypatch: pytest.MonkeyPatch) -> dict:
     """What a function of figures/samples.py is called with, once it is."""
     seen: dict = {}
-    monkeypatch.setattr(plots.samples, name, lambda *arrays, **options: seen.update(options, arrays=arrays))
+    monkeypatch.setattr(samples, name, lambda *arrays, **options: seen.update(options, arrays=arrays))
     return seen
 
 

@@ -15,7 +15,10 @@ from jaxae.data.array_files import read_arrays
 from jaxae.data.dataset import FASHION_MNIST_SHA256, Arrays, Dataset
 from jaxae.data.split import Shares, split
 from jaxae.data.synthetic import CLASS_NAMES, synthetic_arrays
-from jaxae.errors import DataUnavailableError, Report
+from jaxae.data.tfds_files import OFFICIAL, fetch
+from jaxae.data.tfds_prepared import read_prepared
+from jaxae.digests import digest
+from jaxae.errors import DataUnavailableError, InputError, Report
 from jaxae.paths import expand
 from jaxae.rng import Stream, derive, root_key
 
@@ -46,21 +49,36 @@ def load_dataset(
     ((55000, 28, 28, 1), 'T-shirt')
     """
     text = canonical_name(str(name))
-    path, place = Path(text), Path(os.path.expanduser(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"))
+    path, place = Path(text), expand(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
     if (image_size or skip_damaged) and not path.is_dir():
         raise InputError(f"image_size and skip_damaged are for a folder of pictures, and {name} is none: leave them out")
     if text == "synthetic":
         return synthetic_dataset(derive(root_key(0), Stream.SYNTHETIC))  # one data set for all runs
-    place = expand(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
-    manual = manual_dir or os.environ.get("JAXAE_MANUAL_DIR")
-    try:
-        arrays = cached(place, expand(manual) if manual else None, report)
-        return split(arrays, name="fashion_mnist", title="Fashion-MNIST", class_names=CLASS_NAMES, source=str(place))
-    except DataUnavailableError as error:
-        if name != "auto":
-            raise
-        report(str(error))
-        return load_dataset("synthetic")
+    if text in ("auto", *OFFICIAL):
+        manual = manual_dir or os.environ.get("JAXAE_MANUAL_DIR")
+        try:
+            return _official("fashion_mnist" if text == "auto" else text, place, expand(manual) if manual else None, report)
+        except DataUnavailableError as error:
+            if text != "auto":
+                raise
+            report(str(error))
+            return load_dataset("synthetic")
+    if path.is_dir():
+        arrays = _folder(path, place, report, size=image_size, skip_damaged=skip_damaged)
+    elif path.is_file():
+        arrays = read_arrays(path)
+    elif path.is_absolute():
+        raise InputError(f"{name} does not exist: name a file, a folder, or one of auto, synthetic, {', '.join(OFFICIAL)}")
+    else:
+        arrays = read_prepared(text, place)
+    return _own(arrays, text, shares, report)
+
+
+def canonical_name(name: str) -> str:
+    """A data set's name in a recipe: as it is given, but for files and folders, whose paths become absolute."""
+    path = expand(name)
+    known = name in ("auto", "synthetic", *OFFICIAL)
+    return name if known or not (path.exists() or len(path.parts) > 1 or path.suffix) else str(path.absolute())
 
 
 def synthetic_dataset(key: jax.Array, *, train: int = 6000, test: int = 1000) -> Dataset:

@@ -46,7 +46,7 @@ def test_trustworthiness_and_continuity_are_scikit_learns(blobs):
 
 
 def test_few_points_have_fewer_neighbours(blobs):
-    x, z = blobs[0][:100], blobs[1][:100]
+    x, z = blobs[0][6:106], blobs[1][6:106]  # no point twice: scikit-learn ranks such as they come
     scores = scorecard(x, z, np.zeros(100))
     assert "silhouette" not in scores
     for name, (a, b) in {"l_trust": (x, z), "l_cont": (z, x)}.items():
