@@ -118,8 +118,7 @@ def test_a_full_disk_is_one_clear_line_and_older_checkpoints_are_whole(small_dis
     assert int(state.epoch) == 2
 
 
-@pytest.mark.parametrize("limit", ["disk", "file size"])
-@pytest.mark.parametrize("members", [1, 2])
+@pytest.mark.parametrize(("limit", "members"), [("disk", 2), ("file size", 1)])
 def test_no_room_is_one_clear_line_and_no_traceback_on_the_processs_stderr(limit, members, request, tmp_path):
     place, command = tmp_path, ""
     if limit == "disk":
