@@ -68,7 +68,7 @@ def load_dataset(
     elif path.is_file():
         arrays = read_arrays(path)
     elif path.is_absolute():
-        raise InputError(f"{name} does not exist: name a file, a folder, or one of auto, synthetic, {', '.join(OFFICIAL)}")
+        raise InputError(f"{name} does not exist: give --dataset a file, a folder (where it is now), or a name such as mnist")
     else:
         arrays = read_prepared(text, place)
     return _own(arrays, text, shares, report)

@@ -1,0 +1,71 @@
+"""From a folder of pictures to a run that finds them again: scikit-learn's digits, which nobody here has made."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+import jaxae
+from jaxae.cli.options import Source
+from jaxae.errors import InputError, silent
+from jaxae.evaluation.latent_scorecard import score_latent
+from jaxae.plots import latent_space
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """The first 600 digits, 8×8, a folder a class."""
+    root = tmp_path_factory.mktemp("own") / "digits"
+    digits = load_digits()
+    for number, (image, label) in enumerate(zip(digits.images[:600], digits.target[:600], strict=True)):
+        (root / str(label)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.uint8(image * 255 / 16)).save(root / str(label) / f"{number}.png")
+    return root
+
+
+@pytest.fixture(scope="module", params=[2, 5], ids=["two latent numbers", "five"])
+def run_dir(request, folder, tmp_path_factory) -> Path:
+    place = tmp_path_factory.mktemp("runs") / "digits"
+    recipe = jaxae.Config(dataset=str(folder), epochs=1, batch_size=64, widths=(16, 4), latent_dim=request.param)
+    jaxae.fit(recipe, run_dir=place, report=silent)
+    return place
+
+
+@pytest.fixture(autouse=True)
+def _cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "cache"))
+
+
+def test_evaluation_scores_and_maps_find_the_pictures_again(folder, run_dir):
+    run = jaxae.load(run_dir)
+    dataset = Source(run=run_dir).dataset(run.config, report=silent)
+    assert (run.config.dataset, dataset.title) == (str(folder), "digits")
+    results = jaxae.evaluate(run, dataset)
+    assert results["rows"]["jaxae, noisy input"]["ssim_mean"] is None  # 8 pixels are fewer than SSIM's window
+    assert list(results["classes"]) == [str(digit) for digit in range(10)]
+    assert 0 < score_latent(run, dataset)["rows"]["jaxae"]["knn_5"] < 1
+    labels = {axes.get_xlabel() for axes in latent_space(run, dataset).axes}
+    dimensions = run.model.latent_dim
+    assert any(("principal axis 1 of 5" if dimensions == 5 else "latent dimension 1") in label for label in labels)
+
+
+def test_pictures_that_have_moved_are_named_and_others_refused(folder, run_dir, tmp_path):
+    run = jaxae.load(run_dir)
+    moved = tmp_path / "elsewhere"
+    folder.rename(moved)
+    try:
+        with pytest.raises(InputError, match="digits does not exist"):
+            Source(run=run_dir).dataset(run.config, report=silent)
+        source = Source(run=run_dir, moved_to=str(moved))
+        jaxae.evaluate(run, source.dataset(run.config, report=silent))
+        victim = next(moved.rglob("*.png"))
+        whole = victim.read_bytes()
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(victim)
+        with pytest.raises(InputError, match="give the one named") as caught:
+            jaxae.evaluate(run, source.dataset(run.config, report=silent))
+        assert "\n" not in str(caught.value)
+        victim.write_bytes(whole)
+    finally:
+        moved.rename(folder)
