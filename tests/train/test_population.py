@@ -108,8 +108,8 @@ def test_each_member_takes_the_steps_of_the_single_run_of_its_recipe(dataset):
 @pytest.mark.slow
 def test_members_end_where_single_runs_end_on_average(dataset, tmp_path):
     """Rounding makes other runs of the same recipes, not better or worse ones: Welch's test, and the means."""
-    configs = recipes(CONFIG, seeds=4)
-    together = fit_members(configs, dataset, directories(tmp_path / "together", 4), report=silent)
+    configs = recipes(CONFIG, seeds=12)  # runs differ by 5 %: of four, the means differ by a tenth too often
+    together = fit_members(configs, dataset, directories(tmp_path / "together", 12), report=silent)
     alone = [fit_state(config, dataset, tmp_path / f"alone-{config.seed}", report=silent) for config in configs]
     a, b = ([float(state.best_loss) for state in states] for states in (together, alone))
     assert stats.ttest_ind(a, b, equal_var=False).pvalue > 1e-3
