@@ -1,9 +1,10 @@
-"""Kills real training processes with SIGKILL at seeded random instants, resumes them, and compares what is left at the end."""
+"""Ends real training processes by signals at seeded random instants, resumes them, and compares what is left at the end."""
 
 import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,18 +20,24 @@ from jaxae.runs.population_directory import members
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 CLOCK = ("images_per_s", "seconds_left")
+SIGNALS = ("KILL", "TERM", "HUP", "QUIT", "INT", "STOP")
+"""STOP: stopped, gone on with CONT, then KILL."""
 RECIPE = ("--dataset", "synthetic", "--batch-size", "512")
 
 
-def main(kills: int = 50, seed: int = 0, epochs: int = 12, seeds: int = 1) -> None:
-    """Kills a training process again and again; every run must end with the bits of one that nothing interrupted.
+def main(kills: int = 50, seed: int = 0, epochs: int = 12, seeds: int = 1, signals: str = "KILL") -> None:
+    """Ends a training process again and again; every run must end with the bits of one that nothing interrupted.
 
     Args:
-        kills: Number of SIGKILLs in all; a run that ends before it is killed is compared, and the next one starts.
+        kills: Number of signals in all; a run that ends before it is killed is compared, and the next one starts.
         seed: Seed of the instants.
         epochs: Length of a run, on synthetic data with batches of 512.
         seeds: Members of a run: more than one make it a population.
+        signals: Which signals, in turn: names with commas between, of KILL, TERM, HUP, QUIT, INT and STOP (then CONT and KILL).
     """
+    names = signals.split(",")
+    if unknown := [name for name in names if name not in SIGNALS]:
+        raise InputError(f"--signals has {unknown[0]!r}: give some of {', '.join(SIGNALS)}")
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
@@ -43,7 +50,7 @@ def main(kills: int = 50, seed: int = 0, epochs: int = 12, seeds: int = 1) -> No
         while done < kills:
             runs += 1
             run = place / f"killed-{runs}"
-            while done < kills and kill_once(run, recipe, draw):
+            while done < kills and kill_once(run, recipe, draw, names[done % len(names)]):
                 done += 1
                 saving += any(True for _ in run_dir(run).rglob("states/*[!0-9]*"))
             same = outcome(train(run, recipe)) == expected
@@ -66,8 +73,8 @@ def start(run: Path, recipe: tuple[str, ...]) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
-def kill_once(run: Path, recipe: tuple[str, ...], draw: random.Random) -> bool:
-    """Starts or resumes a run and kills it: once in five during the start, else within its epochs. False where it ended."""
+def kill_once(run: Path, recipe: tuple[str, ...], draw: random.Random, name: str) -> bool:
+    """Starts or resumes a run and sends it a signal: once in five in the start, else in its epochs. False: it had ended."""
     with start(run, recipe) as process:
         assert process.stderr is not None
         if draw.random() < 0.2:
@@ -78,7 +85,13 @@ def kill_once(run: Path, recipe: tuple[str, ...], draw: random.Random) -> bool:
                     break
             time.sleep(draw.uniform(0, 1.5))
         alive = process.poll() is None
-        process.kill()
+        process.send_signal(signal.Signals[f"SIG{name}"])
+        if name == "STOP":
+            time.sleep(0.5)
+            process.send_signal(signal.SIGCONT)
+            time.sleep(0.2)
+            process.kill()
+        process.communicate()  # a signal other than KILL lets it say its last line
     return alive
 
 
