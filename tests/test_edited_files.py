@@ -4,6 +4,7 @@ import copy
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from jaxae.runs import manifest
 from jaxae.runs.population_directory import POPULATION, members
 
 SHA = "0" * 64
-CONTENT = {
+CONTENT: dict[str, Any] = {
     "epoch": 3,
     "best_epoch": 2,
     "owner": {"recipe": {"seed": 0}},
