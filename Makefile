@@ -4,7 +4,6 @@ VENV ?= .venv
 PYTHON ?= python3
 ARGS ?=
 BIN = $(VENV)/bin
-FIGURES = training_curves reconstructions error_maps noise_robustness latent_space
 
 .PHONY: help train test test-slow explore lint notebook clean
 
@@ -22,7 +21,7 @@ train: $(BIN)/.installed
 	@echo '== training: scripts/train.py $(ARGS)'
 	@run=$$($(BIN)/python scripts/train.py $(ARGS)) && \
 	echo '== evaluating on the test images' && $(BIN)/python scripts/evaluate.py "$$run" && \
-	echo '== drawing' && for figure in $(FIGURES); do $(BIN)/python scripts/plot_$$figure.py "$$run" || exit; done && \
+	echo '== drawing' && $(BIN)/python -m jaxae plot all "$$run" && \
 	echo "== done: the run is in $$run"
 
 test: MARK = not slow

@@ -1,4 +1,4 @@
-"""Draws a figure of a run and saves it as RUN/figures/NAME.png.
+"""Draws figures of a run and saves them as RUN/figures/NAME.png.
 
 Example: jaxae plot latent-space checkpoints/released
 """
@@ -97,6 +97,16 @@ def training_curves(source: Source) -> None:
     say(files.save_figure(place, "training_curves", figure))
 
 
+def all_figures(source: Source) -> None:
+    """All figures of a single run but the noise curve, which takes minutes; the training curves where it has metrics.jsonl."""
+    run = load(source.directory, report=say)
+    dataset = source.dataset(run.config)
+    if metrics_log.read(source.directory):
+        training_curves(source)
+    for name in ("reconstructions", "error_maps", "noise_robustness", "latent_space", "latent_grid", "noise_drift"):
+        say(files.save_figure(source.directory, _file_name(name, run), getattr(plots, name)(run, dataset)))
+
+
 def _draw(source: Source, name: str, draw: Callable[[Run, Dataset], Figure]) -> None:
     run = load(source.directory, report=say)
     say(files.save_figure(source.directory, _file_name(name, run), draw(run, source.dataset(run.config))))
@@ -109,6 +119,7 @@ def _file_name(name: str, *runs: Run) -> str:
 
 
 main = {
+    "all": all_figures,
     "reconstructions": reconstructions,
     "error-maps": error_maps,
     "noise-robustness": noise_robustness,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import shutil
 import signal
 import subprocess
@@ -14,10 +15,12 @@ from PIL import Image
 
 import jaxae
 from jaxae import plots
-from jaxae.cli import release
+from jaxae.__main__ import COMMANDS
+from jaxae.cli import evaluate, plot, release, train
 from jaxae.errors import InputError
 from jaxae.runs import files
 from tests import ROOT
+from tests.cli.test_command import call as in_process
 from tests.runs.test_events import values as tensorboard_values
 from tests.train.test_loop import metrics
 
@@ -112,19 +115,45 @@ def test_the_noise_curve_is_measured_and_drawn(run):
         assert min(image.size) > 400
 
 
+@pytest.fixture(scope="module")
+def drawn(run) -> Path:
+    """The run with all its figures, drawn by one process."""
+    shutil.rmtree(run / "figures", ignore_errors=True)
+    assert main_of(["plot", "all", str(run)]) == 0
+    return run
+
+
 @pytest.mark.parametrize("name", FIGURES)
-def test_each_figure_is_drawn_and_has_the_same_pixels_in_a_notebook(run, name, tmp_path):
-    path = run / "figures" / f"{name}.png"
-    path.unlink(missing_ok=True)
-    code, _, err = call(f"plot_{name}", run)
-    assert code == 0, err
-    assert err == f"Wrote {path}\n"
-    figure = getattr(plots, name)(jaxae.load(run), jaxae.load_dataset("synthetic"))
+def test_each_figure_is_drawn_and_has_the_same_pixels_in_a_notebook(drawn, name, tmp_path):
+    path = drawn / "figures" / f"{name}.png"
+    figure = getattr(plots, name)(jaxae.load(drawn), jaxae.load_dataset("synthetic"))
     files.save_figure(tmp_path, name, figure)
     assert (tmp_path / "figures" / path.name).read_bytes() == path.read_bytes()
     with Image.open(path) as image:
         assert min(image.size) > 400
         assert len(set(image.convert("L").resize((64, 64)).tobytes())) > 20
+
+
+def test_one_figure_alone_is_the_one_among_all(drawn):
+    path = drawn / "figures" / "error_maps.png"
+    before = path.read_bytes()
+    path.unlink()
+    code, _, err = call("plot_error_maps", drawn)
+    assert (code, err) == (0, f"Wrote {path}\n")
+    assert path.read_bytes() == before
+
+
+def test_every_script_is_its_command(monkeypatch):
+    words: list[tuple[str, ...]] = []
+    monkeypatch.setattr("jaxae.__main__.main", lambda *given: words.append(given))
+    for path in sorted((ROOT / "scripts").glob("*.py")):
+        runpy.run_path(str(path), run_name="__main__")
+        (command, *figure) = words.pop()
+        stem = {"score_latent": "score"}.get(path.stem, path.stem)
+        assert stem == "_".join([command, *figure]).replace("-", "_")
+        assert f"`jaxae {' '.join([command, *figure])}`" in (path.read_text().splitlines()[0])
+        assert command in COMMANDS
+        assert not figure or figure[0] in plot.main
 
 
 def test_training_curves_are_drawn_from_the_rows_alone(run, tmp_path):
@@ -165,23 +194,32 @@ def digests(run_dir: Path) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("script", "arguments", "expected"),
+    ("main", "arguments", "expected"),
     [
-        ("train", ["--dataset", "fashion_mnist", "--data-dir", "{tmp}", "--run-dir", "{tmp}/x"], "--manual-dir"),
-        ("train", ["--dataset", "synthetic", "--batch-size", "6000", "--run-dir", "{tmp}/x"], "5500 training images"),
-        ("evaluate", ["{tmp}"], "not a run directory"),
-        ("evaluate", ["{tmp}/nowhere"], "does not exist"),
-        ("plot_latent_space", ["{tmp}"], "not a run directory"),
+        (train.main, ["--dataset", "fashion_mnist", "--data-dir", "{tmp}", "--run-dir", "{tmp}/x"], "--manual-dir"),
+        (train.main, ["--dataset", "synthetic", "--batch-size", "6000", "--run-dir", "{tmp}/x"], "5500 training images"),
+        (evaluate.main, ["{tmp}"], "not a run directory"),
+        (evaluate.main, ["{tmp}/nowhere"], "does not exist"),
+        (plot.main, ["latent-space", "{tmp}"], "not a run directory"),
     ],
 )
-def test_a_users_mistake_is_one_line_and_exit_code_2(script, arguments, expected, tmp_path):
-    code, out, err = call(script, *(argument.format(tmp=tmp_path) for argument in arguments))
-    assert code == 2
+def test_a_users_mistake_is_one_line_and_exit_code_2(main, arguments, expected, tmp_path, capsys, monkeypatch):
+    for name, value in OFFLINE.items():
+        monkeypatch.setenv(name, value)
+    assert in_process(main, *(argument.format(tmp=tmp_path) for argument in arguments)) == 2
+    out, err = capsys.readouterr()
     assert out == ""
     last = err.splitlines()[-1] if "SYNTHETIC" not in err else next(x for x in err.splitlines() if x.startswith("error"))
     assert last.startswith("error: ")
     assert expected in last
     assert "Traceback" not in err
+
+
+def test_a_users_mistake_is_one_line_of_a_process_too(tmp_path):
+    code, out, err = call("evaluate", tmp_path / "nowhere")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
 
 
 @pytest.mark.slow
