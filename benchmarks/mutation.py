@@ -1,24 +1,32 @@
 """Changes one thing in the code at a time, runs the tests, and lists the changes that no test noticed.
 
+A mutant is killed where a test of the default suite fails that passes without the change. The test files nearest to the changed
+module run first, then all others, the quick ones first in both, up to the first failure. Two kinds of number are left alone:
+in figures/ those that are no index, which are sizes and shades, and the published results.
+
 Of the kept tools mutmut forks a process that has imported all, which JAX's threads do not survive; cosmic-ray changes the
-checkout itself, takes no seeded sample, and runs one command for all mutants. Here the tests that are about the changed module
-go first, and stop at the first failure: that is what makes a hundred mutants an evening's work.
+checkout itself, takes no seeded sample, and runs one command for all mutants.
 """
 
 import ast
+import collections
+import contextlib
 import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+import xml.etree.ElementTree
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxae.cli import command, messages
+from jaxae.errors import InputError
 
 ROOT = Path(__file__).parents[1]
 WINGS = ("core", "runs", "train", "evaluation", "figures")
@@ -38,6 +46,10 @@ OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast
 NAMES = {"min": "max", "max": "min", "argmin": "argmax", "argmax": "argmin", "any": "all", "all": "any", "minimum": "maximum"}
 
 
+PASSED, NO_TESTS = 0, 5
+"""Exit codes of pytest."""
+
+
 class Mutant(NamedTuple):
     """One change: a piece of a file, from offset to end, and what stands there instead."""
 
@@ -49,33 +61,53 @@ class Mutant(NamedTuple):
     end: int
 
 
-def main(out: Path, *, mutants: int = 100, seed: int = 0, related: bool = False, seconds: int = 600) -> None:
-    """Draws mutants of core, runs, train, evaluation and figures, tests each, and lists those that survive.
+def main(out: Path, *, mutants: int = 100, seed: int = 0, near: bool = False, again: bool = False) -> None:
+    """Draws mutants of core, runs, train, evaluation and figures, tests each, and says which survive.
 
     Args:
-        out: File of JSON lines, a mutant each; those that are in it already are not tested again.
+        out: File of JSON lines; mutants that are in it are not tested again, so that a run that was stopped goes on.
         mutants: How many.
         seed: Seed of the draw.
-        related: Only the tests of the mutant's module and those that import it; a survivor may still be noticed by others.
-        seconds: Of each mutant's tests; one that takes longer counts as noticed.
+        near: Run the nearest test files only: quick, and a mutant that survives them is not in the file yet.
+        again: Test those that survived once more.
     """
     rows = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
+    done = {identity(row): row for row in rows if "outcome" in row and not (again and row["outcome"] == "survived")}
     there = [each for wing in WINGS for path in sorted((ROOT / "jaxae" / wing).glob("*.py")) for each in mutants_of(path)]
     chosen = random.Random(seed).sample(there, min(mutants, len(there)))
-    done = {(row["file"], row["start"], row["after"], row["related"]): row["outcome"] for row in rows}
+    killed = 0
     with tempfile.TemporaryDirectory() as name:
-        copy_checkout(Path(name))
+        place = Path(name)
+        copy_checkout(place)
+        unchanged = next((row["unchanged"] for row in rows if "unchanged" in row), None)
+        if unchanged is None:
+            unchanged = seconds_unchanged(place)
+            append(out, {"unchanged": unchanged})
         for number, mutant in enumerate(chosen, 1):
-            key = (mutant.file, mutant.start, mutant.after, related)
-            if key not in done:
+            row = mutant._asdict()
+            if identity(row) in done:
+                row = done[identity(row)]
+            else:
                 began = time.monotonic()
-                done[key] = test(Path(name), mutant, related=related, seconds=seconds)
-                took = {"related": related, "outcome": done[key], "seconds": round(time.monotonic() - began)}
-                with out.open("a") as file:
-                    file.write(json.dumps({**mutant._asdict(), **took}) + "\n")
-            messages.say(f"{number:3d} {done[key]:8} {mutant.file}:{mutant.line}  {mutant.before}  →  {mutant.after}")
-    outcomes = [done[(each.file, each.start, each.after, related)] for each in chosen]
-    print(f"{len(outcomes) - outcomes.count('survived')} of {len(outcomes)} mutants were noticed (of {len(there)} possible)")
+                row |= test(place, mutant, unchanged, near=near)
+                row["seconds"] = round(time.monotonic() - began)
+                if row["outcome"] != "survived" or not near:
+                    append(out, row)
+            killed += row["outcome"] != "survived"
+            what = f"{row['file']}:{row['line']}  {row['before']}  →  {row['after']}"
+            messages.say(f"{number:3d} {row['outcome']:9} {what}  {row['by']}")
+    print(f"{killed} of {len(chosen)} mutants were killed (of {len(there)} possible)")
+
+
+def identity(row: Mapping[str, Any]) -> tuple[str, int, str, str]:
+    """What tells one mutant from another."""
+    return row["file"], row["start"], row["before"], row["after"]
+
+
+def append(out: Path, row: Mapping[str, Any]) -> None:
+    """One line more."""
+    with out.open("a") as file:
+        file.write(json.dumps(row) + "\n")
 
 
 def mutants_of(path: Path) -> Iterator[Mutant]:
@@ -86,6 +118,8 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
         lines.append(lines[-1] + len(line))
     module = ast.parse(text)
     skipped = {id(inner) for node in ast.walk(module) for part in annotations(node) for inner in ast.walk(part)}
+    if path.parent.name == "figures" or path.stem == "published_results":
+        skipped |= {id(number) for number in numbers_beside_indices(module)}
     for node in ast.walk(module):
         if isinstance(node, ast.expr) and id(node) not in skipped:
             start, end = (lines[row - 1] + column for row, column in ((node.lineno, node.col_offset), at_end(node)))
@@ -103,6 +137,13 @@ def annotations(node: ast.AST) -> list[ast.AST]:
     """What says types, and what a decorator is given."""
     found = [getattr(node, "annotation", None), getattr(node, "returns", None), *getattr(node, "decorator_list", [])]
     return [each for each in found if each is not None]
+
+
+def numbers_beside_indices(module: ast.Module) -> list[ast.Constant]:
+    """The numbers of a module, but for those in square brackets."""
+    indices = {id(each) for node in ast.walk(module) if isinstance(node, ast.Subscript) for each in ast.walk(node.slice)}
+    numbers = [node for node in ast.walk(module) if isinstance(node, ast.Constant) and type(node.value) in (int, float)]
+    return [node for node in numbers if id(node) not in indices]
 
 
 def at_end(node: ast.expr) -> tuple[int, int]:
@@ -141,37 +182,64 @@ def copy_checkout(place: Path) -> None:
         shutil.copy(ROOT / name, place / name)
 
 
-def tests_of(place: Path, file: str) -> list[list[str]]:
-    """The test files: those of the module's own name or else of its wing, those that import it, the others."""
-    module = file.removesuffix(".py").replace("/", ".")
-    stem, package = module.rpartition(".")[2], module.rpartition(".")[0]
-    imports = (f"from {module} import", f"import {module}", f"from {package} import")
-    groups: list[list[str]] = [[], [], []]
-    for path in sorted((place / "tests").rglob("test_*.py")):
-        text = path.read_text()
-        near = any(line.startswith(imports) and (package not in line.split() or stem in line) for line in text.splitlines())
-        own = path.stem == f"test_{stem}" or (path.parent.name == Path(file).parent.name == "figures")
-        groups[0 if own else 1 if near else 2].append(str(path.relative_to(place)))
-    if not groups[0]:  # then those of the wing
-        groups[0] = [name for group in groups[1:] for name in group if Path(name).parent.name == Path(file).parent.name]
-    return [groups[0], *([name for name in group if name not in groups[0]] for group in groups[1:])]
+def seconds_unchanged(place: Path) -> dict[str, float]:
+    """How long each file of tests takes without a change. Raises InputError where one fails."""
+    messages.say("The tests without a change, which must pass")
+    code, told = run_tests(place, ["tests", "--junitxml", "times.xml"], seconds=3600)
+    if code != PASSED:
+        raise InputError(f"The tests fail without a change ({told}): no mutant can be judged")
+    seconds: dict[str, float] = collections.defaultdict(float)
+    for case in xml.etree.ElementTree.parse(place / "times.xml").iter("testcase"):
+        parts = case.get("classname", "").split(".")
+        name = next(i for i, part in enumerate(parts) if part.startswith("test_"))
+        seconds["/".join(parts[: name + 1]) + ".py"] += float(case.get("time", 0))
+    return seconds
 
 
-def test(place: Path, mutant: Mutant, *, related: bool, seconds: int) -> str:
-    """Runs the tests on the changed copy: killed, timed out, or survived."""
-    path, groups = place / mutant.file, tests_of(place, mutant.file)
+def test(place: Path, mutant: Mutant, unchanged: Mapping[str, float], *, near: bool) -> dict[str, str]:
+    """Runs the tests on the changed copy. The outcome, killed, timed out or survived; and by which test."""
+    path = place / mutant.file
     whole = path.read_bytes()
     path.write_bytes(whole[: mutant.start] + mutant.after.encode() + whole[mutant.end :])
-    files = [name for group in groups[: 2 if related and (groups[0] or groups[1]) else 3] for name in group]
-    pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *files]
     try:
-        environment = os.environ | {"PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run(pytest, cwd=place, env=environment, capture_output=True, timeout=seconds, start_new_session=True)
-        return "killed" if done.returncode else "survived"
-    except subprocess.TimeoutExpired:
-        return "timed out"
+        for files in tests_of(place, mutant.file, unchanged)[: 1 if near else 2]:
+            code, told = run_tests(place, ["-x", *files], seconds=120 + 5 * sum(unchanged[name] for name in files))
+            if code not in (PASSED, NO_TESTS):
+                return {"outcome": "timed out" if code < 0 else "killed", "by": told}
+        return {"outcome": "survived", "by": ""}
     finally:
         path.write_bytes(whole)
+
+
+def tests_of(place: Path, file: str, unchanged: Mapping[str, float]) -> list[list[str]]:
+    """The test files near to a module, which import it or are its wing's, and the others; the quick ones first."""
+    module = file.removesuffix(".py").replace("/", ".")
+    package, _, stem = module.rpartition(".")
+    groups: list[list[str]] = [[], []]
+    for name in sorted(unchanged, key=lambda name: unchanged[name]):
+        imports = [line for line in (place / name).read_text().splitlines() if line.startswith((f"from {package}", "import"))]
+        named = any(module in line or (f"from {package} import" in line and stem in line) for line in imports)
+        groups[0 if named or Path(name).parent.name == Path(file).parent.name else 1].append(name)
+    own = f"test_{stem}"
+    return [sorted(groups[0], key=lambda name: Path(name).stem != own), groups[1]]
+
+
+def run_tests(place: Path, arguments: Sequence[str], *, seconds: float) -> tuple[int, str]:
+    """Pytest's exit code, or -1 where it took longer; and the first test that failed."""
+    pytest = [sys.executable, "-m", "pytest", "-rfE", "-p", "no:cacheprovider", "-m", "not slow", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
+    with (place / "told.txt").open("w+") as told:
+        process = subprocess.Popen(pytest, cwd=place, env=environment, stdout=told, stderr=told, start_new_session=True)
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            code = -1
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # what it started too
+        process.wait()
+        told.seek(0)
+        failed = [line for line in told.read().splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    return code, failed[0][:200] if failed else ""
 
 
 if __name__ == "__main__":

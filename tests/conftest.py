@@ -18,12 +18,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a job in the backgro
 
 import jax
 import pytest
+from hypothesis import settings
 
 from jaxae.config import Config
 from jaxae.data.dataset import Dataset
 from jaxae.data.load import synthetic_dataset
 from jaxae.data.tfds_files import FILES
 
+settings.register_profile("few", max_examples=40, deadline=None)
+settings.register_profile("many", max_examples=3000, deadline=None)  # pytest --hypothesis-profile many
+settings.load_profile("few")
 REAL_FILES = Path(os.environ.get("JAXAE_MANUAL_DIR") or Path(__file__).parents[2] / "shared" / "fashion-mnist")
 
 

@@ -1,7 +1,6 @@
 """Files → uint8 arrays: NumPy's .npz and .npy, IDX, pictures. Nothing is unpickled."""
 
 import gzip
-import zipfile
 import zlib
 from pathlib import Path
 
@@ -29,20 +28,26 @@ def read_arrays(path: Path) -> Arrays:
     try:
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                stored = {"images": loaded}
-            else:
-                stored = {_name(name): loaded[name] for name in loaded.files}
+            found = [("images", loaded)] if isinstance(loaded, np.ndarray) else [(name, loaded[name]) for name in loaded.files]
+        for _, array in found:
+            if isinstance(array, np.ndarray) and array.dtype.kind == "U":
+                array.tolist()  # NumPy does not look whether they are characters
     except OSError as error:
         raise InputError(f"{path} can't be read ({error.strerror or error}): name another --dataset") from error
-    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError) as error:
+    except Exception as error:  # whatever NumPy, zipfile and their decoders make of a damaged or hostile file
         advice = "save numbers with numpy.savez; jaxae loads no Python objects"
         raise InputError(f"{path} is damaged, or not a file of arrays ({brief(error)}): {advice}") from error
-    if strange := stored.keys() - NAMES:
-        raise InputError(f"{path} holds {min(strange)}: the names are {', '.join(sorted(NAMES))}")
-    return {
-        name: _bytes(array, f"{path}: {name}") if name.endswith("images") else _flat(array) for name, array in stored.items()
-    }
+    arrays: Arrays = {}
+    for told, array in found:
+        name = _name(told)
+        if name not in NAMES or not isinstance(array, np.ndarray):
+            raise InputError(f"{path} holds {told[:60]}: the names are {', '.join(sorted(NAMES))}, each an array's")
+        if name in arrays:
+            raise InputError(f"{path} holds {name} twice, the second time as {told}: leave one of them out")
+        arrays[name] = _bytes(array, f"{path}: {name}") if name.endswith("images") else _flat(array)
+    if "class_names" in arrays and (arrays["class_names"].ndim != 1 or arrays["class_names"].dtype.kind not in "iuU"):
+        raise InputError(f"{path} holds class_names that are no list of texts: give one for each class, in their order")
+    return arrays
 
 
 def _name(name: str) -> str:
@@ -75,6 +80,8 @@ def read_idx(path: Path) -> np.ndarray:
     try:
         raw = gzip.decompress(path.read_bytes())
         rank = raw[3]
+        if raw[:3] != b"\0\0\x08":
+            raise ValueError(f"begins with {raw[:3].hex()}, not with 000008")
         shape = np.frombuffer(raw, ">u4", count=rank, offset=4)
         return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape).copy()
     except (gzip.BadGzipFile, EOFError, zlib.error, ValueError, IndexError) as error:
