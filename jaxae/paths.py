@@ -7,8 +7,18 @@ from jaxae.errors import InputError
 
 
 def expand(path: str | Path) -> Path:
-    """The path with ~ as the user's home. Raises InputError where the system knows no such home."""
+    """The path with ~ as the user's home. Raises InputError where there is no such home, or a link on the way to nothing."""
     expanded = Path(os.path.expanduser(path))
     if expanded.parts[:1] and expanded.parts[0].startswith("~"):
         raise InputError(f"{path} begins with ~, and no such home is known here: set HOME, or name the folder in full")
+    if link := dead_link(expanded):
+        raise InputError(f"{path} can't be used: {link}, or name another place")
     return expanded
+
+
+def dead_link(path: Path) -> str | None:
+    """What to do about a link that leads to nothing, where the path is one or lies below one."""
+    for place in (path, *path.parents):
+        if os.path.islink(place) and not os.path.exists(place):
+            return f"{place} is a link to {os.readlink(place)}, which does not exist; make that"
+    return None

@@ -1,6 +1,7 @@
 """Data sets by their names in a recipe: official ones, files, folders, and what TFDS has prepared."""
 
 import contextlib
+import functools
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -49,36 +50,37 @@ def load_dataset(
     ((55000, 28, 28, 1), 'T-shirt')
     """
     text = canonical_name(str(name))
-    path, place = Path(text), expand(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
+    path, place = Path(text), data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     if (image_size or skip_damaged) and not path.is_dir():
         raise InputError(f"image_size and skip_damaged are for a folder of pictures, and {name} is none: leave them out")
     if text == "synthetic":
         return synthetic_dataset(derive(root_key(0), Stream.SYNTHETIC))  # one data set for all runs
     if text in ("auto", *OFFICIAL):
-        manual = manual_dir or os.environ.get("JAXAE_MANUAL_DIR")
+        name, manual = "fashion_mnist" if text == "auto" else text, manual_dir or os.environ.get("JAXAE_MANUAL_DIR")
         try:
-            return _official("fashion_mnist" if text == "auto" else text, place, expand(manual) if manual else None, report)
+            return _official(name, expand(place), expand(manual) if manual else None, report)
         except DataUnavailableError as error:
             if text != "auto":
                 raise
             report(str(error))
             return load_dataset("synthetic")
     if path.is_dir():
-        arrays = _folder(path, place, report, size=image_size, skip_damaged=skip_damaged)
+        arrays = _folder(path, expand(place), report, size=image_size, skip_damaged=skip_damaged)
     elif path.is_file():
         arrays = read_arrays(path)
     elif path.is_absolute():
         raise InputError(f"{name} does not exist: give --dataset a file, a folder (where it is now), or a name such as mnist")
     else:
-        arrays = read_prepared(text, place)
+        arrays = read_prepared(text, expand(place))
     return _own(arrays, text, shares, report)
 
 
 def canonical_name(name: str) -> str:
     """A data set's name in a recipe: as it is given, but for files and folders, whose paths become absolute."""
+    if name in ("auto", "synthetic", *OFFICIAL):
+        return name
     path = expand(name)
-    known = name in ("auto", "synthetic", *OFFICIAL)
-    return name if known or not (path.exists() or len(path.parts) > 1 or path.suffix) else str(path.absolute())
+    return str(path.absolute()) if path.exists() or len(path.parts) > 1 or path.suffix else name
 
 
 def synthetic_dataset(key: jax.Array, *, train: int = 6000, test: int = 1000) -> Dataset:
@@ -122,9 +124,7 @@ def cached(path: Path, build: Callable[[], Arrays], *, sha256: str | None = None
 
 
 def _official(name: str, place: Path, manual_dir: Path | None, report: Report) -> Dataset:
-    def build() -> Arrays:
-        return fetch(name, place, manual_dir, report)
-
+    build = functools.partial(fetch, name, place, manual_dir, report)
     if name == "fashion_mnist":
         arrays = cached(place / "jaxae" / f"{name}.npz", build, sha256=FASHION_MNIST_SHA256, report=report)
     else:  # no digest of the decoded arrays is known that a cache could be held to; the files themselves are quick

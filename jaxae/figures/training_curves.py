@@ -21,7 +21,7 @@ def training_curves(members: Sequence[Sequence[Mapping[str, Any]]], *, title: st
     members = [rows for rows in members if rows]
     figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
     losses, rates = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    epochs = np.arange(1, max(rows[-1]["epoch"] for rows in members) + 1)
+    epochs = np.unique([row["epoch"] for rows in members for row in rows])
     for name, (label, colour) in LOSSES.items():
         values = np.array([_by_epoch(rows, name, epochs) for rows in members])
         _draw_band(losses, epochs, values, label=label, colour=colour)
@@ -48,7 +48,7 @@ def training_curves(members: Sequence[Sequence[Mapping[str, Any]]], *, title: st
 def _by_epoch(rows: Sequence[Mapping[str, Any]], name: str, epochs: np.ndarray) -> np.ndarray:
     """The values of the epochs, nan where a row is missing."""
     values = np.full(len(epochs), np.nan)
-    values[[row["epoch"] - 1 for row in rows]] = [row[name] for row in rows]
+    values[np.searchsorted(epochs, [row["epoch"] for row in rows])] = [row[name] for row in rows]
     return values
 
 

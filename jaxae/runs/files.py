@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxae.errors import InputError
+from jaxae.paths import dead_link
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure  # the commands that draw nothing start 0.3 s sooner without
@@ -112,7 +113,5 @@ def file_errors(path: Path) -> Iterator[None]:
 def _advice(path: Path, error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return "make room, or name another directory"
-    for place in (path, *path.parents):
-        if os.path.islink(place) and not os.path.exists(place):
-            return f"{place} is a link to {os.readlink(place)}, which does not exist; make that, or name another directory"
-    return "get permission, or name another directory"
+    link = dead_link(path)
+    return f"{link or 'get permission'}, or name another directory"

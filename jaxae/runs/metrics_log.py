@@ -33,13 +33,17 @@ def read(run_dir: Path, *, up_to_epoch: int | None = None) -> list[dict[str, Any
     for line in lines:
         with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
             row = json.loads(line)
-            if type(row["epoch"]) is not int or row["epoch"] < 1:
+            if type(row["epoch"]) is not int or not 1 <= row["epoch"] < 2**31:
                 continue
-            if not all(isinstance(row[name], int | float) for name in SCALARS if name in row):
+            if not all(_is_number(row[name]) for name in SCALARS if name in row):
                 continue
             if up_to_epoch is None or row["epoch"] <= up_to_epoch:
                 rows.setdefault(row["epoch"], row)
     return [rows[epoch] for epoch in sorted(rows)]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float) or (type(value) is int and abs(value) < 2**53)  # no float holds each greater one
 
 
 def rewind(run_dir: Path, epoch: int) -> list[str]:
@@ -74,7 +78,7 @@ class Events:
 
     def update(self) -> None:
         """Adds the rows of metrics.jsonl that are new since the last time."""
-        rows = read(self.run_dir)
+        rows = [row for row in read(self.run_dir) if row.keys() >= SCALARS.keys()]
         with file_errors(self.run_dir / FOLDER):
             for row in rows[self.rows :]:
                 for name, tag in SCALARS.items():
