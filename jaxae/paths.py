@@ -1,5 +1,6 @@
 """Paths as people write them."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -8,7 +9,12 @@ from jaxae.errors import InputError
 
 def expand(path: str | Path) -> Path:
     """The path with ~ as the user's home. Raises InputError where there is no such home, or a link on the way to nothing."""
-    expanded = Path(os.path.expanduser(path))
+    try:
+        expanded = Path(os.path.expanduser(path))
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            os.lstat(expanded)
+    except (OSError, ValueError) as error:  # a path that is too long, or has a character that none has
+        raise InputError(f"{str(path)!r:.80} is no path ({getattr(error, 'strerror', error)}): name another") from error
     if expanded.parts[:1] and expanded.parts[0].startswith("~"):
         raise InputError(f"{path} begins with ~, and no such home is known here: set HOME, or name the folder in full")
     if link := dead_link(expanded):

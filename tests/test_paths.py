@@ -27,6 +27,16 @@ def test_the_home_is_put_in_and_other_paths_stay(monkeypatch):
         assert expand(path) == expand(Path(path)) == Path(path)
 
 
+@pytest.mark.parametrize("path", ["x" * 300, "/" + "y" * 5000, "~\0", "a/\0b", "loop/x"])
+def test_what_is_no_path_is_refused(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    for use in (expand, load, load_dataset):
+        with pytest.raises(InputError, match=r"is no path \(.*name another") as caught:
+            use(path)  # type: ignore[operator]
+        assert len(str(caught.value)) < 200
+
+
 @pytest.fixture
 def homeless(monkeypatch, tmp_path) -> Path:
     """As in a container whose user number has no entry in /etc/passwd. An empty working directory."""

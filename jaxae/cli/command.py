@@ -60,7 +60,7 @@ def run(main: Main) -> None:
 
 
 def _fail(reason: str) -> None:
-    say(f"error: {reason}")
+    say(f"error: {' '.join(reason.splitlines())}")  # a name may hold line breaks
     if multihost.joined():
         time.sleep(1 if multihost.is_first() else 0)  # the others end by themselves, or with the first, with a stack trace
         os._exit(2)  # sys.exit would wait for them

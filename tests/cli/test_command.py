@@ -85,7 +85,7 @@ def test_a_mistake_gets_one_line_and_exit_code_2(arguments, expected, capsys):
 def test_an_error_from_within_is_told_in_the_same_way(capsys):
     def main() -> None:
         """Fails."""
-        raise InputError("the moon is -3: take another")
+        raise InputError("the\nmoon is -3: take another")
 
     assert call(main) == 2
     assert capsys.readouterr().err == "error: the moon is -3: take another\n"
