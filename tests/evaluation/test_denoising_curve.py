@@ -7,7 +7,7 @@ import pytest
 from jaxae.config import Config
 from jaxae.core.model import Autoencoder
 from jaxae.core.state import init_variables
-from jaxae.errors import InputError
+from jaxae.errors import InputError, silent
 from jaxae.evaluation import denoising_curve as module
 from jaxae.evaluation.denoising_curve import UNSEEN, break_even, denoising_curve, matched_strength, unseen_examples
 from jaxae.inference import Run, corrupt
@@ -89,6 +89,19 @@ def test_the_examples_are_one_image_before_and_after(run, dataset):
     for noisy, denoised in examples.values():
         assert noisy.shape == denoised.shape == (28, 28, 1)
         assert 0 <= noisy.min() <= noisy.max() <= 1
+
+
+def test_levels_ascend_and_those_of_other_noises_are_among_them():
+    assert list(module.LEVELS) == sorted(set(module.LEVELS))
+    assert list(module.MATCHED) == sorted(set(module.MATCHED) & set(module.LEVELS))
+    assert {0.0, 0.25} <= set(module.LEVELS)
+
+
+def test_one_image_is_enough(run, dataset, monkeypatch):
+    monkeypatch.setattr(module, "LEVELS", (0.25,))
+    monkeypatch.setattr(module, "MATCHED", ())
+    monkeypatch.setattr(module, "fit_rivals", lambda *arrays, **options: {"do nothing": lambda images: images})
+    assert np.shape(denoising_curve(run, dataset, images=1, draws=1, report=silent)["rows"]["jaxae"]["mse"]) == (1, 1)
 
 
 @pytest.mark.parametrize("wrong", [{"images": 0}, {"draws": 0}])

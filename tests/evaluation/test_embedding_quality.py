@@ -75,6 +75,12 @@ def test_a_perfect_embedding_has_perfect_scores(blobs):
         np.testing.assert_allclose(scores[name], 0, atol=1e-12)
 
 
+def test_scores_have_no_scale(blobs):
+    x, z, labels = blobs
+    small, large = scorecard(x / 1e4, z / 1e3, labels), scorecard(x, z, labels)
+    assert small == pytest.approx(large, rel=1e-6)
+
+
 def test_silhouette_is_scikit_learns(blobs):
     _, z, labels = blobs
     labels = np.where(np.arange(len(labels)) == 7, 9, labels)  # a class of one

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.decomposition import PCA
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from jaxae.config import Config
 from jaxae.core.model import Autoencoder
 from jaxae.core.state import init_variables
 from jaxae.data.synthetic import CLASS_NAMES
 from jaxae.errors import InputError
-from jaxae.evaluation.latent_plane import drift_of_noise, quantile_grid, regular_grid
+from jaxae.evaluation.latent_plane import drift_of_noise, local_error, plane_of, quantile_grid, regular_grid
 from jaxae.evaluation.reconstruction import by_class
 from jaxae.inference import Run, corrupt, decode, encode, reconstruct
 from jaxae.rng import root_key
@@ -73,3 +74,22 @@ def test_decode_is_the_second_half_of_reconstruct(run, dataset):
     np.testing.assert_allclose(decode(run, encode(run, images)), reconstruct(run, images), atol=1e-6)
     with pytest.raises(InputError, match=r"\[7, 3\]"):
         decode(run, np.zeros((7, 3), np.float32))
+
+
+def test_the_local_error_is_the_mean_over_the_ten_nearest():
+    points, errors = np.random.default_rng(0).normal(size=(200, 2)), np.random.default_rng(1).random(200)
+    nearest = NearestNeighbors(n_neighbors=10).fit(points).kneighbors(points, return_distance=False)
+    np.testing.assert_allclose(local_error(points, errors), errors[nearest].mean(axis=1))
+
+
+def test_the_plane_of_many_dimensions_is_that_of_the_two_principal_axes():
+    latents = np.random.default_rng(0).normal(size=(300, 5)) * [1, 9, 2, 4, 3] + 7
+    plane, pca = plane_of(latents), PCA(2).fit(latents)
+    for axis, expected, share, label in zip(
+        plane.axes.T, pca.components_, pca.explained_variance_ratio_, plane.labels, strict=True
+    ):
+        np.testing.assert_allclose(abs(axis @ expected), 1)
+        assert label.endswith(f"of 5 latent dimensions ({share:.0%} of their variance)")
+    assert [label[:16] for label in plane.labels] == ["principal axis 1", "principal axis 2"]
+    np.testing.assert_allclose(np.abs(plane.project(latents)), np.abs(pca.transform(latents)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(plane.lift(plane.project(latents)), pca.inverse_transform(pca.transform(latents)), rtol=1e-4)

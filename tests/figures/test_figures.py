@@ -241,6 +241,31 @@ def test_samples_are_the_first_of_each_class_in_the_splits_order():
     assert sample_indices(split._replace(labels=None), 3).tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_an_image_is_shown_in_colour_or_as_the_mean_of_its_channels(channels):
+    image = RNG.random((5, 4, channels))
+    expected = image if channels == 3 else image.mean(axis=-1)
+    np.testing.assert_allclose(style.picture(image), expected)
+    np.testing.assert_allclose(style.picture(image[..., 0]), image[..., 0])
+
+
+def test_ten_classes_have_two_rows_of_panels_with_smaller_dots_than_the_map():
+    whole, *panels = make("latent_space").axes
+    places = [(spec.rowspan.start, spec.colspan.start) for panel in panels if (spec := panel.get_subplotspec())]
+    assert places == [divmod(label, 5) for label in range(10)]
+    sizes = [
+        max(float(each.get_sizes().max()) for each in axes.collections if isinstance(each, PathCollection) and not far(each))
+        for axes in (whole, *panels)
+    ]
+    assert max(sizes[1:]) < sizes[0]
+    assert (whole.get_xlabel(), whole.get_ylabel()) == ("latent dimension 1", "latent dimension 2")
+
+
+def far(points: PathCollection) -> bool:
+    """Whether these are the triangles at the edge."""
+    return len(points.get_paths()[0].vertices) == 4
+
+
 def test_a_mosaic_puts_row_0_at_the_bottom():
     picture = style.mosaic(SIXTEEN)
     assert picture.shape == (112, 112)
@@ -260,6 +285,13 @@ def test_the_latent_grid_shows_counts_and_the_edges_in_latent_units():
                 value = float(tick.get_text().replace("−", "-"))
                 assert len(f"{abs(value):g}") <= 3, "a round number"
                 assert np.interp(value, edge, np.arange(5)) == pytest.approx(place)
+
+
+def test_ticks_are_round_and_reach_from_edge_to_edge():
+    left, right, _ = make("latent_grid").axes
+    assert [text.get_text() for text in right.get_xticklabels()] == ["−1", "−0.5", "0", "0.5", "1"]
+    assert [text.get_text() for text in right.get_yticklabels()] == ["−2", "−1", "0", "1", "2"]
+    assert (left.get_xlabel(), left.get_ylabel()) == ("latent dimension 1", "latent dimension 2")
 
 
 def test_noise_drift_points_from_clean_to_noisy():
@@ -285,6 +317,16 @@ def test_the_noise_curve_marks_trained_noise_and_break_even_and_leaves_out_what_
     assert "Gaussian (trained on)" in below
     above = {line.get_color() for line in figure.axes[0].lines if line.get_label() != "jaxae"}
     assert not above & {colour for kind, colour in below.items() if kind != "do nothing"}, "one colour means one thing"
+
+
+def test_the_models_own_curve_is_the_boldest_and_no_curve_leaves_its_panel():
+    figure = make("noise_curve")
+    ours, *others = figure.axes[0].lines[:2]
+    assert all(ours.get_linewidth() > line.get_linewidth() for line in others)
+    below = figure.axes[3]
+    assert max(np.max(point["output_mse"]) for point in POINTS) <= below.get_ylim()[1] < 1
+    assert figure.axes[1].get_ylim() == (5, 30)
+    assert figure.axes[2].get_ylim()[1] < 2, "SSIM"
 
 
 def test_seed_agreement_shows_shares_and_what_the_members_make_of_each_image():

@@ -50,6 +50,8 @@ def test_metrics_may_be_missing(tmp_path):
         '{"epoch": true}',
         '{"epoch": 0}',
         '{"epoch": 2.5}',
+        '{"epoch": 2147483648}',
+        '{"epoch": 2, "train_loss": 9007199254740993}',
         "[1]",
         '{"epoch": 2, "train_loss": "x"}',
     ],
