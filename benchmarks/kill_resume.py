@@ -1,4 +1,4 @@
-"""Ends real training processes by signals at seeded random instants, resumes them, and compares what is left at the end."""
+"""Ends real processes by signals at seeded random instants, starts them again, and compares what is left at the end."""
 
 import json
 import os
@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import kill_commands
+
 from jaxae.build import state_shapes
 from jaxae.cli import command, messages
 from jaxae.digests import tree_digest
@@ -20,46 +22,59 @@ from jaxae.runs.population_directory import members
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 CLOCK = ("images_per_s", "seconds_left")
-SIGNALS = ("KILL", "TERM", "HUP", "QUIT", "INT", "STOP")
-"""STOP: stopped, gone on with CONT, then KILL."""
 RECIPE = ("--dataset", "synthetic", "--batch-size", "512")
 
 
-def main(kills: int = 50, seed: int = 0, epochs: int = 12, seeds: int = 1, signals: str = "KILL") -> None:
+def main(kills: int = 50, seed: int = 0, epochs: int = 12, seeds: int = 1, signals: str = "KILL", commands: int = 0) -> None:
     """Ends a training process again and again; every run must end with the bits of one that nothing interrupted.
 
+    Then it does the same with evaluate, release, score and plot: what was there must be left whole, or the new result be there.
+
     Args:
-        kills: Number of signals in all; a run that ends before it is killed is compared, and the next one starts.
+        kills: Number of signals to training; a run that ends before it is killed is compared, and the next one starts.
         seed: Seed of the instants.
         epochs: Length of a run, on synthetic data with batches of 512.
         seeds: Members of a run: more than one make it a population.
         signals: Which signals, in turn: names with commas between, of KILL, TERM, HUP, QUIT, INT and STOP (then CONT and KILL).
+        commands: Number of signals to the other commands, of ordinary runs.
     """
     names = signals.split(",")
-    if unknown := [name for name in names if name not in SIGNALS]:
-        raise InputError(f"--signals has {unknown[0]!r}: give some of {', '.join(SIGNALS)}")
+    if unknown := [name for name in names if name not in kill_commands.SIGNALS]:
+        raise InputError(f"--signals has {unknown[0]!r}: give some of {', '.join(kill_commands.SIGNALS)}")
+    for name in kill_commands.SIGNALS:  # a job in the background is started to ignore some, and so would be what it starts
+        if name not in ("KILL", "STOP") and signal.getsignal(signal.Signals[f"SIG{name}"]) is signal.SIG_IGN:
+            signal.signal(signal.Signals[f"SIG{name}"], signal.SIG_DFL)
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         recipe = (*RECIPE, "--epochs", str(epochs), "--seeds", str(seeds))
-        expected = outcome(train(place / "whole", recipe))
-        control = outcome(train(place / "control", (*recipe, "--seed", "1")))
-        if control == expected:
-            raise InputError("The negative control, another seed, ended with the same bits: this test can't fail")
-        done = saving = runs = equal = 0
-        while done < kills:
-            runs += 1
-            run = place / f"killed-{runs}"
-            while done < kills and kill_once(run, recipe, draw, names[done % len(names)]):
-                done += 1
-                saving += any(True for _ in run_dir(run).rglob("states/*[!0-9]*"))
-            same = outcome(train(run, recipe)) == expected
-            equal += same
-            messages.say(f"{done:3d} kills, run {runs}: {'the same bits' if same else 'DIFFERENT'}")
-            shutil.rmtree(run_dir(run))
-    print(f"{equal} of {runs} runs ended with the same bits after {done} kills, {saving} of them inside a save or a deletion")
-    if equal < runs:
+        whole = train(place / "whole", recipe)
+        good = kill_training(place, kills, recipe, outcome(whole), names, draw) if kills else True
+        good &= kill_commands.all_of(whole, place, commands, names, draw) if commands else True
+    if not good:
         sys.exit(1)
+
+
+def kill_training(
+    place: Path, kills: int, recipe: tuple[str, ...], expected: dict[str, object], names: list[str], draw: random.Random
+) -> bool:
+    """Whether every run ended with what is expected, however often it was ended."""
+    control = outcome(train(place / "control", (*recipe, "--seed", "1")))
+    if control == expected:
+        raise InputError("The negative control, another seed, ended with the same bits: this test can't fail")
+    done = saving = runs = equal = 0
+    while done < kills:
+        runs += 1
+        run = place / f"killed-{runs}"
+        while done < kills and kill_once(run, recipe, draw, names[done % len(names)]):
+            done += 1
+            saving += any(True for _ in run_dir(run).rglob("states/*[!0-9]*"))
+        same = outcome(train(run, recipe)) == expected
+        equal += same
+        messages.say(f"{done:3d} kills, run {runs}: {'the same bits' if same else 'DIFFERENT'}")
+        shutil.rmtree(run_dir(run))
+    print(f"{equal} of {runs} runs ended with the same bits after {done} kills, {saving} of them inside a save or a deletion")
+    return equal == runs
 
 
 def run_dir(run: Path) -> Path:
@@ -84,15 +99,7 @@ def kill_once(run: Path, recipe: tuple[str, ...], draw: random.Random, name: str
                 if line.startswith("epoch"):
                     break
             time.sleep(draw.uniform(0, 1.5))
-        alive = process.poll() is None
-        process.send_signal(signal.Signals[f"SIG{name}"])
-        if name == "STOP":
-            time.sleep(0.5)
-            process.send_signal(signal.SIGCONT)
-            time.sleep(0.2)
-            process.kill()
-        process.communicate()  # a signal other than KILL lets it say its last line
-    return alive
+        return kill_commands.ended_by(process, name)
 
 
 def train(run: Path, recipe: tuple[str, ...]) -> Path:
