@@ -66,10 +66,10 @@ def epochs(run_dir: Path) -> list[int]:
 def read(run_dir: Path, epoch: int, like: TrainState, *, owner: Mapping[str, Any] = NOBODY) -> TrainState:
     """The state of one epoch. Raises DamagedError where it is not what was saved, InputError where it does not fit."""
     items, manifest = read_checkpoint(run_dir, epoch, _items(like), owner)
-    told = (manifest.epoch or epoch, manifest.best_epoch)
-    if told != (found := tuple(int(items["training"][name]) for name in ("epoch", "best_epoch"))):
+    said = (epoch, manifest.best_epoch)
+    if said != (found := tuple(int(items["training"][name]) for name in ("epoch", "best_epoch"))):
         folder = run_dir / FOLDER / str(epoch)
-        raise DamagedError(f"The checkpoint {folder} says of itself epoch {told[0]}, best {told[1]}, and holds {found}")
+        raise DamagedError(f"The checkpoint {folder} is said to be of epoch {said[0]}, best {said[1]}, and holds {found}")
     name = "params" if like.average is None else "average"
     return like._replace(
         **items["training"], **{name: items["variables"]["params"]}, batch_stats=items["variables"]["batch_stats"]

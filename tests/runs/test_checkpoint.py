@@ -273,6 +273,21 @@ def test_a_manifest_that_lies_consistently_is_damaged(lie, state, tmp_path):
     assert checkpoint.load_latest(tmp_path, like(Config())) is None
 
 
+@pytest.mark.parametrize("lie", [{"epoch": 3}, {"epoch": 3, "best_epoch": 3}, {"epoch": 3, "best_epoch": 2}])
+def test_a_state_of_another_epoch_or_best_than_its_manifest_says_is_set_aside(lie, state, tmp_path):
+    """The state of epoch 2 with a manifest that says 3, and digests that fit."""
+    for epoch in (1, 2):
+        checkpoint.save(tmp_path, at(state, epoch))
+    folder = shutil.copytree(tmp_path / "states" / "2", tmp_path / "states" / "3")
+    content = json.loads((folder / manifest.NAME).read_text())["content"] | lie
+    (folder / manifest.NAME).write_text(json.dumps({"sha256": json_digest(content), "content": content}))
+    lines: list[str] = []
+    loaded = checkpoint.load_latest(tmp_path, like(Config()), report=lines.append)
+    assert loaded is not None
+    assert equal(loaded, at(state, 2))
+    assert "holds (2, 2)" in lines[0]
+
+
 def test_a_best_that_a_trainer_replaces_meanwhile_is_read_anew(state, tmp_path, monkeypatch):
     checkpoint.save(tmp_path, state)
     read_items = checkpoint.read_items
