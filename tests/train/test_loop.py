@@ -10,10 +10,11 @@ from jaxae.build import finished
 from jaxae.config import Config
 from jaxae.core.state import TrainState
 from jaxae.digests import tree_digest
-from jaxae.errors import InputError
+from jaxae.errors import InputError, silent
 from jaxae.inference import load
 from jaxae.runs import checkpoint
-from jaxae.train import loop, store
+from jaxae.train import loop, progress, store
+from jaxae.train.loop import fit_members
 from tests.helpers import fit_state
 
 CONFIG = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=3e-3)
@@ -46,6 +47,19 @@ def test_a_run_reports_each_epoch_and_writes_what_a_person_can_read(whole):
     assert environment["data"] == "SYNTHETIC"
     assert environment["versions"]["jax"] == jax.__version__
     assert Config.from_json((run_dir / "config.json").read_text()) == CONFIG
+
+
+def test_the_clock_counts_the_images_of_whole_batches(dataset, monkeypatch):
+    counted: list[int] = []
+
+    class Clock(progress.Clock):
+        def __init__(self, images: int) -> None:
+            counted.append(images)
+            super().__init__(images)
+
+    monkeypatch.setattr(progress, "Clock", Clock)
+    fit_members([CONFIG], dataset, None, report=silent)
+    assert counted == [550 // 64 * 64]
 
 
 def test_best_loss_is_the_lowest_row(whole):

@@ -1,5 +1,7 @@
 import itertools
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,3 +98,46 @@ def test_what_broke_last_is_named():
     assert line.startswith("Member 0 (learning_rate 1.0, seed 0) is left alone")
     in_validation = progress.all_broken(configs[:1], result._replace(broken_step=np.array([0, 1])), lost)
     assert in_validation.startswith("The loss is no longer a finite number in the validation of epoch 3")
+
+
+def test_the_clock_counts_epochs_and_seconds(monkeypatch):
+    """By a clock that is set by hand: started at 100 s, an epoch of 4 s after 10 s, one of 2 s after 20 s."""
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: now[0])
+    clock = progress.Clock(800)
+
+    def run_epoch(seconds: float) -> str:
+        now[0] += seconds
+        return "done"
+
+    timed = clock.timed(run_epoch)
+    now[0] = 110.0
+    assert timed(4.0) == "done"
+    assert clock.lap(epochs_left=5) == {"images_per_s": 200, "seconds_left": 70}
+    now[0] = 120.0
+    timed(2.0)
+    assert clock.lap(epochs_left=3) == {"images_per_s": 400, "seconds_left": 33}
+    assert clock.seconds == 22
+
+
+def test_the_last_line_has_epochs_best_ones_and_the_loss_that_there_is():
+    states: Any = [
+        SimpleNamespace(epoch=epoch, best_epoch=best, best_loss=loss)
+        for epoch, best, loss in ((9, 7, 0.125), (5, 5, 0.375), (2, 0, float("inf")))
+    ]
+    assert progress.end_line(states[:1], 59.6) == "Finished after epoch 9 in 1 min 0 s; best epoch 7, validation loss 0.12500."
+    assert (
+        progress.end_line(states, 12) == "Finished after epoch 2 to 9 in 12 s; best epoch 0 to 7, mean validation loss 0.25000."
+    )
+    assert progress.nothing_to_do_line("x", states[:2]).startswith("x is finished: epoch 5 to 9, best epoch 5 to 7.")
+
+
+@pytest.mark.parametrize(("devices", "words"), [(1, "Compiled for cpu: 8 steps"), (3, "Compiled for 3 × cpu: 8 steps")])
+def test_what_was_compiled_names_the_devices(devices, words):
+    assert progress.compiled_line(8, devices, "cpu").startswith(words)
+
+
+def test_the_first_lines_of_several_members_say_in_what_they_differ(dataset):
+    recipe = Config(dataset="synthetic")
+    lines = progress.begin_lines("/runs/x", [0, 0], [recipe, replace(recipe, seed=1, learning_rate=0.5)], dataset)
+    assert lines[-1].endswith("2 members that differ in learning_rate, seed")
