@@ -13,7 +13,8 @@ import jax
 import numpy as np
 from orbax.checkpoint import v1 as ocp
 
-logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax narrates every save, and prints a failure before it raises it
+for name in ("absl", "asyncio"):  # Orbax narrates every save, and prints a failure, array by array, before it raises it
+    logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def write_items(folder: Path, items: dict[str, Any]) -> None:

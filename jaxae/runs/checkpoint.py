@@ -109,6 +109,11 @@ def read_checkpoint(
     shapes = {name: jax.eval_shape(keys_to_data, item) for name, item in like.items()}
     check_fit(path, manifest, shapes)
     check_files(path, manifest, shapes)
-    items = read_items(path.absolute(), shapes)
+    try:
+        items = read_items(path.absolute(), shapes)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # whatever Orbax makes of files whose digests were made to fit
+        raise DamagedError(f"The checkpoint {path} can't be read ({brief(error)})") from error
     check_items(path, manifest, items)
     return data_to_keys(items, like), manifest

@@ -273,6 +273,26 @@ def test_a_manifest_that_lies_consistently_is_damaged(lie, state, tmp_path):
     assert checkpoint.load_latest(tmp_path, like(Config())) is None
 
 
+def test_what_orbax_cannot_read_although_its_digests_fit_is_set_aside(state, tmp_path, monkeypatch):
+    """What Orbax raises of a damaged file; it goes on in threads of its own, whose end no test should wait for."""
+    for epoch in (1, 2):
+        checkpoint.save(tmp_path, at(state, epoch))
+    read_items = checkpoint.read_items
+
+    def read(folder, shapes):
+        if folder.name == "2":
+            raise ValueError("DATA_LOSS: Error opening\n zarr3 driver")
+        return read_items(folder, shapes)
+
+    monkeypatch.setattr(checkpoint, "read_items", read)
+    assert best.load_best(tmp_path, model_variables(like(Config()))).damaged == 2
+    lines: list[str] = []
+    loaded = checkpoint.load_latest(tmp_path, like(Config()), report=lines.append)
+    assert loaded is not None
+    assert equal(loaded, at(state, 1))
+    assert "can't be read (ValueError: DATA_LOSS: Error opening zarr3 driver)" in lines[0]
+
+
 @pytest.mark.parametrize("lie", [{"epoch": 3}, {"epoch": 3, "best_epoch": 3}, {"epoch": 3, "best_epoch": 2}])
 def test_a_state_of_another_epoch_or_best_than_its_manifest_says_is_set_aside(lie, state, tmp_path):
     """The state of epoch 2 with a manifest that says 3, and digests that fit."""
