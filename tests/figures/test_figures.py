@@ -305,6 +305,20 @@ def test_noise_drift_points_from_clean_to_noisy():
     np.testing.assert_allclose(lines[1].get_ydata(), [10, 30, 80])
 
 
+def test_noise_drift_says_how_many_begin_outside_if_any_do():
+    assert "outside" not in texts(make("noise_drift"))
+    view = View(np.array([-4.0, -4.0]), np.array([0.0, 4.0]))
+    figure = latent_plane.noise_drift(
+        LATENTS[:30], {0.25: LATENTS[30:60]}, None, names=(), grid=SIXTEEN, view=view, levels=(), title=""
+    )
+    assert f"({(LATENTS[:30, 0] > 0).sum()} of 30 begin outside" in figure.axes[0].get_xlabel()
+
+
+@pytest.mark.parametrize(("name", "shown"), [("boots", "boots"), ("boot", "boot"), ("sandals", "sand…")])
+def test_long_names_are_cut(name, shown):
+    assert style.shorten(name, 5) == shown
+
+
 def test_the_noise_curve_marks_trained_noise_and_break_even_and_leaves_out_what_is_infinite():
     figure = make("noise_curve")
     by_label: Any = {line.get_label(): line for line in figure.axes[0].lines}

@@ -39,15 +39,16 @@ def test_a_result_is_written_only_where_it_is_another(new, kept, tmp_path):
     assert json.loads(path.read_text()) == (RESULT if kept else new)
 
 
-def drawn(*, x: float = 0.3, title: str = "epoch 152") -> Figure:
-    figure = Figure(figsize=(3, 2))
+def drawn(*, x: float = 0.3, title: str = "epoch 152", height: float = 2) -> Figure:
+    figure = Figure(figsize=(3, height))
     figure.subplots().imshow([[x, 0.0], [0.0, 0.0]], vmin=0, vmax=1)
     figure.suptitle(title)
     return figure
 
 
 @pytest.mark.parametrize(
-    ("change", "kept"), [({}, True), ({"x": 0.3 + 1e-6}, True), ({"x": 0.8}, False), ({"title": "epoch 153"}, False)]
+    ("change", "kept"),
+    [({}, True), ({"x": 0.3 + 1e-6}, True), ({"x": 0.8}, False), ({"title": "epoch 153"}, False), ({"height": 3}, False)],
 )
 def test_a_figure_is_written_only_where_it_is_another(change, kept, tmp_path):
     path = tmp_path / "figures" / "map.png"
@@ -80,3 +81,9 @@ def test_a_link_to_nothing_is_named(tmp_path):
     for path in (tmp_path / "link" / "x.json", tmp_path / "link" / "members" / "0" / "x.json"):
         with pytest.raises(InputError, match=r"link is a link to .*/gone, which does not exist; make that, or"):
             files.write_json(path, {})
+
+
+def test_folders_on_the_way_are_made(tmp_path):
+    for text in ("one", "two"):
+        files.write_text(tmp_path / "a" / "b" / "x.json", text)
+        assert (tmp_path / "a" / "b" / "x.json").read_text() == text

@@ -11,6 +11,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from jax.experimental import multihost_utils
 from jax.flatten_util import ravel_pytree
 from optax.tree_utils import tree_get
 
@@ -158,3 +159,18 @@ def test_an_impossible_meeting_is_refused_in_one_line(options, expected, tmp_pat
     error = capsys.readouterr().err
     assert expected in error
     assert error.count("\n") == 1
+
+
+def test_texts_of_any_length_travel_in_messages_of_one_size(monkeypatch):
+    """As between two processes that say the same."""
+    sizes: list[int] = []
+
+    def allgather(padded: np.ndarray) -> np.ndarray:
+        sizes.append(padded.size)
+        return np.stack([padded, padded])
+
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(multihost_utils, "process_allgather", allgather)
+    texts = {"": "", "short": "short", "x" * 1000: "x" * 1000, "x" * 1001: "x" * 1000, "ä" * 501: "ä" * 500}
+    assert [gather(text) for text in texts] == [[got, got] for got in texts.values()]
+    assert len(set(sizes)) == 1

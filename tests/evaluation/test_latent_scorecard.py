@@ -1,0 +1,38 @@
+"""The scorecard as a person reads it; its numbers have tests where they are computed."""
+
+import re
+
+from jaxae.evaluation.latent_scorecard import table
+from jaxae.evaluation.published_results import MOOR, PROTOCOLS, SAINBURG
+
+SCORES = {
+    "dataset": "fashion_mnist",
+    "data": "Fashion-MNIST",
+    "split": "test, 10000 images, clean",
+    "checkpoint_epoch": 7,
+    "versions": {"jax": "1"},
+    "neighbours": 200,
+    "rows": {"jaxae": {"mse": 0.0123456, "knn_5": 0.7654321}, "PCA-2, computed here": {"mse": 0.5}},
+}
+
+
+def cells(lines: list[str], name: str) -> list[str]:
+    """The row that begins with this name."""
+    (row,) = (line for line in lines if line.startswith(f"| {name} "))
+    return [cell.strip() for cell in row.strip("|").split("|")][1:]
+
+
+def test_our_rows_come_first_and_published_ones_name_their_protocols():
+    lines = table(SCORES).splitlines()
+    assert cells(lines, "jaxae [0]") == ["0.01235", "", "", "0.7654", *[""] * 9]
+    assert cells(lines, "PCA-2, computed here") == ["0.50000", *[""] * 12]
+    assert cells(lines, "PCA [1]")[0] == "0.04610"
+    assert cells(lines, "PCA [2]")[6:10] == ["0.9170", "0.9680", "0.0570", ""]
+    notes = [line for line in lines if re.match(r"\[\d\] ", line)]
+    assert notes == [f"[{number}] {PROTOCOLS[source]}" for number, source in enumerate(("jaxae", SAINBURG, MOOR))]
+
+
+def test_other_data_have_no_published_rows_and_no_notes():
+    lines = table(SCORES | {"dataset": "mnist"}).splitlines()
+    assert cells(lines, "jaxae")[0] == "0.01235"
+    assert not [line for line in lines if "[" in line]
