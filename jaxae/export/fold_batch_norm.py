@@ -5,12 +5,15 @@ is x(K·s) + (offset − mean·s).
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from jaxae.inference import Run
 
+Part = Literal["encoder", "decoder", "denoiser"]
+"""What is exported: images → latents, latents → images, images → images."""
+PARTS: tuple[Part, ...] = ("encoder", "decoder", "denoiser")
 EPSILON = 1e-5
 """BatchNorm's, in core/model.py."""
 
@@ -31,6 +34,10 @@ class FoldedModel(NamedTuple):
 
     encoder: tuple[DenseLayer, ...]
     decoder: tuple[DenseLayer, ...]
+
+    def layers(self, part: Part) -> tuple[DenseLayer, ...]:
+        """The layers of one part; the denoiser is the encoder with the decoder behind it."""
+        return {"encoder": self.encoder, "decoder": self.decoder, "denoiser": self.encoder + self.decoder}[part]
 
 
 def fold_batch_norm(run: Run) -> FoldedModel:
