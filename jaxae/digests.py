@@ -23,7 +23,7 @@ def digest(arrays: Mapping[str, np.ndarray]) -> str:
 
 def tree_digest(tree: Any) -> str:
     """digest of a pytree's leaves under their paths; typed keys count by their data."""
-    return digest({name: np.asarray(leaf) for name, leaf in _named(keys_to_data(tree)).items()})
+    return digest({name: np.asarray(leaf) for name, leaf in named_leaves(keys_to_data(tree)).items()})
 
 
 def file_digest(path: Path) -> str:
@@ -38,8 +38,9 @@ def json_digest(value: Any) -> str:
 
 def describe_leaves(tree: Any) -> dict[str, str]:
     """path → "float32[784, 512]" for each leaf of a pytree of arrays or shapes."""
-    return {name: f"{leaf.dtype}{list(leaf.shape)}" for name, leaf in _named(tree).items()}
+    return {name: f"{leaf.dtype}{list(leaf.shape)}" for name, leaf in named_leaves(tree).items()}
 
 
-def _named(tree: Any) -> dict[str, Any]:
+def named_leaves(tree: Any) -> dict[str, Any]:
+    """path → leaf for each leaf of a pytree, such as params/encoder/Dense_0/kernel."""
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in jax.tree.leaves_with_path(tree)}

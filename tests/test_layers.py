@@ -33,7 +33,7 @@ BELOW: dict[str, set[str]] = {
     "parameters": {"errors", "config"},
     "estimator": {"errors", "config", "data", "build", "inference", "train", "rows", "parameters"},
     "plots": {"errors", "core", "data", "inference", "evaluation", "figures"},
-    "export": {"errors", "core", "data", "inference", "figures"},
+    "export": {"errors", "core", "digests", "data", "inference", "figures"},
     "cli": {
         "errors",
         "config",
@@ -144,7 +144,8 @@ def test_keys_are_derived_in_rng_alone():
 
 def test_what_compiles_is_few_and_not_the_maths():
     compiling = {name(path) for path in MODULES if "jax.jit" in path.read_text()}
-    assert compiling == {"jaxae.build", "jaxae.inference", *(f"jaxae.train.{room}" for room in ("epoch", "sharding", "steps"))}
+    training = (f"jaxae.train.{room}" for room in ("epoch", "sharding", "steps"))
+    assert compiling == {"jaxae.build", "jaxae.inference", "jaxae.export.stablehlo", *training}
 
 
 def test_random_functions_take_the_key_first_and_options_by_keyword():
