@@ -56,8 +56,11 @@ def _input_shape(part: Part, image_shape: tuple[int, int, int], latent_dim: int)
 
 
 def _serialised(function: Callable[..., Any], *inputs: Any) -> bytes:
-    exported = jax.export.export(jax.jit(function), platforms=PLATFORMS)(*inputs)
+    limit = jax.config.jax_traceback_in_locations_limit
     try:
-        return bytes(exported.serialize())
+        jax.config.update("jax_traceback_in_locations_limit", 0)  # else the paths of this machine's sources are in the file
+        return bytes(jax.export.export(jax.jit(function), platforms=PLATFORMS)(*inputs).serialize())
     except ImportError:
         raise InputError("Exports to StableHLO need flatbuffers, which is not installed: pip install flatbuffers") from None
+    finally:
+        jax.config.update("jax_traceback_in_locations_limit", limit)

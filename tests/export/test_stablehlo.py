@@ -86,6 +86,15 @@ def test_other_weights_give_another_model():
     assert np.abs(decode(other, latents) - decode(run, latents)).max() > 1e-3
 
 
+def test_a_program_has_the_same_bytes_each_time_and_no_paths_of_this_machine():
+    run = run_with_statistics(widths=(32, 8))
+    first = stablehlo_of_weights(run, "denoiser")
+    assert stablehlo_of_weights(run, "denoiser") == first
+    for program in (first, stablehlo(fold_batch_norm(run), "encoder", image_shape=(28, 28, 1))):
+        assert str(ROOT).encode() not in program
+        assert b".py" not in program
+
+
 def test_without_flatbuffers_one_line_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "flatbuffers", None)
     monkeypatch.delitem(sys.modules, "jax._src.export.serialization", raising=False)
