@@ -12,6 +12,7 @@ COMMANDS = {
     "score": "how much the latent space keeps of the data, beside PCA and published results",
     "plot": "draw a figure of a run: jaxae plot --help lists them",
     "explore": "write a page in which the map is explored and the network runs",
+    "export": "write the network as files that run without jaxae: StableHLO, ONNX, safetensors",
     "release": "copy what others need of a run to evaluate it and draw from it",
 }
 USAGE = f"""usage: jaxae COMMAND [OPTIONS]

@@ -10,7 +10,7 @@ from jaxae.__main__ import COMMANDS
 from tests import ROOT
 
 PACKAGE = ROOT / "jaxae"
-WINGS = ("core", "data", "runs", "train", "evaluation", "figures", "plots", "export", "cli")
+WINGS = ("core", "data", "runs", "train", "evaluation", "figures", "plots", "export", "report", "cli")
 BELOW: dict[str, set[str]] = {
     "errors": set(),
     "rng": set(),
@@ -33,11 +33,13 @@ BELOW: dict[str, set[str]] = {
     "parameters": {"errors", "config"},
     "estimator": {"errors", "config", "data", "build", "inference", "train", "rows", "parameters"},
     "plots": {"errors", "core", "data", "inference", "evaluation", "figures"},
-    "export": {"errors", "core", "digests", "data", "inference", "figures"},
+    "export": {"errors", "core", "digests", "data", "runs", "inference", "figures"},
+    "report": {"tables", "data", "inference", "evaluation"},
     "cli": {
         "errors",
         "config",
         "presets",
+        "tables",
         "core",
         "digests",
         "data",
@@ -51,6 +53,7 @@ BELOW: dict[str, set[str]] = {
         "plots",
         "figures",
         "export",
+        "report",
     },
     "__main__": {"cli"},
 }

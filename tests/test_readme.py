@@ -103,6 +103,7 @@ def options() -> set[str]:
         ["score"],
         ["release"],
         ["explore"],
+        ["export"],
         ["plot", "noise-curve"],
         ["plot", "error-maps"],
     ):

@@ -20,7 +20,7 @@ def onnx_graph(folded: FoldedModel, part: Part, *, image_shape: tuple[int, int, 
     try:
         import onnx
     except ImportError:
-        raise InputError("Exports to ONNX need onnx, which is not installed: pip install onnx") from None
+        raise InputError("onnx is not installed: pip install onnx, or leave onnx out of --to") from None
     helper, (takes, gives), layers = onnx.helper, VALUES[part], folded.layers(part)
     latents = folded.decoder[0].kernel.shape[0]
     shapes = {"images": image_shape, "denoised": image_shape, "latents": (latents,), "rows": layers[0].kernel.shape[:1]}

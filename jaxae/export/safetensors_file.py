@@ -20,7 +20,7 @@ def safetensors_file(folded: FoldedModel, part: Part, *, image_shape: tuple[int,
     try:
         from safetensors.numpy import save
     except ImportError:
-        raise InputError("Exports to safetensors need safetensors, which is not installed: pip install safetensors") from None
+        raise InputError("safetensors is not installed: pip install safetensors, or leave safetensors out of --to") from None
     halves = {"0.": folded.encoder, "1.": folded.decoder} if part == "denoiser" else {"": folded.layers(part)}
     tensors: dict[str, np.ndarray] = {}
     for prefix, layers in halves.items():

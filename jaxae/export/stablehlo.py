@@ -17,6 +17,8 @@ from jaxae.export.fold_batch_norm import FoldedModel, Part
 from jaxae.inference import Run
 
 PLATFORMS = ("cpu", "cuda", "tpu")
+LOCATIONS = "jax_traceback_in_locations_limit"
+"""JAX's setting that would put the paths of this machine's sources into the file."""
 METHODS = {"encoder": "encode", "decoder": "decode", "denoiser": "__call__"}
 
 
@@ -56,11 +58,12 @@ def _input_shape(part: Part, image_shape: tuple[int, int, int], latent_dim: int)
 
 
 def _serialised(function: Callable[..., Any], *inputs: Any) -> bytes:
-    limit = jax.config.jax_traceback_in_locations_limit
+    limit = getattr(jax.config, LOCATIONS)
     try:
-        jax.config.update("jax_traceback_in_locations_limit", 0)  # else the paths of this machine's sources are in the file
+        jax.config.update(LOCATIONS, 0)
         return bytes(jax.export.export(jax.jit(function), platforms=PLATFORMS)(*inputs).serialize())
     except ImportError:
-        raise InputError("Exports to StableHLO need flatbuffers, which is not installed: pip install flatbuffers") from None
+        advice = "pip install flatbuffers, or leave stablehlo out of --to"
+        raise InputError(f"flatbuffers, which jax.export needs, is not installed: {advice}") from None
     finally:
-        jax.config.update("jax_traceback_in_locations_limit", limit)
+        jax.config.update(LOCATIONS, limit)

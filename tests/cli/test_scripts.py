@@ -104,6 +104,20 @@ def test_the_latent_scorecard_of_synthetic_data_has_no_published_rows(run):
     assert ours["knn_5"] > 0.2
 
 
+def test_a_synthetic_run_is_exported_and_its_card_says_so(run):
+    pytest.importorskip("safetensors")
+    code, out, err = call("export", run, "--to", "safetensors")
+    assert code == 0, err
+    assert out.count(".safetensors") == 3
+    assert "SYNTHETIC" in (run / "export" / "README.md").read_text()
+    assert (
+        json.loads((run / "export" / "manifest.json").read_text())["files"]["denoiser.safetensors"]["largest_difference"] < 1e-2
+    )
+    code, _, err = call("export", run, "--to", "torch")
+    assert code == 2
+    assert "Traceback" not in err
+
+
 @pytest.mark.slow
 def test_the_noise_curve_is_measured_and_drawn(run):
     code, _, err = call("plot_noise_curve", run, "--images", "20", "--draws", "2")
