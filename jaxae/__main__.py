@@ -13,13 +13,14 @@ COMMANDS = {
     "plot": "draw a figure of a run: jaxae plot --help lists them",
     "explore": "write a page in which the map is explored and the network runs",
     "export": "write the network as files that run without jaxae: StableHLO, ONNX, safetensors",
+    "import-torch": "make a run of weights that PyTorch has trained",
     "release": "copy what others need of a run to evaluate it and draw from it",
 }
 USAGE = f"""usage: jaxae COMMAND [OPTIONS]
 
 {__import__("jaxae").__doc__}
 
-{chr(10).join(f"  {name:10} {text}" for name, text in COMMANDS.items())}
+{chr(10).join(f"  {name:12} {text}" for name, text in COMMANDS.items())}
 
 jaxae COMMAND --help explains the options of a command. Example:
 
@@ -44,7 +45,7 @@ def main(*words: str) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # XLA's errors alone: its warnings are for those who work on it
         sys.argv = [f"jaxae {name}", *rest]
         command = importlib.import_module("jaxae.cli.command")
-        command.run(importlib.import_module(f"jaxae.cli.{name}").main)
+        command.run(importlib.import_module(f"jaxae.cli.{name.replace('-', '_')}").main)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ BELOW: dict[str, set[str]] = {
     "train": {"errors", "rng", "config", "digests", "tables", "core", "data", "build", "runs", "resume", "inference"},
     "rows": {"errors", "data"},
     "parameters": {"errors", "config"},
+    "torch_weights": {"errors", "config"},
     "estimator": {"errors", "config", "data", "build", "inference", "train", "rows", "parameters"},
     "plots": {"errors", "core", "data", "inference", "evaluation", "figures"},
     "export": {"errors", "core", "digests", "data", "runs", "inference", "figures"},
@@ -54,6 +55,7 @@ BELOW: dict[str, set[str]] = {
         "figures",
         "export",
         "report",
+        "torch_weights",
     },
     "__main__": {"cli"},
 }
@@ -173,7 +175,10 @@ def test_public_functions_have_a_contract():
 def test_modules_wings_and_scripts_are_small():
     lengths = {name(path): len(path.read_text().splitlines()) for path in MODULES}
     assert {module: length for module, length in lengths.items() if length > 150} == {}
-    doors = {"__init__", *COMMANDS}  # a command has a module of its own, however many there are
+    doors = {
+        "__init__",
+        *(command.replace("-", "_") for command in COMMANDS),
+    }  # a command has a module of its own, however many there are
     rooms = {wing: len([path for path in (PACKAGE / wing).glob("*.py") if path.stem not in doors]) for wing in WINGS}
     assert {wing: count for wing, count in rooms.items() if count > 8} == {}
     assert [path.name for path in SCRIPTS if len(path.read_text().splitlines()) > 40] == []

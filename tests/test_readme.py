@@ -87,7 +87,7 @@ def test_files_and_commands_that_a_page_names_exist(page):
         assert (folder / path).exists(), path
     for path in re.findall(r"\b(?:scripts|benchmarks|tests|jaxae)/[\w/]+\.py", text):
         assert (ROOT / path).exists(), path
-    for name in re.findall(r"`jaxae ([a-z]+)|^jaxae ([a-z]+)", text, re.MULTILINE):
+    for name in re.findall(r"`jaxae ([a-z-]+)|^jaxae ([a-z-]+)", text, re.MULTILINE):
         assert "".join(name) in COMMANDS, name
     for name in re.findall(r"jaxae plot ([a-z][a-z-]+) ", text):
         assert name in plot.main, name
@@ -104,6 +104,7 @@ def options() -> set[str]:
         ["release"],
         ["explore"],
         ["export"],
+        ["import-torch"],
         ["plot", "noise-curve"],
         ["plot", "error-maps"],
     ):

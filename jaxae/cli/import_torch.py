@@ -1,0 +1,64 @@
+"""jaxae import-torch: makes a run of weights that PyTorch has trained."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from jaxae.cli.messages import say
+from jaxae.cli.options import optional
+from jaxae.data.load import canonical_name
+from jaxae.digests import file_digest
+from jaxae.errors import InputError
+from jaxae.paths import expand
+from jaxae.runs import checkpoint, files
+from jaxae.runs.directory import run_directory
+from jaxae.runs.environment import versions
+from jaxae.runs.manifest import owner_of
+from jaxae.torch_weights import read_torch
+
+EPOCH = 0
+"""What the checkpoint is called: jaxae has trained no epoch of it."""
+
+
+def main(
+    file: tyro.conf.Positional[Path],
+    *,
+    run_dir: Path = Path("checkpoints/imported"),
+    dataset: str = "fashion_mnist",
+    noise_factor: float = 0.25,
+    image_shape: Annotated[
+        tuple[int, int, int] | None, optional("HEIGHT WIDTH CHANNELS", "Of the images; by default square and grey.")
+    ] = None,
+) -> None:
+    """Makes a run of a safetensors file with PyTorch's weights: it can be evaluated, scored and drawn, but not trained on.
+
+    The file holds the state_dict of nn.Sequential(encoder, decoder), as safetensors.torch.save_file writes it. A half is
+    nn.Linear, nn.BatchNorm1d (or none), nn.ReLU, and so on; the decoder mirrors the encoder and ends with nn.Sigmoid.
+
+    Example: jaxae import-torch denoiser.safetensors --run-dir checkpoints/theirs
+
+    Args:
+        file: The safetensors file.
+        run_dir: Run directory to write; it must not exist.
+        dataset: The images that it was trained on: a name, a file or a folder, as jaxae train takes them.
+        noise_factor: Standard deviation of the noise that it was trained on.
+    """
+    place = expand(file)
+    config, variables = read_torch(place, image_shape=image_shape, dataset=canonical_name(dataset), noise_factor=noise_factor)
+    directory = run_directory(run_dir, config)
+    if directory.exists():
+        raise InputError(f"{directory} can't be used (File exists): name a directory that does not exist yet")
+    unfinished = directory.with_name(f"{directory.name}.tmp")
+    origin = {"imported_from": {"file": place.name, "sha256": file_digest(place)}, "versions": versions()}
+    with files.file_errors(directory):
+        shutil.rmtree(unfinished, ignore_errors=True)  # of an import that was killed
+        (unfinished / checkpoint.FOLDER).mkdir(parents=True)
+        files.write_text(unfinished / "config.json", config.to_json())
+        files.write_json(unfinished / "environment.json", origin)
+        folder = unfinished / checkpoint.FOLDER / str(EPOCH)
+        checkpoint.write_checkpoint(folder, {"variables": variables}, best_epoch=EPOCH, owner=owner_of(config))
+        unfinished.rename(directory)
+    say(f"Wrote {directory}. In its config.json the options of training are jaxae's defaults, which say nothing of this model")
+    print(directory)
