@@ -79,15 +79,16 @@ TITLES = {
 }
 SNIPPETS = {
     "stablehlo": """\
-import jax
 import numpy as np
+from jax import export, jit
 
 images = np.zeros((5, {shape}), np.float32)  # yours: in [0, 1]
 with open("denoiser.stablehlo", "rb") as file:
-    denoise = jax.export.deserialize(bytearray(file.read())).call
+    denoise = jit(export.deserialize(bytearray(file.read())).call)
 denoised = denoise(images)
+
 with open("denoiser.of_weights.stablehlo", "rb") as file:
-    denoise = jax.export.deserialize(bytearray(file.read())).call
+    denoise = jit(export.deserialize(bytearray(file.read())).call)
 denoised = denoise(dict(np.load("weights.npz")), images)
 """,
     "onnx": """\
