@@ -12,6 +12,7 @@ COMMANDS = {
     "score": "how much the latent space keeps of the data, beside PCA and published results",
     "plot": "draw a figure of a run: jaxae plot --help lists them",
     "explore": "write a page in which the map is explored and the network runs",
+    "report": "write a page about a run, or two side by side, with what was checked",
     "export": "write the network as files that run without jaxae: StableHLO, ONNX, safetensors",
     "import-torch": "make a run of weights that PyTorch has trained",
     "release": "copy what others need of a run to evaluate it and draw from it",

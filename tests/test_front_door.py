@@ -128,6 +128,7 @@ def test_the_wheel_holds_every_module_and_works_without_the_checkout(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if name.startswith("jaxae/")}
     parts = {f"jaxae/export/explorer/{path.name}" for path in (ROOT / "jaxae" / "export" / "explorer").iterdir()}
+    parts |= {"jaxae/report/style.css", "jaxae/report/template.html"}
     assert held == {"jaxae/py.typed", *parts, *(f"{name.replace('.', '/')}.py" for name in modules)}
     venv.create(tmp_path / "empty", with_pip=False)
     inside = tmp_path / "empty" / "bin" / "python"

@@ -68,7 +68,7 @@ def table(scores: dict[str, Any]) -> str:
         markdown(
             ["", *COLUMNS.values()],
             [
-                [name + (f" [{notes.index(source)}]" if source in notes else ""), *(_cell(row, key) for key in COLUMNS)]
+                [name + (f" [{notes.index(source)}]" if source in notes else ""), *(cell(row, key) for key in COLUMNS)]
                 for (name, source), row in rows.items()
             ],
         ),
@@ -77,5 +77,6 @@ def table(scores: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _cell(row: dict[str, float], key: str) -> str:
+def cell(row: dict[str, float], key: str) -> str:
+    """One of the COLUMNS' values for a table; nothing where the row has none."""
     return f"{row[key]:.{5 if key in ('mse', 'mae') else 4}f}" if key in row else ""

@@ -14,6 +14,7 @@ from jaxae.runs.environment import DRAWS, settings, variables, versions
 from jaxae.tables import decibels, markdown
 
 NEIGHBOURS = 5
+COLUMNS = ("MSE", "MAE", "PSNR of the mean MSE", "mean of image PSNR", "SSIM, mean ± std")
 NOISE_KEY = "threefry2x32, seed 0, stream EVALUATION, draw 0, a key for each image"
 """Of the evaluation's noise, where JAX's settings are its defaults."""
 
@@ -107,13 +108,12 @@ def table(evaluation: dict[str, Any]) -> str:
     """evaluation.json for a person: what was measured, all images, and each class."""
     e = evaluation
     noise = f"noise {e['noise_factor']} ({e['noise_key']})"
-    columns = ["", "MSE", "MAE", "PSNR of the mean MSE", "mean of image PSNR", "SSIM, mean ± std"]
-    rows = [[name, *_cells(row)] for name, row in e["rows"].items()]
-    lines = [introduction(e, noise), "", markdown(columns, rows)]
+    rows = [[name, *cells(row)] for name, row in e["rows"].items()]
+    lines = [introduction(e, noise), "", markdown(["", *COLUMNS], rows)]
     if e["classes"]:
-        columns = ["noisy input, by class", *columns[1:], f"{NEIGHBOURS}-NN recall"]
+        columns = ["noisy input, by class", *COLUMNS, f"{NEIGHBOURS}-NN recall"]
         recall = f"recall_{NEIGHBOURS}nn"
-        classes = [[name, *_cells(row), f"{100 * row[recall]:.1f} %"] for name, row in e["classes"].items()]
+        classes = [[name, *cells(row), f"{100 * row[recall]:.1f} %"] for name, row in e["classes"].items()]
         lines += ["", markdown(columns, classes)]
     return "\n".join(lines)
 
@@ -128,7 +128,8 @@ def introduction(results: dict[str, Any], *more: str) -> str:
     return ", ".join(first) + "\n" + ", ".join(f"{name} {value}" for name, value in machine.items())
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def cells(row: dict[str, Any]) -> list[str]:
+    """summarise's values for a table's COLUMNS."""
     similarity = "" if row["ssim_mean"] is None else f"{row['ssim_mean']:.3f} ± {row['ssim_std']:.3f}"
     peaks = [decibels(row[name]) for name in ("psnr_of_mean_mse_db", "mean_of_image_psnr_db")]
     return [f"{row['mse']:.5f}", f"{row['mae']:.5f}", *peaks, similarity]

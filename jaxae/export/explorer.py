@@ -35,7 +35,7 @@ def explorer_page(run: Run, dataset: Dataset, *, weights: Weights = "f16", small
     return Template((PARTS / "template.html").read_text("utf-8")).substitute(
         title=html.escape(f"{dataset.title}: jaxae explorer"),
         heading=html.escape(f"{dataset.title} through two numbers"),
-        policy=f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'",
+        policy=f"default-src 'none'; img-src data:; style-src '{policy_digest(style)}'; script-src '{policy_digest(script)}'",
         style=style,
         script=script,
         data=data.replace("<", "\\u003c"),  # a class named </script> stays text
@@ -47,6 +47,6 @@ def _one_script() -> str:
     return re.sub(r"^export ", "", re.sub(r"^import .*;\n", "", sources, flags=re.MULTILINE), flags=re.MULTILINE)
 
 
-def _digest(text: str) -> str:
+def policy_digest(text: str) -> str:
     """What a Content-Security-Policy calls an inline script or style: it allows these, and nothing else."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
