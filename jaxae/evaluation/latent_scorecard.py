@@ -77,6 +77,6 @@ def table(scores: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def cell(row: dict[str, float], key: str) -> str:
+def cell(row: dict[str, float], column: str) -> str:
     """One of the COLUMNS' values for a table; nothing where the row has none."""
-    return f"{row[key]:.{5 if key in ('mse', 'mae') else 4}f}" if key in row else ""
+    return f"{row[column]:.{5 if column in ('mse', 'mae') else 4}f}" if column in row else ""

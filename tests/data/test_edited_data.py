@@ -70,9 +70,9 @@ def check_line(error: InputError) -> None:
 def check_dataset(dataset: Dataset, stored: dict[str, np.ndarray]) -> None:
     """The images are those of the file, each with its own label: integers and texts as the file has them, by name."""
     (images,) = (array for key, array in stored.items() if key in ("images", "x"))
-    (labels,) = [array for key, array in stored.items() if key in ("labels", "y")] or [None]
+    labels = next((array for key, array in stored.items() if key in ("labels", "y")), None)
     scaled = images.astype(np.float64) * (1 if images.dtype == np.uint8 else 255)
-    names = stored.get("class_names", [])
+    names: Any = stored.get("class_names", [])
     parts = (dataset.train, dataset.validation, dataset.test)
     found = sorted(
         (image.tobytes(), "" if part.labels is None else dataset.class_names[part.labels[i]])

@@ -263,7 +263,7 @@ def test_ten_classes_have_two_rows_of_panels_with_smaller_dots_than_the_map():
 
 def far(points: PathCollection) -> bool:
     """Whether these are the triangles at the edge."""
-    return len(points.get_paths()[0].vertices) == 4
+    return len(np.asarray(points.get_paths()[0].vertices)) == 4
 
 
 def test_a_mosaic_puts_row_0_at_the_bottom():
