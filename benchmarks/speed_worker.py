@@ -42,7 +42,7 @@ def prepare(
     """The steps of an epoch over these images, compiled, and a first state of so many seeds."""
     placement = placement or Placement()
     configs = recipes(config, seeds=seeds)
-    run = compile_steps(configs, placement.put_everywhere(jnp.asarray(images)), placement=placement)
+    run = compile_steps(configs, images, placement=placement)
     return lambda state: run(state, np.ones(seeds, bool)), placement.put(stack_members(first_states(configs)))
 
 
@@ -120,7 +120,7 @@ def milliseconds(work: Callable[..., Any], *operands: Any) -> float:
 
 def answers(name: str, dataset: Any) -> Iterator[Any]:
     """What this worker has to say, piece by piece."""
-    config = Config()
+    config = Config(average_decay=0.0)  # PyTorch's step averages no weights
     if name == "ceiling-jaxae":
         return ceiling_jaxae(config.batch_size)
     if name == "ceiling-pytorch":

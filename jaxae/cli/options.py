@@ -65,6 +65,8 @@ class SeveralModels:
     ] = ()
     devices: str = "1"
     """How many devices (of each process) share the work, or all: models first, then each model's batches."""
+    images_on_host: bool = False
+    """Send the training images to the device block by block, as is done where they don't fit on it. It changes no bit."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -119,7 +119,8 @@ def main(
     with synthetic_banner(recipe), live_line(report) if report is say else nullcontext(report) as tell:
         for each in events:
             tell = each.ahead_of(tell)
-        how: Any = {"devices": several_models.devices, "overwrite": overwrite, "origin": another_run.origin}
+        how: Any = {"devices": several_models.devices, "images_on_host": several_models.images_on_host}
+        how |= {"overwrite": overwrite, "origin": another_run.origin}
         fit_members(members, dataset, directories, **how, report=tell)
         for each in events:
             _add_figures(each, dataset)
@@ -141,6 +142,6 @@ def next_steps(directory: Path, dataset: Dataset, *, members: int, options: str 
     """What to compare a finished run with, and what to do with it."""
     released = RELEASED_LOSS.get(dataset.name)
     compared = [f"The released run has the validation loss {released:.5f}."] if released else []
-    figure = "latent-space" if members == 1 else "seed-agreement"
+    figure = "all" if members == 1 else "seed-agreement"
     commands = ("jaxae evaluate", f"jaxae plot {figure}", "jaxae score")
     return [*compared, "Next:", *(f"  {command} {shlex.quote(str(directory))}{options}" for command in commands)]

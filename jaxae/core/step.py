@@ -1,6 +1,5 @@
 """The steps of training as pure functions: no jit, no loop over epochs, no I/O. Images come as uint8."""
 
-import functools
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -53,22 +52,21 @@ def train_step(
 
 
 def train_epoch(
-    state: TrainState,
-    images: jax.Array,
-    *,
-    batch_size: int,
-    model: Autoencoder,
-    optimizer: optax.GradientTransformation,
-    noise_factor: Noise,
-    average_decay: float = 0.0,
-    split_batch: SplitBatch = lambda batch: batch,
+    state: TrainState, images: jax.Array, *, batch_size: int, split_batch: SplitBatch = lambda batch: batch, **options: Any
 ) -> tuple[TrainState, jax.Array]:
-    """A scan of train_step over u8[N, H, W, C] in the epoch's order. Returns the state and the steps' losses, f32[steps]."""
-    bound = functools.partial(train_step, model=model, optimizer=optimizer)
-    step = functools.partial(bound, noise_factor=noise_factor, average_decay=average_decay)
-    order = epoch_order(derive(state.key, Stream.ORDER, state.epoch), len(images), batch_size=batch_size)
-    rows = as_rows(images)
-    return jax.lax.scan(lambda state, batch: step(state, split_batch(rows[batch])), state, order)
+    """A scan of train_step over u8[N, H, W, C] in the epoch's order. Returns the state and the steps' losses, f32[steps].
+
+    options: train_step's.
+    """
+    order, rows = state_order(state, len(images), batch_size=batch_size), as_rows(images)
+    return jax.lax.scan(lambda state, batch: train_step(state, split_batch(rows[batch]), **options), state, order)
+
+
+def train_batches(
+    state: TrainState, batches: jax.Array, *, split_batch: SplitBatch = lambda batch: batch, **options: Any
+) -> tuple[TrainState, jax.Array]:
+    """train_epoch over batches that are gathered already, u8[S, B, H, W, C], to the same bits."""
+    return jax.lax.scan(lambda state, batch: train_step(state, split_batch(as_rows(batch)), **options), state, batches)
 
 
 def batch_statistics(
@@ -134,6 +132,11 @@ def add_training_noise(
 def _moving_average(state: TrainState, params: Any, *, decay: float) -> Any:
     warm = jnp.minimum(decay, (1 + state.step) / (10 + state.step))  # so that the first weights do not linger
     return optax.incremental_update(params, state.average, 1 - warm)
+
+
+def state_order(state: TrainState, size: int, *, batch_size: int) -> jax.Array:
+    """The order of the epoch that the state is about to take, i32[size // batch_size, batch_size]."""
+    return epoch_order(derive(state.key, Stream.ORDER, state.epoch), size, batch_size=batch_size)
 
 
 def epoch_order(key: jax.Array, size: int, *, batch_size: int) -> jax.Array:

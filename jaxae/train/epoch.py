@@ -1,7 +1,7 @@
 """An epoch, compiled once and bound to the data: training steps, batch statistics, validation, end."""
 
 import functools
-import time
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from jaxae.core.step import batch_statistics, end_epoch, eval_step
 from jaxae.data.dataset import Dataset
 from jaxae.rng import Stream, derive
 from jaxae.train.sharding import Placement
-from jaxae.train.steps import compile_steps, keep_inactive
+from jaxae.train.steps import compile_steps, keep_inactive, wait
 
 STATISTICS_BATCH = 1000
 
@@ -41,15 +41,16 @@ class EpochResult(NamedTuple):
 
 
 def compile_epoch(
-    configs: Sequence[Config], dataset: Dataset, placement: Placement
+    configs: Sequence[Config], dataset: Dataset, placement: Placement, *, on_host: bool = False
 ) -> Callable[[TrainState, np.ndarray], tuple[TrainState, EpochResult]]:
     """An epoch of all members: (state [M, ...], active: bool[M]) → the next state and the result; the old state is donated.
 
     Members differ in their seeds and in what population.varying allows. One that is not active keeps its state.
+    on_host leaves the training images in the host's memory, as is done where they do not fit on the device.
     """
-    images, validation = (jnp.asarray(part.images) for part in (dataset.train, dataset.validation))
-    images, validation = placement.put_everywhere((images, validation))
-    train = compile_steps(configs, images, placement=placement)
+    validation = placement.put_everywhere(jnp.asarray(dataset.validation.images))
+    images = dataset.train.images
+    train = compile_steps(configs, images, placement=placement, on_host=on_host or not fits_on_device(images))
     statistics = _statistics(configs, images, placement)
     shared = compiled_part(configs[0]), len(configs), placement
     validate, end = _validation_program(*shared), _end_program(*shared)
@@ -57,7 +58,7 @@ def compile_epoch(
     def run_epoch(state: TrainState, active: np.ndarray) -> tuple[TrainState, EpochResult]:
         state, step_losses = train(state, active)
         state = statistics(state)
-        means = {name: _mean(_wait(values)) for name, values in validate(state, validation).items()}
+        means = {name: _mean(wait(values)) for name, values in validate(state, validation).items()}
         state, best, epoch, scale = end(state, means["loss"].astype(np.float32), active)
         losses = np.asarray(step_losses)
         bad = ~np.isfinite(losses)
@@ -77,12 +78,19 @@ def compile_epoch(
     return run_epoch
 
 
-def _statistics(configs: Sequence[Config], images: jax.Array, placement: Placement) -> Callable[[TrainState], TrainState]:
+def fits_on_device(images: np.ndarray) -> bool:
+    """Whether the images take no more than half of the memory of a device that is free; a CPU's is the host's."""
+    memory = jax.local_devices()[0].memory_stats() or {}
+    room = memory.get("bytes_limit", math.inf) - memory.get("bytes_in_use", 0)
+    return images.nbytes <= room / 2
+
+
+def _statistics(configs: Sequence[Config], images: np.ndarray, placement: Placement) -> Callable[[TrainState], TrainState]:
     """The state with batch statistics taken anew from training images; without a change where the recipe keeps running ones."""
     if not (count := min(configs[0].statistics_images, len(images))):
         return lambda state: state
     size = count // -(-count // STATISTICS_BATCH)  # batches of one size, and nearly all of the images
-    batches = images[: count // size * size].reshape(-1, size, *images.shape[1:])
+    batches = placement.put_everywhere(jnp.asarray(images[: count // size * size].reshape(-1, size, *images.shape[1:])))
     program = _statistics_program(compiled_part(configs[0]), len(configs), placement)
     return lambda state: state._replace(batch_stats=program(state, batches))
 
@@ -122,10 +130,3 @@ def _end_program(config: Config, count: int, placement: Placement) -> Callable[.
 def _mean(values: np.ndarray) -> np.ndarray:
     """The exact means of the last axis, f64[M]: summed in float64, in one order."""
     return np.asarray(np.mean(values, axis=-1, dtype=np.float64))
-
-
-def _wait(array: Any) -> np.ndarray:
-    """The array once it is computed. Python sees a signal only between its own instructions, hence the polling."""
-    while not array.is_ready():
-        time.sleep(0.002)
-    return np.asarray(array)

@@ -25,13 +25,16 @@ from jaxae.train.sharding import Placement, make_placement
 from jaxae.train.store import Store, open_runs
 
 
-def train(runs: Store, placement: Placement) -> list[TrainState]:
-    """Trains all members to their ends and returns their last states. Raises InputError where the loss of each has broken."""
+def train(runs: Store, placement: Placement, *, on_host: bool = False) -> list[TrainState]:
+    """Trains all members to their ends and returns their last states. Raises InputError where the loss of each has broken.
+
+    on_host: as of compile_epoch.
+    """
     configs, active = runs.configs, runs.load()
     if not active.any():
         return runs.latest
     # In a thread, so that a signal need not wait for the compiler, and the first state is drawn meanwhile: a second won.
-    compiling = ThreadPoolExecutor(1).submit(compile_epoch, configs, runs.dataset, placement)
+    compiling = ThreadPoolExecutor(1).submit(compile_epoch, configs, runs.dataset, placement, on_host=on_host)
     state = placement.put(stack_members(runs.restore()))
     compiled = compiling.result()
     steps = len(runs.dataset.train.images) // configs[0].batch_size
@@ -94,6 +97,7 @@ def fit_members(
     run_dirs: Sequence[Path] | None,
     *,
     devices: str | int = 1,
+    images_on_host: bool = False,
     overwrite: bool = False,
     origin: Origin | None = None,
     report: Report = print,
@@ -102,6 +106,7 @@ def fit_members(
 
     They may differ in what population.varying allows. A member whose loss is no longer finite is reported and left alone.
     devices: "all", or how many of each process share the work, members first. It changes no more than rounding, and no file.
+    images_on_host: leave the training images there, where a device that can't hold them has them anyway. It changes no bit.
     origin: a checkpoint of another run, from which each member begins that has not begun yet.
     Of several processes the first alone reads and writes run directories, and reports. Returns the last states.
     """
@@ -109,7 +114,7 @@ def fit_members(
     check(configs, dataset)
     placement = make_placement(devices, members=len(configs), batch_size=configs[0].batch_size)
     with open_runs(run_dirs, configs, dataset, overwrite=overwrite, origin=origin, report=report) as runs:
-        return train(runs, placement)
+        return train(runs, placement, on_host=images_on_host)
 
 
 def check(configs: Sequence[Config], dataset: Dataset) -> None:

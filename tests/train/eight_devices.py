@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxae.build import first_state
@@ -18,18 +17,19 @@ from jaxae.runs import checkpoint
 from jaxae.train.loop import fit_members
 from jaxae.train.population import recipes
 from jaxae.train.sharding import make_placement
-from jaxae.train.steps import compile_steps
+from jaxae.train.steps import OnDevice, compile_steps
 
 place = Path(sys.argv[1])
 dataset = synthetic_dataset(jax.random.key(1), train=600, test=103)
 config = Config(dataset="synthetic", epochs=1, batch_size=64, learning_rate=1e-6)
 small = Config(**{**vars(config), "widths": (64, 16, 4)})  # fewer layers compile sooner
 
-images = jnp.asarray(np.resize(dataset.train.images, (50 * 64, 28, 28, 1)))
+images = np.resize(dataset.train.images, (50 * 64, 28, 28, 1))
 losses = {}
 for devices in (1, 8):
     placement = make_placement(devices, members=1, batch_size=64)
-    run = compile_steps([small], placement.put_everywhere(images), placement=placement)
+    run = compile_steps([small], images, placement=placement)
+    assert isinstance(run, OnDevice)
     state = placement.put(stack_members([first_state(small)]))
     losses[devices] = np.asarray(run(state, np.array([True]))[1][0]).tolist()
     text = str(run.program.as_text())

@@ -5,7 +5,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
@@ -95,7 +94,7 @@ def test_each_member_takes_the_steps_of_the_single_run_of_its_recipe(dataset):
         CONFIG,
         replace(CONFIG, seed=7, learning_rate=1e-3, weight_decay=0.1, clip_norm=0.2, adam_b2=0.9),
     ]
-    images = jnp.asarray(dataset.train.images)
+    images = dataset.train.images
     run = compile_steps(configs, images, placement=Placement())
     _, losses = run(stack_members(first_states(configs)), np.ones(len(configs), bool))
     for config, mine in zip(configs, np.asarray(losses), strict=True):
