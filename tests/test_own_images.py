@@ -63,7 +63,7 @@ def test_pictures_that_have_moved_are_named_and_others_refused(folder, run_dir, 
         victim = next(moved.rglob("*.png"))
         whole = victim.read_bytes()
         Image.fromarray(np.zeros((8, 8), np.uint8)).save(victim)
-        with pytest.raises(InputError, match="give the one named") as caught:
+        with pytest.raises(InputError, match="not those that the run was trained on") as caught:
             jaxae.evaluate(run, source.dataset(run.config, report=silent))
         assert "\n" not in str(caught.value)
         victim.write_bytes(whole)

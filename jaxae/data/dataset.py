@@ -1,5 +1,6 @@
 """A data set: uint8 images in three splits, with a digest, a title and class names."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,8 @@ from jaxae.errors import InputError
 
 Arrays = dict[str, np.ndarray]
 """{train,validation,test}_images and _labels, or images and labels; perhaps class_names."""
+REFERENCES = 60_000
+"""Most training images that evaluation searches for neighbours, or fits rivals on."""
 FASHION_MNIST_SHA256 = "f4b1aad3f964531ee0c5c3dc2bb211b3ea6680e78a3568e251ad3bdef30098b4"
 """digests.digest of the arrays in the four official files: no other data pass for Fashion-MNIST."""
 
@@ -20,6 +23,13 @@ class Split(NamedTuple):
     """u8[N, H, W, C]."""
     labels: np.ndarray | None = None
     """Integers [N], from 0 to the number of classes less one."""
+
+    def at_most(self, count: int) -> "Split":
+        """So many of its images, at even distances in its order, which may be that of the classes; all, where it has fewer."""
+        if len(self.images) <= count:
+            return self
+        chosen = np.linspace(0, len(self.images) - 1, count).astype(int)
+        return Split(self.images[chosen], None if self.labels is None else self.labels[chosen])
 
 
 class Dataset(NamedTuple):
@@ -51,7 +61,8 @@ def check_data(config: Config, dataset: Dataset, *, trained_on: str | None = Non
 
     trained_on: the digest of the data that a run was trained on, where that is known. Data of that digest may have moved.
     """
-    if config.dataset != dataset.name and trained_on != dataset.digest:
+    moved = trained_on is not None and all(Path(name).is_absolute() for name in (config.dataset, dataset.name))
+    if config.dataset != dataset.name and trained_on != dataset.digest and not moved:  # of moved data the digest decides, below
         raise InputError(f"The config's dataset is {config.dataset}, and the data are {dataset.name}: give the one named")
     if dataset.name == "fashion_mnist" and dataset.digest != FASHION_MNIST_SHA256:
         raise InputError(

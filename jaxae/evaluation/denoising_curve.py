@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from jaxae.core.corruption import add_gaussian_noise, mask_pixels, poisson_noise, salt_and_pepper
 from jaxae.core.images import to_unit
 from jaxae.core.metrics import psnr, ssim
-from jaxae.data.dataset import Dataset, check_data
+from jaxae.data.dataset import REFERENCES, Dataset, check_data
 from jaxae.errors import InputError, Report, silent
 from jaxae.evaluation.baselines import fit_affine, fit_rivals, moments
 from jaxae.evaluation.reconstruction import header
@@ -37,13 +37,13 @@ def denoising_curve(
 ) -> dict[str, Any]:
     """The contents of noise_curve.json: MSE, PSNR and SSIM by level and draw for the model and its rivals; and unseen noise.
 
-    images: how many of the first test images; rivals are fitted on all training images at each level. Raises InputError.
+    images: how many of the first test images; rivals are fitted on up to REFERENCES training images. Raises InputError.
     """
     check_data(run.config, dataset, trained_on=run.data_sha256)
     if images < 1 or draws < 1:
         raise InputError(f"images is {images} and draws is {draws}: give 1 or more of each")
     clean = to_unit(dataset.test.images[:images])
-    train = to_unit(dataset.train.images)
+    train = to_unit(dataset.train.at_most(REFERENCES).images)
     pca = fit_affine(moments(train, train), rank=2)
     rows: dict[str, dict[str, list[list[float]]]] = {}
     for number, std in enumerate(LEVELS):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxae.core.images import to_unit
-from jaxae.data.dataset import Dataset, check_data
+from jaxae.data.dataset import REFERENCES, Dataset, check_data
 from jaxae.evaluation.embedding_quality import knn_predict
 from jaxae.inference import Run, corrupt, encode
 
@@ -56,11 +56,12 @@ def drift_of_noise(run: Run, dataset: Dataset, *, levels: Sequence[float]) -> di
     without labels latents alone.
     """
     check_data(run.config, dataset, trained_on=run.data_sha256)
-    test, labels = to_unit(dataset.test.images), dataset.train.labels
+    references = dataset.train.at_most(REFERENCES)
+    test, labels = to_unit(dataset.test.images), references.labels
     latents = {level: encode(run, corrupt(test, std=level)) for level in levels}
     if labels is None:
         return {"latents": latents}
-    train = encode(run, dataset.train.images)
+    train = encode(run, references.images)
 
     def classes(latents: np.ndarray) -> np.ndarray:
         return knn_predict(train, labels, latents, k=5)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from jaxae.core.images import to_unit
-from jaxae.data.dataset import Dataset, check_data
+from jaxae.data.dataset import REFERENCES, Dataset, check_data
 from jaxae.evaluation.baselines import apply_affine, fit_pca
 from jaxae.evaluation.embedding_quality import knn_predict, neighbourhoods, scorecard
 from jaxae.evaluation.published_results import PROTOCOLS, PUBLISHED
@@ -29,13 +29,18 @@ COLUMNS = {
     "silhouette": "silhouette",
 }
 
+TESTED = 10_000
+"""Most test images: their distances to each other are taken."""
+
 
 def score_latent(run: Run, dataset: Dataset) -> dict[str, Any]:
-    """The contents of latent_scorecard.json: the model and PCA-2, on clean test images. Raises InputError.
+    """The contents of latent_scorecard.json: the model and PCA-2, on up to TESTED clean test images. Raises InputError.
 
     Without labels the neighbours' classes and the silhouette are left out.
     """
     check_data(run.config, dataset, trained_on=run.data_sha256)
+    whole = len(dataset.test.images)
+    dataset = dataset._replace(train=dataset.train.at_most(REFERENCES), test=dataset.test.at_most(TESTED))
     train, test = to_unit(dataset.train.images), to_unit(dataset.test.images)
     pca, axes = fit_pca(train)
     plane = {"train": train.reshape(len(train), -1) @ axes, "test": test.reshape(len(test), -1) @ axes}
@@ -44,7 +49,8 @@ def score_latent(run: Run, dataset: Dataset) -> dict[str, Any]:
         "PCA-2, computed here": _row(dataset, plane["train"], plane["test"], apply_affine(pca, test), test),
     }
     most = int(neighbourhoods(len(test))[-1])
-    return {**header(run, dataset, f"test, {len(test)} images, clean"), "neighbours": most, "rows": rows}
+    tested = f"{whole}" if whole == len(test) else f"{len(test)} of {whole}"
+    return {**header(run, dataset, f"test, {tested} images, clean"), "neighbours": most, "rows": rows}
 
 
 def _row(dataset: Dataset, train: np.ndarray, test: np.ndarray, output: np.ndarray, clean: np.ndarray) -> dict[str, float]:

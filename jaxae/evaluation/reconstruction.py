@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxae.core.images import to_unit
 from jaxae.core.metrics import SSIM_WINDOW, mae, mse, psnr, ssim
-from jaxae.data.dataset import Dataset, check_data
+from jaxae.data.dataset import REFERENCES, Dataset, check_data
 from jaxae.errors import InputError
 from jaxae.evaluation.embedding_quality import knn_predict
 from jaxae.inference import Run, corrupt, encode, reconstruct
@@ -32,7 +32,7 @@ def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> dict[
     clean = to_unit(dataset.test.images)
     noisy = corrupt(clean, std=noise_factor)
     denoised = reconstruct(run, noisy)
-    mean_image = to_unit(dataset.train.images).mean(axis=0, dtype=np.float64).astype(np.float32)
+    mean_image = (dataset.train.images.mean(axis=0, dtype=np.float64) / 255).astype(np.float32)
     return {
         **header(run, dataset, f"test, {len(clean)} images"),
         "noise_factor": noise_factor,
@@ -89,7 +89,7 @@ def by_class(run: Run, dataset: Dataset, denoised: np.ndarray) -> dict[str, dict
 
     recall: the share of the class whose clean latent's five nearest training neighbours vote for it.
     """
-    train, test = dataset.train, dataset.test
+    train, test = dataset.train.at_most(REFERENCES), dataset.test
     if train.labels is None or test.labels is None:
         return {}
     clean = to_unit(test.images)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxae.config import Config
-from jaxae.data.dataset import check_data
+from jaxae.data.dataset import Split, check_data
 from jaxae.data.split import split
 from jaxae.errors import InputError
 
@@ -50,3 +50,15 @@ def test_other_data_than_those_of_the_training_are_refused(dataset):
         check_data(config, dataset, trained_on="0" * 64)
     with pytest.raises(InputError, match="are called fashion_mnist, and are not it"):
         check_data(Config(dataset="fashion_mnist"), dataset._replace(name="fashion_mnist"))
+
+
+def test_a_large_split_is_thinned_evenly_and_a_small_one_stays():
+    """Of a folder's images, which lie class by class, every class keeps its share."""
+    images, labels = np.arange(3000).reshape(3000, 1, 1, 1), np.repeat(np.arange(3), 1000)
+    part = Split(images, labels)
+    assert part.at_most(3000) is part
+    thin = part.at_most(300)
+    assert np.bincount(np.asarray(thin.labels)).tolist() == [100, 100, 100]
+    np.testing.assert_array_equal(labels[thin.images.ravel()], thin.labels)
+    assert len(np.unique(thin.images)) == 300
+    assert Split(images).at_most(7).labels is None

@@ -2,8 +2,14 @@
 
 import re
 
+from jaxae.build import build_model, first_state
+from jaxae.config import Config
+from jaxae.core.state import model_variables
+from jaxae.data.dataset import Split
+from jaxae.evaluation import latent_scorecard
 from jaxae.evaluation.latent_scorecard import table
 from jaxae.evaluation.published_results import MOOR, PROTOCOLS, SAINBURG
+from jaxae.inference import Run
 
 SCORES = {
     "dataset": "fashion_mnist",
@@ -36,3 +42,17 @@ def test_other_data_have_no_published_rows_and_no_notes():
     lines = table(SCORES | {"dataset": "mnist"}).splitlines()
     assert cells(lines, "jaxae")[0] == "0.01235"
     assert not [line for line in lines if "[" in line]
+
+
+def test_of_a_large_set_a_part_is_scored_and_the_table_says_so(dataset, monkeypatch):
+    monkeypatch.setattr(latent_scorecard, "TESTED", 50)
+    recipe = Config(dataset="synthetic", widths=(8, 4))
+    run = Run(recipe, build_model(recipe), model_variables(first_state(recipe)), 1)
+    scores = latent_scorecard.score_latent(run, dataset)
+    assert scores["split"] == "test, 50 of 103 images, clean"
+    monkeypatch.undo()
+    part = dataset._replace(test=Split(*(values[[k * 102 // 49 for k in range(50)]] for values in dataset.test)))
+    whole = latent_scorecard.score_latent(run, part)
+    assert whole["split"] == "test, 50 images, clean"
+    assert whole["rows"] == scores["rows"]
+    assert "50 of 103 images" in table(scores)
