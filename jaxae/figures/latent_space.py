@@ -33,9 +33,10 @@ def latent_space(
     columns = 5 if len(names) <= FEW else 10
     rows = math.ceil(len(names) / columns) if labels is not None else 0
     panels_height = rows * (0.24 + (WIDTH - 0.2) / columns * _aspect(view))
-    figure = Figure(figsize=(WIDTH, MAP_HEIGHT + panels_height), layout="constrained")
+    map_height = float(np.clip(1 + (WIDTH - 2.1) * _aspect(view), 3.2, MAP_HEIGHT))  # a wide map has no bands above and below
+    figure = Figure(figsize=(WIDTH, map_height + panels_height), layout="constrained")
     above, *below = np.atleast_1d(
-        np.asarray(figure.subfigures(2, height_ratios=[MAP_HEIGHT, panels_height]) if rows else figure.subfigures(1))
+        np.asarray(figure.subfigures(2, height_ratios=[map_height, panels_height]) if rows else figure.subfigures(1))
     )
     whole = above.subplots()
     colours = point_colours(labels, len(points), classes=len(names))
