@@ -109,12 +109,6 @@ ALL = [
 ]
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_same_arrays_same_pixels_and_the_title_is_there(name):
-    assert png(make(name)) == png(make(name))
-    assert "SYNTHETIC" in texts(make(name))
-
-
 def test_reconstructions_show_each_image_in_its_place():
     axes = make("reconstructions").axes
     assert len(axes) == 24
@@ -364,3 +358,9 @@ def test_training_curves_show_losses_drops_and_the_best_epoch():
     assert (np.asarray(drops.get_xdata()).tolist(), np.asarray(drops.get_ydata()).tolist()) == ([4], [5e-4])
     mean = training_curves([ROWS, [{**row, "train_loss": 0.5} for row in ROWS]], title="").axes[0].lines[0]
     np.testing.assert_allclose(np.asarray(mean.get_ydata()), [0.4, 0.35, 0.3])
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_same_arrays_same_pixels_and_the_title_is_there(name):
+    assert png(make(name)) == png(make(name))
+    assert "SYNTHETIC" in texts(make(name))
