@@ -356,6 +356,9 @@ def test_training_curves_show_losses_drops_and_the_best_epoch():
     assert (best.get_xdata()[0], best.get_ydata()[0]) == (2, 0.15)
     (drops,) = [line for line in rates.lines if line.get_marker() == "v"]
     assert (np.asarray(drops.get_xdata()).tolist(), np.asarray(drops.get_ydata()).tolist()) == ([4], [5e-4])
+    more = [*ROWS, {**ROWS[-1], "epoch": 5}, {**ROWS[-1], "epoch": 7, "learning_rate": 2e-4}]
+    (drops,) = [line for line in training_curves([more], title="").axes[1].lines if line.get_marker() == "v"]
+    assert np.asarray(drops.get_xdata()).tolist() == [4, 7]
     mean = training_curves([ROWS, [{**row, "train_loss": 0.5} for row in ROWS]], title="").axes[0].lines[0]
     np.testing.assert_allclose(np.asarray(mean.get_ydata()), [0.4, 0.35, 0.3])
 
