@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.quiver import Quiver
+from skimage.color import rgb2lab
 
 from jaxae.data.dataset import Split, sample_indices
 from jaxae.data.synthetic import CLASS_NAMES
@@ -258,6 +259,27 @@ def test_ten_classes_have_two_rows_of_panels_with_smaller_dots_than_the_map():
 def far(points: PathCollection) -> bool:
     """Whether these are the triangles at the edge."""
     return len(np.asarray(points.get_paths()[0].vertices)) == 4
+
+
+def test_each_colour_beyond_ten_is_the_farthest_from_those_before_with_and_without_green_receptors():
+    """Lightness 25 to 85, on a grid of eleven steps a channel; without green as Viénot, Brettel & Mollon (1999) have it."""
+    grid = np.stack(np.meshgrid(*[np.linspace(0, 1, 11)] * 3), axis=-1).reshape(-1, 3)
+
+    def views(colours: np.ndarray) -> list[np.ndarray]:
+        red, green, blue = np.asarray(colours, float).T
+        mixed = 0.29275 * red + 0.70725 * green
+        without_green = np.stack([mixed, mixed, blue + 0.02234 * (green - red)], axis=-1)
+        return [rgb2lab(colours), rgb2lab(np.clip(without_green, 0, 1))]
+
+    light = views(grid)[0][:, 0]
+    grid = grid[(light >= 25) & (light <= 85)]
+    chosen = np.array(style.class_colours(16))
+    assert chosen[:10].tolist() == [pytest.approx(colour) for colour in style.TEN_COLOURS]
+    for k in range(10, 16):
+        pairs = list(zip(views(grid), views(chosen), strict=True))
+        distances = np.min([np.linalg.norm(a[:, None] - b[None, :k], axis=-1) for a, b in pairs], axis=(0, 2))
+        mine = min(np.linalg.norm(b[k] - b[:k], axis=-1).min() for _, b in pairs)
+        assert mine == pytest.approx(distances.max())
 
 
 def test_a_mosaic_puts_row_0_at_the_bottom():
