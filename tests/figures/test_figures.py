@@ -171,6 +171,8 @@ def test_noise_robustness_shows_each_image_and_its_psnr_in_their_places():
         assert below == ["ab"[sample], f"{10 + number:.1f} dB", f"{10.5 + number:.1f} dB"]
     rows = [axes.get_ylabel() for axes in figure.axes[:3]]
     assert rows == ["original", "noisy", "denoised"]
+    columns = [spec.colspan.start for axes in figure.axes[::3] if (spec := axes.get_subplotspec())]
+    assert columns == [0, 1, 2, 3, 5, 6, 7, 8], "with a gap between the samples"
 
 
 def drawn_points(axes) -> tuple[np.ndarray, np.ndarray]:
