@@ -54,4 +54,4 @@ def _describe(place: Path, source: Source) -> Described:
     run = load(place, report=say)
     say(f"Evaluating and checking {place}")
     facts = gather(place, run, source.dataset(run.config))
-    return Described(facts, check_agreement(facts) + check_promises(run, facts.dataset))
+    return Described(facts, check_promises(run, facts.dataset) + check_agreement(facts))

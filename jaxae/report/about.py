@@ -16,23 +16,16 @@ from jaxae.tables import decibels
 def glance(facts: Facts, checks: list[Check]) -> str:
     """The numbers that one looks for first."""
     rows, held = facts.evaluation["rows"], sum(check.holds for check in checks)
-    ours, nothing = rows["jaxae, noisy input"], rows["do nothing, noisy input"]
+    ours, untouched = rows["jaxae, noisy input"], rows["do nothing, noisy input"]
     neighbours = facts.scorecard.get("rows", {}).get("jaxae", {}).get("knn_5")
-    tiles = [
-        ("MSE of noisy test images", f"{ours['mse']:.5f}", f"{nothing['mse']:.5f} for the noisy input itself"),
-        (
-            "PSNR of the mean MSE",
-            decibels(ours["psnr_of_mean_mse_db"]),
-            f"{decibels(nothing['psnr_of_mean_mse_db'])} for the input",
-        ),
-        *(
-            [("SSIM", f"{ours['ssim_mean']:.3f}", f"{nothing['ssim_mean']:.3f} for the input")]
-            if ours["ssim_mean"] is not None
-            else []
-        ),
-        *([("5-NN accuracy on the map", f"{100 * neighbours:.1f} %", "of clean test images")] if neighbours else []),
-        ("Checks that hold", f"{held} of {len(checks)}", "made for this report" if held == len(checks) else "see which do not"),
-    ]
+    tiles = [("MSE, noisy images", f"{ours['mse']:.5f}", f"{untouched['mse']:.5f} untouched")]
+    psnr, before = (decibels(row["psnr_of_mean_mse_db"]) for row in (ours, untouched))
+    tiles.append(("PSNR of that", psnr, f"{before} untouched"))
+    if ours["ssim_mean"] is not None:
+        tiles.append(("SSIM", f"{ours['ssim_mean']:.3f}", f"{untouched['ssim_mean']:.3f} untouched"))
+    if neighbours is not None:
+        tiles.append(("5-NN accuracy", f"{100 * neighbours:.1f} %", "on the map, clean images"))
+    tiles.append(("Checks that hold", f"{held} of {len(checks)}", "made for this report"))
     cells = "".join(f"<li>{text(a, kind='span')}{text(b, kind='b')}{text(c, kind='span')}</li>" for a, b, c in tiles)
     return f'<ul class="tiles">{cells}</ul>' + source(
         f"Recomputed for this report: {facts.evaluation['split']}, noise {facts.evaluation['noise_factor']:g}."
@@ -48,9 +41,11 @@ def origin(facts: Facts) -> str:
     ]
     machine = [environment.get("platform"), environment.get("cpu"), *environment.get("devices", [])]
     imported = environment.get("imported_from", {})
-    command = f"imported from {imported['file']}, SHA-256 {imported['sha256']}" if imported else train_command(run.config)
+    command = (
+        f"jaxae import-torch {imported['file']}  # SHA-256 {imported['sha256']}" if imported else train_command(run.config)
+    )
     resumed = environment.get("resumed_from")
-    versions = environment.get("versions", {})
+    versions, now = environment.get("versions", {}), facts.evaluation["versions"]
     products = [link("explorer.html", "explorer")] * facts.explorer + [link("export/README.md", "exports")] * bool(facts.export)
     digest = facts.manifest.sha256["variables"]
     pairs = [
@@ -60,12 +55,16 @@ def origin(facts: Facts) -> str:
         ("SHA-256 of its arrays", text(digest, kind="code")),
         ("Command", text(command, kind="code")),
         *([("Went on from", text(f"epoch {resumed['epoch']} of {resumed['run']}", kind="span"))] if resumed else []),
-        ("Trained with", text(", ".join(f"{name} {each}" for name, each in versions.items()) or "not known", kind="span")),
+        ("Trained with", text(_listed(versions) or "not known", kind="span")),
         ("Trained on", text(", ".join(filter(None, machine)) or "not known", kind="span")),
-        ("Reported with", text(", ".join(f"{a} {b}" for a, b in facts.evaluation["versions"].items()), kind="span")),
+        ("Reported with", text("the same versions" if now == versions else _listed(now), kind="span")),
         *([("Beside this page", ", ".join(products))] if products else []),
     ]
     return terms(pairs) + source("From config.json, environment.json and the checkpoint's manifest.json.")
+
+
+def _listed(versions: dict[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def _leaves(tree: Any) -> list[Any]:
@@ -101,9 +100,10 @@ def recipe(facts: Facts) -> str:
     rows = [
         [("*" if value != default[name] else "") + name, plain(value), plain(default[name])] for name, value in mine.items()
     ]
-    return table(["", "this run", "today's default"], rows) + source("From config.json.")
+    unknown = " Training was not jaxae's: the options of it say nothing here." if "imported_from" in facts.environment else ""
+    return table(["", "this run", "today's default"], rows) + source(f"From config.json.{unknown}")
 
 
 def plain(value: Any) -> str:
     """A value of a recipe for a table."""
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else "" if value is None else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else "none" if value is None else str(value)

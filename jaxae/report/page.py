@@ -11,7 +11,6 @@ from jaxae.report import about, results
 from jaxae.report.facts import Facts
 from jaxae.report.markup import source, table, text
 from jaxae.report.promises import Check
-from jaxae.tables import decibels
 
 
 class Described(NamedTuple):
@@ -32,11 +31,20 @@ SECTIONS: dict[str, Callable[[Described], str]] = {
     "Checks": lambda each: about.promises(each.checks),
     "Recipe": lambda each: about.recipe(each.facts),
 }
+METRICS = {
+    "mse": ("MSE", "{:.5f}"),
+    "mae": ("MAE", "{:.5f}"),
+    "psnr_of_mean_mse_db": ("PSNR of the mean MSE", "{:.3f} dB"),
+    "ssim_mean": ("SSIM", "{:.5f}"),
+}
 
 
 def report_page(runs: Sequence[Described]) -> str:
     """The page as HTML. runs: one, or two to show side by side."""
-    names = [each.facts.place.name for each in runs]
+    places = [each.facts.place.absolute() for each in runs]
+    names = [place.name for place in places]
+    if len(set(names)) < len(names):
+        names = [f"{place.parent.name}/{place.name}" for place in places]
     sections = {name: _columns(names, [write(each) for each in runs]) for name, write in SECTIONS.items()}
     if len(runs) == 2:
         sections = {"Differences": _differences(names, runs), **sections}
@@ -88,22 +96,10 @@ def _differences(names: Sequence[str], runs: Sequence[Described]) -> str:
     rows = []
     for name in ("jaxae, noisy input", "jaxae, clean input"):
         a, b = (each.facts.evaluation["rows"][name] for each in runs)
-        for metric, shown in (
-            ("mse", "MSE"),
-            ("mae", "MAE"),
-            ("psnr_of_mean_mse_db", "PSNR of the mean MSE"),
-            ("ssim_mean", "SSIM"),
-        ):
+        for metric, (shown, form) in METRICS.items():
             if a[metric] is not None and b[metric] is not None:
-                show = decibels if shown.startswith("PSNR") else "{:.5f}".format
-                rows.append(
-                    [
-                        f"{shown}, {name.removeprefix('jaxae, ')}",
-                        show(a[metric]),
-                        show(b[metric]),
-                        f"{b[metric] - a[metric]:+.5f}",
-                    ]
-                )
+                values = [form.format(value + 0.0) for value in (a[metric], b[metric], round(b[metric] - a[metric], 5))]
+                rows.append([f"{shown}, {name.removeprefix('jaxae, ')}", *values])
     measured = table(["", *names, "second less first"], rows)
     noise = [f"{each.facts.evaluation['noise_factor']:g}" for each in runs]
     where = f"Recomputed on the test images at noise {' and '.join(dict.fromkeys(noise))}."

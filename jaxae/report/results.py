@@ -15,6 +15,9 @@ from jaxae.report.markup import picture, source, table, text
 from jaxae.runs import metrics_log
 from jaxae.tables import decibels
 
+SCORES = ("mse", "mae", "knn_1", "knn_5", "trust_k5", "l_trust", "l_cont", "l_mrre", "kl_0.1", "silhouette")
+"""The columns of the scorecard that fit a page."""
+
 
 def training(facts: Facts) -> str:
     """The learning curves."""
@@ -60,7 +63,7 @@ def latent_space(facts: Facts) -> str:
     notes = list(dict.fromkeys(["jaxae", *(where for _, where in published)]))
     rows = {("*jaxae", "jaxae"): facts.scorecard["rows"]["jaxae"]}
     rows |= {(name, ""): row for name, row in facts.scorecard["rows"].items() if name != "jaxae"} | published
-    keys = [key for key in latent_scorecard.COLUMNS if any(key in row for row in rows.values())]
+    keys = [key for key in SCORES if any(key in row for row in rows.values())]
     body = [
         [
             name + (f" [{notes.index(where)}]" if where in notes and published else ""),
@@ -70,7 +73,9 @@ def latent_space(facts: Facts) -> str:
     ]
     explained = "".join(source(f"[{number}] {PROTOCOLS[where]}") for number, where in enumerate(notes)) if published else ""
     return (
-        table(["", *(latent_scorecard.COLUMNS[key] for key in keys)], body) + source("From latent_scorecard.json.") + explained
+        table(["", *(latent_scorecard.COLUMNS[key] for key in keys)], body)
+        + source("From latent_scorecard.json; jaxae score prints more.")
+        + explained
     )
 
 
