@@ -104,6 +104,7 @@ def options() -> set[str]:
         ["release"],
         ["explore"],
         ["export"],
+        ["report"],
         ["import-torch"],
         ["plot", "noise-curve"],
         ["plot", "error-maps"],
