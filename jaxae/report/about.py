@@ -47,11 +47,12 @@ def origin(facts: Facts) -> str:
     resumed = environment.get("resumed_from")
     versions, now = environment.get("versions", {}), facts.evaluation["versions"]
     products = [link("explorer.html", "explorer")] * facts.explorer + [link("export/README.md", "exports")] * bool(facts.export)
+    damaged = "" if run.damaged_best is None else f" (NOT the best: that of epoch {run.damaged_best} is damaged)"
     digest = facts.manifest.sha256["variables"]
     pairs = [
         ("Data", text(f"{data.title}: {', '.join(sizes)} images of {'×'.join(map(str, data.image_shape))}", kind="span")),
         ("SHA-256 of the data", text(data.digest, kind="code")),
-        ("Checkpoint", text(f"epoch {run.epoch}, {sum(map(np.size, _leaves(run.variables))):,} numbers", kind="span")),
+        ("Checkpoint", text(f"epoch {run.epoch}{damaged}, {sum(map(np.size, _leaves(run.variables))):,} numbers", kind="span")),
         ("SHA-256 of its arrays", text(digest, kind="code")),
         ("Command", text(command, kind="code")),
         *([("Went on from", text(f"epoch {resumed['epoch']} of {resumed['run']}", kind="span"))] if resumed else []),

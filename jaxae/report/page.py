@@ -6,6 +6,7 @@ from pathlib import Path
 from string import Template
 from typing import NamedTuple
 
+from jaxae.errors import InputError, brief
 from jaxae.export.explorer import policy_digest
 from jaxae.report import about, results
 from jaxae.report.facts import Facts
@@ -40,12 +41,12 @@ METRICS = {
 
 
 def report_page(runs: Sequence[Described]) -> str:
-    """The page as HTML. runs: one, or two to show side by side."""
+    """The page as HTML. runs: one, or two to show side by side. Raises InputError where a file of theirs is damaged."""
     places = [each.facts.place.absolute() for each in runs]
     names = [place.name for place in places]
     if len(set(names)) < len(names):
         names = [f"{place.parent.name}/{place.name}" for place in places]
-    sections = {name: _columns(names, [write(each) for each in runs]) for name, write in SECTIONS.items()}
+    sections = {name: _columns(names, [_section(name, each) for each in runs]) for name in SECTIONS}
     if len(runs) == 2:
         sections = {"Differences": _differences(names, runs), **sections}
     body = "".join(
@@ -65,6 +66,14 @@ def report_page(runs: Sequence[Described]) -> str:
         body=body,
         kind="two" if len(runs) == 2 else "one",
     )
+
+
+def _section(name: str, run: Described) -> str:
+    try:
+        return SECTIONS[name](run)
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        reason = f"{name} can't be written from the files of {run.facts.place} ({brief(error)})"
+        raise InputError(f"{reason}: one of its JSON files is damaged; make it anew, or delete it") from error
 
 
 def _subtitle(runs: Sequence[Described]) -> str:

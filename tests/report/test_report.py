@@ -186,6 +186,24 @@ def test_a_log_an_explorer_or_exports_of_another_epoch_are_named(copied, dataset
         facts_of(copied, dataset)
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "section"),
+    [
+        ("environment.json", lambda e: e.update(versions=3), "What was trained, and on what"),
+        ("latent_scorecard.json", lambda e: e["rows"]["jaxae"].update(knn_5="high"), "At a glance"),
+        ("latent_scorecard.json", lambda e: e["rows"]["jaxae"].update(l_trust="high"), "The latent space"),
+        ("noise_curve.json", lambda e: None, "Quality"),  # of a kind that has no PSNR
+    ],
+)
+def test_a_section_that_a_damaged_file_spoils_is_named(copied, dataset, name, change, section, monkeypatch):
+    monkeypatch.setattr(results, "FIGURES", ())
+    if name != "noise_curve.json":
+        (copied / "noise_curve.json").unlink()
+    edited(copied / name, change)
+    with pytest.raises(InputError, match=f"{section} can't be written from the files of"):
+        report_page([Described(facts_of(copied, dataset), [])])
+
+
 def test_promises_hold_and_are_seen_where_they_do_not(trained, dataset, monkeypatch):
     run = jaxae.load(trained)
     ranged = run._replace(config=Config(dataset="synthetic", noise_range=(0.1, 0.6)))
