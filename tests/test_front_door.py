@@ -89,7 +89,7 @@ def test_the_command_names_its_commands_and_refuses_others():
 def help_of(name: str, capsys) -> str:
     """What `jaxae NAME --help` prints."""
     command, *figure = name.split()
-    assert call(importlib.import_module(f"jaxae.cli.{command}").main, *figure, "--help") in (0, None)
+    assert call(importlib.import_module(f"jaxae.cli.{command.replace('-', '_')}").main, *figure, "--help") in (0, None)
     return capsys.readouterr().out
 
 
