@@ -27,7 +27,8 @@ TRIES: dict[str, dict[str, Any]] = {
     "running statistics": {"statistics_images": 0},
     "running statistics, momentum 0.99": {"statistics_images": 0, "batch_norm_momentum": 0.99},
     "plateau_patience 5": {"plateau_patience": 5},
-    "plateau_factor 0.3": {"plateau_factor": 0.3},
+    "plateau_factor 0.5": {"plateau_factor": 0.5},
+    "plain weights": {"average_decay": 0.0},
 }
 
 

@@ -64,7 +64,7 @@ class Config:
     """Share of the running batch statistics that a step keeps."""
     statistics_images: Annotated[int, Field(ge=0, lt=2**31)] = 10_000
     """After each epoch, take the batch statistics anew from so many training images; 0 keeps the running ones."""
-    average_decay: Rate = 0.0
+    average_decay: Rate = 0.998
     """Evaluate an exponential moving average of the weights, of which a step keeps this share; 0 evaluates the weights."""
     learning_rate: Positive = 1e-3
     """AdamW's learning rate before the plateau reduces it."""
@@ -74,13 +74,13 @@ class Config:
     """AdamW's decay of the mean squared gradient."""
     clip_norm: Positive = 1.0
     """Largest global norm of the gradient."""
-    plateau_factor: Fraction = 0.5
+    plateau_factor: Fraction = 0.3
     """The learning rate is multiplied by this on a plateau of the validation loss."""
     plateau_patience: PositiveInt = 10
     """Epochs without a lower validation loss (by 0.01 %) that make a plateau."""
     min_scale: Annotated[float, Field(gt=0, le=1)] = 0.05
     """Floor of the learning rate, as a share of --learning-rate."""
-    early_stop_patience: PositiveInt = 10
+    early_stop_patience: PositiveInt = 8
     """Stop after this many epochs in a row at the floor of the learning rate without a new best."""
 
     @field_validator("noise_range")

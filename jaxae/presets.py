@@ -7,8 +7,8 @@ PRESETS = {
     "best": Config(
         noise_range=(0.0, 0.4),
         dropout=(0.0, 0.0, 0.0),
-        average_decay=0.998,
         clip_norm=0.1,
+        plateau_factor=0.5,
         plateau_patience=15,
         min_scale=0.01,
         early_stop_patience=15,
