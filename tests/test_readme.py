@@ -20,7 +20,7 @@ from tests import ROOT
 README = (ROOT / "README.md").read_text()
 PAGES = {path.relative_to(ROOT).as_posix(): path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
 RELEASED = ROOT / "checkpoints" / "released"
-TOOLS = {"help", "host", "kill", "k"}
+TOOLS = {"help", "host", "hypothesis-profile", "kill", "k"}
 """Options of other programs than ours."""
 
 
