@@ -58,7 +58,7 @@ print("the noise alone costs an MSE of", mse(noisy, clean).mean())
 # batch to the next state and the loss, so calling it changes nothing: the old state is still there.
 
 # %%
-recipe = jaxae.Config(dataset=dataset.name, epochs=5)
+recipe = jaxae.Config(dataset=dataset.name, epochs=5, average_decay=0.0)  # the weights themselves: no average of them
 parts, state = build_parts(recipe), first_state(recipe)
 bound = {"model": parts.model, "optimizer": parts.optimizer, "noise_factor": recipe.noise_factor}
 step = jax.jit(functools.partial(train_step, **bound))

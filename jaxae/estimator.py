@@ -60,7 +60,7 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         batch_size: int = 128,
         learning_rate: float = 1e-3,
         weight_decay: float = 0.003,
-        average_decay: float = 0.0,
+        average_decay: float = 0.998,
         validation_fraction: float = 0.1,
         random_state: Any = None,
         progress: Report | None = None,

@@ -186,8 +186,8 @@ def test_nothing_works_before_fit(method):
 
 
 def test_a_loss_that_breaks_later_keeps_the_best_epoch_and_warns(fitted, monkeypatch):
-    def breaking(configs, dataset, placement):
-        run_epoch = compile_epoch(configs, dataset, placement)
+    def breaking(*arguments, **options):
+        run_epoch = compile_epoch(*arguments, **options)
 
         def epoch(state, active):
             state, result = run_epoch(state, active)

@@ -21,7 +21,7 @@ def bound():
     """The recipe's parts, a first state, and the jitted steps."""
     from jaxae.config import Config
 
-    config = Config(noise_factor=0.25, learning_rate=3e-3)
+    config = Config(noise_factor=0.25, learning_rate=3e-3, average_decay=0.0)
     parts = build_parts(config)
     options = {"model": parts.model, "optimizer": parts.optimizer, "noise_factor": config.noise_factor}
     state = jax.jit(functools.partial(init_state, parts=parts))(root_key(0, impl="philox2x32"))

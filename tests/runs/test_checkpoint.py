@@ -59,13 +59,13 @@ def test_best_and_latest_are_kept_whatever_comes_after(state, tmp_path):
     for loss in [0.5, 0.3, 0.3, 0.4, 0.6]:  # a tie keeps the earlier epoch
         fresh, _ = end_epoch(fresh, jnp.float32(loss), plateau=plateau)
         epoch = int(fresh.epoch)
-        checkpoint.save(tmp_path, fresh._replace(params=jax.tree.map(lambda x, e=epoch: x + e, state.params)))
+        checkpoint.save(tmp_path, fresh._replace(average=jax.tree.map(lambda x, e=epoch: x + e, state.average)))
     latest = checkpoint.load_latest(tmp_path, like(Config()))
     assert latest is not None
     assert int(latest.epoch) == 5
     variables, epoch, *_ = best.load_best(tmp_path, model_variables(like(Config())))
     assert epoch == 2
-    assert equal(variables["params"], jax.tree.map(lambda x: x + 2, state.params))
+    assert equal(variables["params"], jax.tree.map(lambda x: x + 2, state.average))
     assert sorted(path.name for path in (tmp_path / checkpoint.FOLDER).iterdir()) == ["2", "4", "5"]
 
 
@@ -123,7 +123,7 @@ def test_a_damaged_best_gives_the_best_that_is_whole_and_says_so(losses, taken, 
     flip(largest_file(tmp_path / checkpoint.FOLDER / "2" / "variables"))
     found = best.load_best(tmp_path, model_variables(like(Config())))
     assert (found.epoch, found.damaged) == (taken, 2)
-    assert equal(found.variables["params"], jax.tree.map(lambda x: x + taken, state.params))
+    assert equal(found.variables["params"], jax.tree.map(lambda x: x + taken, state.average))
 
 
 def test_a_damaged_newest_may_have_been_the_best_and_is_named(state, tmp_path):
@@ -144,9 +144,9 @@ def test_no_whole_checkpoint_is_an_error_that_names_the_best(state, tmp_path):
 def save_four(state: TrainState, place: Path) -> None:
     """Epochs 1 to 4, the second one the best."""
     for epoch in (1, 2, 3, 4):
-        params = jax.tree.map(lambda x, e=epoch: x + e, state.params)
+        average = jax.tree.map(lambda x, e=epoch: x + e, state.average)
         best_epoch = jnp.int32(min(epoch, 2))
-        checkpoint.save(place, state._replace(epoch=jnp.int32(epoch), best_epoch=best_epoch, params=params))
+        checkpoint.save(place, state._replace(epoch=jnp.int32(epoch), best_epoch=best_epoch, average=average))
 
 
 def test_an_epoch_is_not_saved_twice(state, tmp_path):

@@ -184,8 +184,8 @@ def test_a_loss_that_breaks_later_keeps_the_best_epoch(dataset, tmp_path, monkey
     """In the second epoch: in memory the best is returned, on the disk it can be loaded, and the error says where it broke."""
     compiled = loop.compile_epoch
 
-    def breaking(*arguments):
-        run_epoch = compiled(*arguments)
+    def breaking(*arguments, **options):
+        run_epoch = compiled(*arguments, **options)
 
         def epoch(state, active):
             state, result = run_epoch(state, active)
