@@ -39,8 +39,8 @@ def dataset() -> Dataset:
 
 @pytest.fixture
 def config() -> Config:
-    """A recipe that is over in seconds."""
-    return Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=3e-3)
+    """A recipe that is over in seconds: few layers compile soon."""
+    return Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=3e-3, widths=(64, 16))
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,10 @@
 """What README and docs claim: the Python runs, tables are the released run's, files, commands and options exist."""
 
+import contextlib
+import importlib
+import io
 import json
 import re
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from jaxae.digests import tree_digest
 from jaxae.evaluation.published_results import RELEASED_LOSS
 from jaxae.inference import encode, load
 from tests import ROOT
+from tests.cli.test_command import call
 
 README = (ROOT / "README.md").read_text()
 PAGES = {path.relative_to(ROOT).as_posix(): path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
@@ -100,22 +102,11 @@ def test_files_and_commands_that_a_page_names_exist(page):
 def options() -> set[str]:
     """Every option of a command, and of the benchmarks, as --help shows them or a signature names them."""
     found = set(TOOLS)
-    for words in (
-        ["train"],
-        ["evaluate"],
-        ["score"],
-        ["release"],
-        ["explore"],
-        ["export"],
-        ["report"],
-        ["import-torch"],
-        ["plot", "noise-curve"],
-        ["plot", "error-maps"],
-    ):
-        shown = subprocess.run(
-            [sys.executable, "-m", "jaxae", *words, "--help"], capture_output=True, text=True, check=True, cwd=ROOT
-        )
-        found |= set(re.findall(r"--([a-z][a-z-]+)", shown.stdout))
+    commands = [["plot", "noise-curve"], ["plot", "error-maps"], *([name] for name in COMMANDS if name != "plot")]
+    for command, *figure in commands:
+        with contextlib.redirect_stdout(io.StringIO()) as shown:
+            assert call(importlib.import_module(f"jaxae.cli.{command.replace('-', '_')}").main, *figure, "--help") in (0, None)
+        found |= set(re.findall(r"--([a-z][a-z-]+)", shown.getvalue()))
     for path in (ROOT / "benchmarks").glob("*.py"):
         found |= {name.replace("_", "-") for name in re.findall(r"\b(\w+): ", path.read_text())}
     return found

@@ -23,7 +23,7 @@ from tests.cli.test_scripts import start
 from tests.helpers import fit_state
 from tests.train.test_loop import metrics
 
-CONFIG = Config(dataset="synthetic", epochs=4, batch_size=64)
+CONFIG = Config(dataset="synthetic", epochs=4, batch_size=64, widths=(64, 16))
 
 
 def shapes() -> TrainState:
@@ -109,11 +109,11 @@ def small_disk(tmp_path):
 
 
 def test_a_full_disk_is_one_clear_line_and_older_checkpoints_are_whole(small_disk, dataset):
-    run_dir = small_disk / "run"
+    run_dir, large = small_disk / "run", replace(CONFIG, widths=Config().widths)
     with pytest.raises(InputError, match=r"epoch 3 \(.*older ones are intact") as caught:
-        fit_state(CONFIG, dataset, run_dir, report=lambda line: None)
+        fit_state(large, dataset, run_dir, report=lambda line: None)
     assert "\n" not in str(caught.value)
-    state = checkpoint.load_latest(run_dir, shapes())
+    state = checkpoint.load_latest(run_dir, state_shapes(large))
     assert state is not None
     assert int(state.epoch) == 2
 
@@ -162,7 +162,7 @@ def test_a_checkpoint_loads_on_other_devices(saving, loading, tmp_path):
 import functools, sys
 from pathlib import Path
 import jax
-from jaxae.build import build_parts
+from jaxae.build import build_parts, state_shapes
 from jaxae.config import Config
 from jaxae.core.state import init_state
 from jaxae.digests import tree_digest

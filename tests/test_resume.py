@@ -23,7 +23,7 @@ from jaxae.train.loop import fit_members
 from tests.helpers import fit_state
 from tests.train.test_loop import metrics
 
-CONFIG = Config(dataset="synthetic", epochs=6, batch_size=64, learning_rate=3e-3)
+CONFIG = Config(dataset="synthetic", epochs=6, batch_size=64, learning_rate=3e-3, widths=(64, 16))
 LOWER = replace(CONFIG, learning_rate=1e-3)
 
 

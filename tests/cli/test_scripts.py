@@ -25,7 +25,7 @@ from tests.runs.test_events import values as tensorboard_values
 from tests.train.test_loop import metrics
 
 OFFLINE = {"http_proxy": "http://127.0.0.1:9", "no_proxy": ""}  # a test must not download, wherever it runs
-RECIPE = ["--dataset", "synthetic", "--epochs", "3", "--batch-size", "512"]
+RECIPE = ["--dataset", "synthetic", "--widths", "64", "16", "--epochs", "3", "--batch-size", "512"]
 FIGURES = ["reconstructions", "error_maps", "noise_robustness", "latent_space", "latent_grid", "noise_drift"]
 
 
@@ -57,7 +57,7 @@ def run(tmp_path_factory) -> Path:
 
 
 def test_quiet_prints_the_place_alone_and_tensorboard_gets_the_figures(run, tmp_path):
-    options = ["--dataset", "synthetic", "--epochs", "1", "--quiet", "--tensorboard"]
+    options = [*RECIPE[:-4], "--epochs", "1", "--batch-size", "512", "--quiet", "--tensorboard"]
     code, out, err = call("train", *options, "--run-dir", tmp_path / "quiet-SYNTHETIC")
     assert code == 0, err
     assert out == f"{tmp_path}/quiet-SYNTHETIC\n"

@@ -21,7 +21,7 @@ def bound():
     """The recipe's parts, a first state, and the jitted steps."""
     from jaxae.config import Config
 
-    config = Config(noise_factor=0.25, learning_rate=3e-3, average_decay=0.0)
+    config = Config(noise_factor=0.25, learning_rate=3e-3, average_decay=0.0, widths=(64, 16))
     parts = build_parts(config)
     options = {"model": parts.model, "optimizer": parts.optimizer, "noise_factor": config.noise_factor}
     state = jax.jit(functools.partial(init_state, parts=parts))(root_key(0, impl="philox2x32"))
@@ -187,7 +187,7 @@ def test_the_average_moves_by_its_share_of_each_step_and_trains_nothing(bound, d
     from jaxae.config import Config
 
     parts, state, step, _ = bound
-    averaging = build_parts(Config(learning_rate=3e-3, average_decay=0.5))
+    averaging = build_parts(Config(learning_rate=3e-3, average_decay=0.5, widths=(64, 16)))
     averaged = jax.jit(functools.partial(init_state, parts=averaging))(state.key)
     options = {"model": parts.model, "optimizer": parts.optimizer, "noise_factor": 0.25}
     run = jax.jit(functools.partial(train_step, **options, average_decay=0.5))

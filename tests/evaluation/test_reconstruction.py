@@ -18,7 +18,10 @@ from tests.helpers import fit_state
 def run(dataset, tmp_path_factory) -> tuple[Path, Run]:
     run_dir = tmp_path_factory.mktemp("evaluate") / "run"
     fit_state(
-        Config(dataset="synthetic", epochs=2, batch_size=64, learning_rate=3e-3), dataset, run_dir, report=lambda line: None
+        Config(dataset="synthetic", epochs=2, batch_size=64, learning_rate=3e-3, widths=(64, 16)),
+        dataset,
+        run_dir,
+        report=lambda line: None,
     )
     return run_dir, load(run_dir)
 

@@ -21,7 +21,7 @@ from jaxae.train.steps import OnDevice, compile_steps
 
 place = Path(sys.argv[1])
 dataset = synthetic_dataset(jax.random.key(1), train=600, test=103)
-config = Config(dataset="synthetic", epochs=1, batch_size=64, learning_rate=1e-6)
+config = Config(dataset="synthetic", epochs=1, batch_size=64, learning_rate=1e-6, widths=(64, 16))
 small = Config(**{**vars(config), "widths": (64, 16, 4)})  # fewer layers compile sooner
 
 images = np.resize(dataset.train.images, (50 * 64, 28, 28, 1))

@@ -17,7 +17,7 @@ from jaxae.train import loop, progress, store
 from jaxae.train.loop import fit_members
 from tests.helpers import fit_state
 
-CONFIG = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=3e-3)
+CONFIG = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=3e-3, widths=(64, 16))
 CLOCK = ("images_per_s", "seconds_left")
 
 
@@ -147,7 +147,7 @@ def test_one_latent_number_is_refused_since_maps_want_two(dataset, tmp_path):
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_what_was_good(dataset, tmp_path):
-    config = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=1e38)
+    config = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=1e38, widths=(64, 16))
     with pytest.raises(InputError, match=r"step \d of epoch 1\. Epoch 0 .*--learning-rate than 1e\+38"):
         fit_state(config, dataset, tmp_path / "run", report=lambda line: None)
     assert metrics(tmp_path / "run") == []

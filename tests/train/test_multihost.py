@@ -28,7 +28,7 @@ from tests.cli.test_command import call
 from tests.helpers import fit_state
 
 # Gradients of the first step agree to 5e-5; AdamW turns rounding errors into whole steps, and a tiny rate keeps these small.
-CONFIG = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=1e-7, statistics_images=200)
+CONFIG = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=1e-7, statistics_images=200, widths=(64, 16))
 
 
 def start(place: Path, *options: str, second: tuple[str, ...] = ()) -> list[subprocess.Popen[str]]:
