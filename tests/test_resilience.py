@@ -162,7 +162,7 @@ def test_a_checkpoint_loads_on_other_devices(saving, loading, tmp_path):
 import functools, sys
 from pathlib import Path
 import jax
-from jaxae.build import build_parts, state_shapes
+from jaxae.build import build_parts
 from jaxae.config import Config
 from jaxae.core.state import init_state
 from jaxae.digests import tree_digest
