@@ -31,6 +31,8 @@ class OneOrTwo(Source):
 def main(source: OneOrTwo) -> None:
     """Writes RUN/report.html: what was trained on what, its curves, metrics, figures, and what was checked for the report.
 
+    Of two runs it writes RUN/comparison.html, which shows them side by side.
+
     One file without a script; it opens in any browser and prints. Metrics are recomputed; a run whose files disagree with each
     other is an error. A minute or two a run.
 
@@ -43,7 +45,7 @@ def main(source: OneOrTwo) -> None:
             raise InputError(f"{other} is a population: name one of its runs, such as {other / 'members' / '0'}")
     places = [source.directory, *source.other]
     runs = [_describe(place, source) for place in places]
-    path = places[0] / "report.html"
+    path = places[0] / ("comparison.html" if source.other else "report.html")
     files.write_text(path, report_page(runs))
     say(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB): open it in a browser")
     if broken := [check for run in runs for check in run.checks if not check.holds]:

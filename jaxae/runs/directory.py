@@ -17,7 +17,7 @@ from jaxae.runs.files import file_errors, write_text
 SYNTHETIC_SUFFIX = "-SYNTHETIC"
 RESULTS = ("evaluation.json", "latent_scorecard.json", "noise_curve.json")
 WRITTEN = {"config.json", "environment.json", "metrics.jsonl", *RESULTS, "figures", "states", "damaged", "tensorboard"}
-WRITTEN |= {"explorer.html", "export", "report.html"}
+WRITTEN |= {"comparison.html", "explorer.html", "export", "report.html"}
 
 
 def run_directory(run_dir: Path, config: Config) -> Path:

@@ -257,6 +257,10 @@ def test_the_command_writes_the_page_and_fails_where_a_promise_is_broken(copied,
     with pytest.raises(InputError, match=r"1 of the checks .* All is well \(it is not\)"):
         report.main(report.OneOrTwo(run=copied))
     assert "Does not hold" in (copied / "report.html").read_text()
+    monkeypatch.setattr(report, "check_promises", lambda run, data: [])
+    report.main(report.OneOrTwo(run=copied, other=(copied,)))
+    assert "Does not hold" in (copied / "report.html").read_text()  # the page of one run is left
+    assert (copied / "comparison.html").is_file()
     with pytest.raises(InputError, match="3 runs are given"):
         report.main(report.OneOrTwo(run=copied, other=(copied, copied)))
 
