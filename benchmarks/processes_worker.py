@@ -8,8 +8,8 @@ from speed_worker import prepare
 from jaxae.cli import command, options
 from jaxae.config import Config
 from jaxae.data.load import load_dataset
+from jaxae.devices.sharding import make_placement
 from jaxae.errors import silent
-from jaxae.train.sharding import make_placement
 
 
 def main(config: Config, together: options.SeveralProcesses, seeds: int = 1, steps: int = 16) -> None:

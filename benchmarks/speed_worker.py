@@ -17,9 +17,9 @@ from jaxae.config import Config
 from jaxae.core.model import WIDTHS
 from jaxae.core.state import TrainState, stack_members
 from jaxae.data.load import load_dataset
+from jaxae.devices.sharding import Placement
 from jaxae.errors import silent
 from jaxae.train.population import recipes
-from jaxae.train.sharding import Placement
 from jaxae.train.steps import compile_steps
 
 REPEATS = 50

@@ -13,11 +13,11 @@ from jaxae import rows
 from jaxae.build import build_model
 from jaxae.config import Config
 from jaxae.data.dataset import Dataset
+from jaxae.devices.sharding import Placement
 from jaxae.errors import InputError, Report, silent
 from jaxae.inference import Run, decode, encode, reconstruct
 from jaxae.parameters import recipe_of, value_errors
 from jaxae.train import loop
-from jaxae.train.sharding import Placement
 from jaxae.train.store import open_runs
 
 try:

@@ -10,7 +10,7 @@ from jaxae.__main__ import COMMANDS
 from tests import ROOT
 
 PACKAGE = ROOT / "jaxae"
-WINGS = ("core", "data", "runs", "train", "evaluation", "figures", "plots", "export", "report", "cli")
+WINGS = ("core", "data", "runs", "devices", "train", "evaluation", "figures", "plots", "export", "report", "cli")
 BELOW: dict[str, set[str]] = {
     "errors": set(),
     "rng": set(),
@@ -24,11 +24,25 @@ BELOW: dict[str, set[str]] = {
     "figures": set(),
     "build": {"errors", "rng", "config", "core"},
     "runs": {"errors", "rng", "config", "digests", "core", "build", "paths"},
+    "devices": {"errors", "rng", "digests", "core"},
     "best": {"errors", "runs"},
     "resume": {"errors", "config", "build", "runs", "best"},
     "inference": {"errors", "rng", "config", "core", "build", "runs", "best", "paths"},
     "evaluation": {"errors", "rng", "config", "tables", "core", "data", "runs", "inference"},
-    "train": {"errors", "rng", "config", "digests", "tables", "core", "data", "build", "runs", "resume", "inference"},
+    "train": {
+        "errors",
+        "rng",
+        "config",
+        "digests",
+        "tables",
+        "core",
+        "data",
+        "build",
+        "runs",
+        "devices",
+        "resume",
+        "inference",
+    },
     "rows": {"errors", "data"},
     "parameters": {"errors", "config"},
     "torch_weights": {"errors", "config"},
@@ -61,6 +75,7 @@ BELOW: dict[str, set[str]] = {
         "data",
         "paths",
         "runs",
+        "devices",
         "best",
         "resume",
         "inference",

@@ -17,11 +17,11 @@ import jax
 import tyro
 
 from jaxae.cli.messages import PIPE, Stop, say
+from jaxae.devices import multihost
 from jaxae.digests import json_digest
 from jaxae.errors import InputError, brief, refusal
 from jaxae.paths import expand
 from jaxae.runs.environment import cpu
-from jaxae.train import multihost
 
 Main = Callable[..., None] | Mapping[str, Callable[..., None]]
 """A function, or several by the names of subcommands."""

@@ -11,11 +11,11 @@ from jaxae.cli.messages import say
 from jaxae.config import Config
 from jaxae.data.dataset import Dataset
 from jaxae.data.load import load_dataset
+from jaxae.devices import multihost
 from jaxae.errors import InputError, Report
 from jaxae.paths import expand
 from jaxae.resume import Origin
 from jaxae.runs.population_directory import members
-from jaxae.train import multihost
 
 
 def optional(metavar: str, text: str) -> Any:

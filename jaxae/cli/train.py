@@ -16,6 +16,7 @@ from jaxae.cli.messages import live_line, say, synthetic_banner
 from jaxae.cli.options import AnotherRun, DataPlace, SeveralModels, SeveralProcesses
 from jaxae.config import Config
 from jaxae.data.dataset import Dataset
+from jaxae.devices import multihost
 from jaxae.errors import silent
 from jaxae.evaluation.published_results import RELEASED_LOSS
 from jaxae.inference import load
@@ -23,7 +24,6 @@ from jaxae.presets import PRESETS
 from jaxae.runs.directory import run_directory
 from jaxae.runs.metrics_log import Events
 from jaxae.runs.population_directory import member_directories
-from jaxae.train import multihost
 from jaxae.train.loop import fit_members, settle
 from jaxae.train.population import labels, recipes
 

@@ -1,1 +1,1 @@
-"""The training loop, and what it needs of devices, processes, members and files."""
+"""The training loop, and what it needs of members and files."""

@@ -16,8 +16,8 @@ from jaxae.core.images import as_rows, to_unit
 from jaxae.core.state import TrainState, model_variables
 from jaxae.core.step import batch_statistics, end_epoch, eval_step
 from jaxae.data.dataset import Dataset
+from jaxae.devices.sharding import Placement
 from jaxae.rng import Stream, derive
-from jaxae.train.sharding import Placement
 from jaxae.train.steps import compile_steps, keep_inactive, wait
 
 STATISTICS_BATCH = 1000

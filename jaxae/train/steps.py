@@ -13,8 +13,8 @@ from jaxae.build import build_parts, compiled_part, state_shapes
 from jaxae.config import Config
 from jaxae.core.state import TrainState, stack_members
 from jaxae.core.step import state_order, train_batches, train_epoch
+from jaxae.devices.sharding import Placement
 from jaxae.train.population import varying
-from jaxae.train.sharding import Placement
 
 BLOCK_BYTES = 2**28
 """Images that are sent to the device at once, of all members; two such blocks are there at a time."""

@@ -12,12 +12,13 @@ from jaxae.build import finished, first_states, state_shapes
 from jaxae.config import Config
 from jaxae.core.state import TrainState, model_variables
 from jaxae.data.dataset import Dataset
+from jaxae.devices import multihost
 from jaxae.errors import Report, silent
 from jaxae.resume import Origin, begin
 from jaxae.runs import checkpoint, directory, files, metrics_log
 from jaxae.runs.environment import ORIGIN, changes, describe_environment
 from jaxae.runs.manifest import owner_of
-from jaxae.train import multihost, progress
+from jaxae.train import progress
 from jaxae.train.epoch import EpochResult
 
 

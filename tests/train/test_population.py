@@ -12,6 +12,7 @@ from scipy import stats
 from jaxae.build import first_state, first_states
 from jaxae.config import Config
 from jaxae.core.state import TrainState, stack_members, take_member
+from jaxae.devices.sharding import Placement
 from jaxae.digests import tree_digest
 from jaxae.errors import InputError
 from jaxae.evaluation.seeds import spread, spread_table
@@ -21,7 +22,6 @@ from jaxae.train import store
 from jaxae.train.epoch import compile_epoch
 from jaxae.train.loop import fit_members
 from jaxae.train.population import labels, ranking, recipes, varying
-from jaxae.train.sharding import Placement
 from jaxae.train.steps import compile_steps
 from tests.helpers import fit_state
 from tests.train.test_loop import metrics

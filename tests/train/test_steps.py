@@ -9,12 +9,12 @@ import pytest
 from jaxae.build import first_states
 from jaxae.config import Config
 from jaxae.core.state import stack_members
+from jaxae.devices.sharding import Placement
 from jaxae.digests import tree_digest
 from jaxae.errors import silent
 from jaxae.train import epoch
 from jaxae.train.loop import fit_members
 from jaxae.train.population import recipes
-from jaxae.train.sharding import Placement
 from jaxae.train.steps import FromHost, compile_steps
 from tests.train.test_loop import metrics
 

@@ -19,10 +19,10 @@ from jaxae.build import state_shapes
 from jaxae.cli import train
 from jaxae.config import Config
 from jaxae.core.state import TrainState
+from jaxae.devices.multihost import check_agreement, from_first, gather, share_errors
 from jaxae.digests import tree_digest
 from jaxae.errors import InputError, silent
 from jaxae.runs import checkpoint, metrics_log
-from jaxae.train.multihost import check_agreement, from_first, gather, share_errors
 from tests import ROOT
 from tests.cli.test_command import call
 from tests.helpers import fit_state
@@ -36,7 +36,7 @@ def start(place: Path, *options: str, second: tuple[str, ...] = ()) -> list[subp
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, str(ROOT / "tests" / "train" / "several_processes.py"), "--place", str(place), *options]
+    command = [sys.executable, str(ROOT / "tests" / "devices" / "several_processes.py"), "--place", str(place), *options]
     command += ["--coordinator", f"127.0.0.1:{port}", "--processes", "2", "--process-id"]
     environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""}
     pipe = subprocess.PIPE

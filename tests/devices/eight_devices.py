@@ -11,12 +11,12 @@ from jaxae.build import first_state
 from jaxae.config import Config
 from jaxae.core.state import stack_members
 from jaxae.data.load import synthetic_dataset
+from jaxae.devices.sharding import make_placement
 from jaxae.digests import tree_digest
 from jaxae.errors import silent
 from jaxae.runs import checkpoint
 from jaxae.train.loop import fit_members
 from jaxae.train.population import recipes
-from jaxae.train.sharding import make_placement
 from jaxae.train.steps import OnDevice, compile_steps
 
 place = Path(sys.argv[1])

@@ -10,14 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxae.devices.sharding import Placement, make_placement, over_members
 from jaxae.errors import InputError
-from jaxae.train.sharding import Placement, make_placement, over_members
 from tests import ROOT
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory) -> dict:
-    command = [sys.executable, str(ROOT / "tests" / "train" / "eight_devices.py"), str(tmp_path_factory.mktemp("devices"))]
+    command = [sys.executable, str(ROOT / "tests" / "devices" / "eight_devices.py"), str(tmp_path_factory.mktemp("devices"))]
     environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "TF_CPP_MIN_LOG_LEVEL": "2"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=250, env=environment | {"JAX_PLATFORMS": "cpu"})
     assert done.returncode == 0, done.stderr
