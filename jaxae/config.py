@@ -40,6 +40,8 @@ class Config:
     """Leave out pictures of a folder that can't be read, instead of stopping at the first."""
     seed: Seed = 0
     """Seed of the root PRNG key, from which initialisation, order, noise and dropout are derived."""
+    starts: Annotated[int, Field(ge=1, le=256)] = 1
+    """Begin so many models, drop the worse half of them again and again, and train the one that is left."""
     prng_impl: PrngImpl = "philox2x32"
     """JAX's PRNG implementation."""
     epochs: PositiveInt = 300

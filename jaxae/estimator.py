@@ -13,7 +13,6 @@ from jaxae import rows
 from jaxae.build import build_model
 from jaxae.config import Config
 from jaxae.data.dataset import Dataset
-from jaxae.devices.sharding import Placement
 from jaxae.errors import InputError, Report, silent
 from jaxae.inference import Run, decode, encode, reconstruct
 from jaxae.parameters import recipe_of, value_errors
@@ -56,6 +55,7 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         noise_range: tuple[float, float] | None = None,
         widths: Sequence[int] = (512, 256, 128, 64, 32, 16, 8, 4),
         dropout: tuple[float, float, float] = (0.2, 0.2, 0.1),
+        starts: int = 1,
         epochs: int = 300,
         batch_size: int = 128,
         learning_rate: float = 1e-3,
@@ -66,7 +66,7 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         progress: Report | None = None,
     ) -> None:
         self.n_components, self.noise_factor, self.noise_range = n_components, noise_factor, noise_range
-        self.widths, self.dropout, self.epochs, self.batch_size = widths, dropout, epochs, batch_size
+        self.widths, self.dropout, self.starts, self.epochs, self.batch_size = widths, dropout, starts, epochs, batch_size
         self.learning_rate, self.weight_decay, self.average_decay = learning_rate, weight_decay, average_decay
         self.validation_fraction, self.random_state, self.progress = validation_fraction, random_state, progress
 
@@ -87,7 +87,7 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     def _train(self, recipe: Config, dataset: Dataset) -> None:
         with open_runs(None, [recipe], dataset, overwrite=False, report=self.progress or silent) as runs:
             try:
-                loop.train(runs, Placement())
+                loop.train(runs)
             except InputError:
                 advice = f"the loss is no longer a finite number: give a lower learning_rate than {self.learning_rate}"
                 if not runs.best[0]:

@@ -28,7 +28,7 @@ from jaxae.train.loop import fit_members, settle
 from jaxae.train.population import labels, recipes
 
 GROUPS = {
-    "": ["epochs", "batch_size", "learning_rate", "noise_factor", "seed", "dataset"],
+    "": ["epochs", "batch_size", "learning_rate", "noise_factor", "seed", "starts", "dataset"],
     "own_images": ["image_size", "split", "skip_damaged"],
     "network_and_noise": ["widths", "latent_dim", "latent_activation", "dropout", "initializer", "noise_range"],
     "optimiser": ["weight_decay", "clip_norm", "adam_b2"],

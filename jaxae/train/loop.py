@@ -1,5 +1,6 @@
 """The training loop: restore, run an epoch, drop what broke, save and report, until no member is active."""
 
+import functools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,25 +16,29 @@ from jaxae.core.state import TrainState, stack_members
 from jaxae.data.dataset import Dataset, check_data
 from jaxae.data.load import canonical_name, load_dataset
 from jaxae.devices import multihost
-from jaxae.devices.sharding import Placement, make_placement
+from jaxae.devices.sharding import make_placement
 from jaxae.errors import InputError, Report
 from jaxae.inference import Run, load
 from jaxae.resume import Origin
 from jaxae.runs.directory import run_directory
 from jaxae.train import progress
 from jaxae.train.epoch import compile_epoch
-from jaxae.train.population import ranking, varying
+from jaxae.train.population import check
+from jaxae.train.starts import begin_with_best, has_begun
 from jaxae.train.store import Store, open_runs
 
 
-def train(runs: Store, placement: Placement, *, on_host: bool = False) -> list[TrainState]:
+def train(runs: Store, *, devices: str | int = 1, on_host: bool = False) -> list[TrainState]:
     """Trains all members to their ends and returns their last states. Raises InputError where the loss of each has broken.
 
-    on_host: as of compile_epoch.
+    devices, on_host: as of fit_members.
     """
+    if runs.configs[0].starts > 1 and not has_begun(runs):
+        begin_with_best(runs, functools.partial(train, devices=devices, on_host=on_host))
     configs, active = runs.configs, runs.load()
     if not active.any():
         return runs.latest
+    placement = make_placement(devices, members=len(configs), batch_size=configs[0].batch_size)
     # In a thread, so that a signal need not wait for the compiler, and the first state is drawn meanwhile: a second won.
     compiling = ThreadPoolExecutor(1).submit(compile_epoch, configs, runs.dataset, placement, on_host=on_host)
     state = placement.put(stack_members(runs.restore()))
@@ -51,11 +56,11 @@ def train(runs: Store, placement: Placement, *, on_host: bool = False) -> list[T
         for line in progress.broken_lines(configs, result, lost):
             runs.report(line)
         active, broken = np.array([k in taken and not finished(taken[k], c) for k, c in enumerate(configs)]), broken | lost
-    if len(configs) > 1:
-        runs.report(ranking(configs, [float(each.best_loss) for each in runs.latest]))
     if broken.all():
         raise InputError(progress.all_broken(configs, result, lost))
-    runs.report(progress.end_line(runs.latest, clock.seconds))
+    if not runs.until:
+        for line in progress.end_lines(configs, runs.latest, clock.seconds):
+            runs.report(line)
     return runs.latest
 
 
@@ -84,7 +89,7 @@ def fit(
     place = None if run_dir is None else run_directory(Path(run_dir), recipe)
     with open_runs([place] if place else None, [recipe], data, overwrite=overwrite, report=report) as runs:
         try:
-            train(runs, Placement())
+            train(runs)
         except InputError as error:
             if not runs.best[0]:
                 raise
@@ -113,21 +118,12 @@ def fit_members(
     """
     multihost.check_agreement(recipe=[c.to_json() for c in configs], data=dataset.digest, devices=str(devices))
     check(configs, dataset)
-    placement = make_placement(devices, members=len(configs), batch_size=configs[0].batch_size)
+    if configs[0].starts > 1 and (origin or multihost.joined()):
+        other = "--resume-from, which names where to begin" if origin else "--coordinator: one process trains several starts"
+        raise InputError(f"starts is {configs[0].starts}, given with {other}. Give one of the two")
+    make_placement(devices, members=len(configs), batch_size=configs[0].batch_size)  # its errors come before any file
     with open_runs(run_dirs, configs, dataset, overwrite=overwrite, origin=origin, report=report) as runs:
-        return train(runs, placement, on_host=images_on_host)
-
-
-def check(configs: Sequence[Config], dataset: Dataset) -> None:
-    """Raises InputError where the recipes can't be trained together, or not on these data."""
-    varying(configs)
-    size, batch = len(dataset.train.images), configs[0].batch_size
-    for config in configs:
-        check_data(config, dataset)
-        if config.latent_dim < 2:
-            raise InputError(f"latent_dim is {config.latent_dim}: give 2 or more, the axes of a map")
-    if batch > size:
-        raise InputError(f"batch_size is {batch}, but there are {size} training images: give a smaller --batch-size")
+        return train(runs, devices=devices, on_host=images_on_host)
 
 
 def settle(config: Config, dataset: Dataset) -> Config:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from jaxae.config import Config
+from jaxae.data.dataset import Dataset, check_data
 from jaxae.errors import InputError
 from jaxae.tables import markdown
 
@@ -43,6 +44,20 @@ def varying(configs: Sequence[Config]) -> list[str]:
     if fixed := [name for name in names if name not in (*SWEEPABLE, "seed")]:
         raise InputError(f"The members differ in {fixed[0]}: they may differ in seed, {', '.join(SWEEPABLE)}")
     return [name for name in names if name != "seed"]
+
+
+def check(configs: Sequence[Config], dataset: Dataset) -> None:
+    """Raises InputError where the recipes can't be trained together, or not on these data."""
+    varying(configs)
+    if configs[0].starts > 1 and len(configs) > 1:
+        raise InputError(f"starts is {configs[0].starts}, and there are {len(configs)} members: give one of the two")
+    size, batch = len(dataset.train.images), configs[0].batch_size
+    for config in configs:
+        check_data(config, dataset)
+        if config.latent_dim < 2:
+            raise InputError(f"latent_dim is {config.latent_dim}: give 2 or more, the axes of a map")
+    if batch > size:
+        raise InputError(f"batch_size is {batch}, but there are {size} training images: give a smaller --batch-size")
 
 
 def labels(configs: Sequence[Config]) -> list[str]:

@@ -14,7 +14,7 @@ from jaxae.config import Config
 from jaxae.core.state import TrainState
 from jaxae.data.dataset import Dataset
 from jaxae.train.epoch import EpochResult
-from jaxae.train.population import labels, varying
+from jaxae.train.population import labels, ranking, varying
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -73,8 +73,10 @@ def compiled_line(steps: int, devices: int, kind: str) -> str:
     return f"Compiled for {many}{kind}: {steps} steps an epoch. * is a new best; the time left is an upper bound."
 
 
-def nothing_to_do_line(place: str, states: Sequence[TrainState]) -> str:
-    """The line for a run that is finished."""
+def nothing_to_do_line(place: str, states: Sequence[TrainState], *, until: int | None = None) -> str:
+    """The line for a run, or a stage of several starts, that is finished."""
+    if until:
+        return f"{place}: the stage that ends with epoch {until} is done"
     done, best = span(state.epoch for state in states), span(state.best_epoch for state in states)
     return f"{place} is finished: epoch {done}, best epoch {best}. --overwrite trains it again."
 
@@ -123,14 +125,15 @@ def all_broken(configs: Sequence[Config], result: EpochResult, lost: np.ndarray)
     )
 
 
-def end_line(states: Sequence[TrainState], seconds: float) -> str:
-    """The last line: epochs, best epochs, and the validation loss there, on average over members that have one."""
+def end_lines(configs: Sequence[Config], states: Sequence[TrainState], seconds: float) -> list[str]:
+    """The last lines: of several members their ranking; epochs, best epochs, and the validation loss there, of many a mean."""
     losses = np.array([float(state.best_loss) for state in states])
     done, best = span(state.epoch for state in states), span(state.best_epoch for state in states)
     mean, kind = np.mean(losses, where=np.isfinite(losses)), "mean " if len(states) > 1 else ""
     minutes, rest = divmod(round(seconds), 60)
     time_taken = f"{minutes} min {rest} s" if minutes else f"{rest} s"
-    return f"Finished after epoch {done} in {time_taken}; best epoch {best}, {kind}validation loss {mean:.5f}."
+    table = [ranking(configs, losses.tolist())] if len(states) > 1 else []
+    return [*table, f"Finished after epoch {done} in {time_taken}; best epoch {best}, {kind}validation loss {mean:.5f}."]
 
 
 def span(numbers: Iterable[SupportsInt]) -> str:

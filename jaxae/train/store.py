@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from jaxae.devices import multihost
 from jaxae.errors import Report, silent
 from jaxae.resume import Origin, begin
 from jaxae.runs import checkpoint, directory, files, metrics_log
-from jaxae.runs.environment import ORIGIN, changes, describe_environment
+from jaxae.runs.environment import BEGINNINGS, changes, describe_environment
 from jaxae.runs.manifest import owner_of
 from jaxae.train import progress
 from jaxae.train.epoch import EpochResult
@@ -25,8 +26,10 @@ from jaxae.train.epoch import EpochResult
 class Store:
     """The runs of one or many members. Every process calls every method; if one fails, all raise its error."""
 
-    def __init__(self, configs: Sequence[Config], dataset: Dataset, run_dirs: Sequence[Path] | None, report: Report) -> None:
-        self.configs, self.dataset = configs, dataset
+    def __init__(
+        self, configs: Sequence[Config], dataset: Dataset, run_dirs: Sequence[Path] | None, report: Report, until: int | None
+    ) -> None:
+        self.configs, self.dataset, self.until, self.told = configs, dataset, until, False
         self.run_dirs = run_dirs if run_dirs and multihost.is_first() else ()  # empty: this process writes nothing
         self.owners = [owner_of(config, data_sha256=dataset.digest) for config in configs]
         self.in_memory = run_dirs is None
@@ -49,14 +52,14 @@ class Store:
                 checkpoint.load_latest(run_dir, shapes, owner=owner, report=self.report)
                 for run_dir, owner in zip(self.run_dirs, self.owners, strict=False)
             ]
-            self.loaded = loaded or [None] * len(self.configs)
+            self.loaded = loaded or self.loaded or [None] * len(self.configs)
             done = [state is not None and finished(state, c) for state, c in zip(self.loaded, self.configs, strict=True)]
             active = ~np.array(done)
             if active.any():
                 self._describe()
         active = np.array(multihost.from_first(active, active))
         if not active.any():
-            self.report(progress.nothing_to_do_line(self.place, self.restore()))
+            self.report(progress.nothing_to_do_line(self.place, self.restore(), until=self.until))
         return active
 
     def restore(self) -> list[TrainState]:
@@ -96,7 +99,8 @@ class Store:
     def _describe(self) -> None:
         """Writes environment.json, cuts metrics.jsonl back to the checkpoint, and reports what has changed since."""
         epochs = [int(state.epoch) if state else 0 for state in self.loaded]
-        for line in progress.begin_lines(self.place, epochs, self.configs, self.dataset):
+        lines = progress.begin_lines(self.place, epochs, self.configs, self.dataset)
+        for line in lines[:1] if self.told else lines:
             self.report(line)
         environment = describe_environment(self.dataset.title, self.dataset.digest)
         before = [files.read_json(run_dir / "environment.json") for run_dir in self.run_dirs]
@@ -105,7 +109,7 @@ class Store:
         for line in dict.fromkeys(itertools.chain(*changed, *rewound)):
             self.report(line)
         for run_dir, each in zip(self.run_dirs, before, strict=True):
-            origin = {name: each[name] for name in (ORIGIN,) if name in each}
+            origin = {name: each[name] for name in BEGINNINGS if name in each}
             files.write_json(run_dir / "environment.json", environment | origin)
 
 
@@ -117,13 +121,16 @@ def open_runs(
     *,
     overwrite: bool,
     origin: Origin | None = None,
+    until: int | None = None,
     report: Report,
 ) -> Iterator[Store]:
     """The store of these runs, whose directories are locked meanwhile; None keeps nothing on disk. Raises InputError.
 
-    origin: where runs begin that have not begun yet. When it is interrupted, it reports which epoch is saved.
+    origin: where runs begin that have not begun yet. until: the epoch that ends a stage of several starts.
+    When it is interrupted, it reports which epoch is saved.
     """
-    store = Store(configs, dataset, run_dirs, report)
+    ends = [replace(config, epochs=min(config.epochs, until or config.epochs)) for config in configs]
+    store = Store(ends, dataset, run_dirs, report, until)
     with contextlib.ExitStack() as stack:
         with multihost.share_errors():
             for config, run_dir in zip(configs, store.run_dirs, strict=False):
@@ -137,7 +144,7 @@ def open_runs(
         except KeyboardInterrupt:
             if store.loaded and not store.in_memory:
                 done = progress.span(state.epoch if state else 0 for state in store.latest or store.loaded)
-                without = ", without --overwrite," if overwrite else ""
+                without = ", without --overwrite," if overwrite or until else ""
                 again = f"Start the same command again{without} to go on from there."
                 store.report(f"Interrupted: epoch {done} is saved in {store.place}. {again}")
             raise

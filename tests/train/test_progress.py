@@ -125,10 +125,12 @@ def test_the_last_line_has_epochs_best_ones_and_the_loss_that_there_is():
         SimpleNamespace(epoch=epoch, best_epoch=best, best_loss=loss)
         for epoch, best, loss in ((9, 7, 0.125), (5, 5, 0.375), (2, 0, float("inf")))
     ]
-    assert progress.end_line(states[:1], 59.6) == "Finished after epoch 9 in 1 min 0 s; best epoch 7, validation loss 0.12500."
-    assert (
-        progress.end_line(states, 12) == "Finished after epoch 2 to 9 in 12 s; best epoch 0 to 7, mean validation loss 0.25000."
-    )
+    configs = [Config(seed=seed) for seed in range(3)]
+    alone = ["Finished after epoch 9 in 1 min 0 s; best epoch 7, validation loss 0.12500."]
+    assert progress.end_lines(configs[:1], states[:1], 59.6) == alone
+    table, line = progress.end_lines(configs, states, 12)
+    assert line == "Finished after epoch 2 to 9 in 12 s; best epoch 0 to 7, mean validation loss 0.25000."
+    assert table.splitlines()[2].split()[1:6:2] == ["0", "0", "0.12500"]
     assert progress.nothing_to_do_line("x", states[:2]).startswith("x is finished: epoch 5 to 9, best epoch 5 to 7.")
 
 
