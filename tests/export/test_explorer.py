@@ -385,6 +385,28 @@ def test_fingers_and_a_narrow_screen(browser, written):
     assert page.complaints == []
 
 
+def test_a_click_on_the_mark_of_a_far_image_goes_there(browser, run, dataset, tmp_path):
+    """One bright image among dark ones lies outside the first view: a triangle at the edge stands for it."""
+    images = dataset.test.images // 16
+    images[40] = 255 - images[40]
+    far = dataset._replace(test=dataset.test._replace(images=images))
+    (tmp_path / "explorer.html").write_text(explorer_page(run, far, weights="f32"), encoding="utf-8")
+    page = Page(browser, tmp_path / "explorer.html")
+    latents = encode(run, images)
+    at_edge = """(z) => { const [x, y] = explorer.toScreen(z);
+        const { left, top, width, height } = document.getElementById("plane").getBoundingClientRect();
+        const inside = x >= 0 && y >= 0 && x <= width && y <= height;
+        return [inside, left + Math.min(Math.max(x, 6), width - 6), top + Math.min(Math.max(y, 6), height - 6)]; }"""
+    inside, *place = page.value(at_edge, latents[40].tolist())
+    assert not inside
+    assert sum(not page.value(at_edge, latent.tolist())[0] for latent in latents) == 1
+    page.tab.mouse.click(*place)
+    page.wait_until(f"(z) => ({at_edge})(z)[0]", latents[40].tolist())
+    np.testing.assert_allclose(page.value("explorer.state.cursor"), latents[40], atol=1e-4)
+    np.testing.assert_array_equal(page.pixels("clean")[..., 0], images[40, ..., 0])
+    assert page.complaints == []
+
+
 def test_colour_images_and_hostile_names(browser, tmp_path):
     data = blobs((10, 7, 3), names=HOSTILE)
     run = run_with_statistics(widths=(16,), image_shape=(10, 7, 3))
