@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from jaxae.data.dataset import Arrays
-from jaxae.errors import InputError, brief
+from jaxae.errors import InputError, Report, brief, silent
 
 PARTS = ("train_", "validation_", "test_", "")
 ALIASES = {"x": "images", "y": "labels", "val": "validation"}
@@ -20,12 +20,13 @@ Size = tuple[int, int]
 """Height and width."""
 
 
-def read_arrays(path: Path) -> Arrays:
+def read_arrays(path: Path, report: Report = silent) -> Arrays:
     """{train,validation,test}_images and _labels, or images and labels, and class_names, as far as the file has them.
 
     Images become u8[N, H, W] or u8[N, H, W, C]: floats in [0, 1] are multiplied by 255 and rounded. Raises InputError.
     """
     try:
+        report(f"Reading {path}, {path.stat().st_size / 1e6:,.1f} MB")
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=False)
             found = [("images", loaded)] if isinstance(loaded, np.ndarray) else [(name, loaded[name]) for name in loaded.files]
