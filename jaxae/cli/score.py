@@ -1,8 +1,12 @@
 """jaxae score: the latent scorecard of a run's best checkpoint."""
 
+from typing import Any
+
 from jaxae.cli.evaluate import measure_members
 from jaxae.cli.options import Source
-from jaxae.evaluation.latent_scorecard import score_latent, table
+from jaxae.data.dataset import Dataset
+from jaxae.evaluation.latent_scorecard import PCA, score_latent, table
+from jaxae.inference import Run
 
 
 def main(source: Source) -> None:
@@ -12,4 +16,11 @@ def main(source: Source) -> None:
 
     Example: jaxae score checkpoints/released
     """
-    measure_members(source, "latent_scorecard.json", score_latent, table=table)
+    before: dict[str, Any] = {}  # the rows of the last member: PCA's is the same for all
+
+    def score(run: Run, dataset: Dataset) -> dict[str, Any]:
+        scores = score_latent(run, dataset, pca=before.get(PCA))
+        before.update(scores["rows"])
+        return scores
+
+    measure_members(source, "latent_scorecard.json", score, table=table)

@@ -20,7 +20,7 @@ Size = tuple[int, int]
 """Height and width."""
 
 
-def read_arrays(path: Path, report: Report = silent) -> Arrays:
+def read_arrays(path: Path, *, report: Report = silent) -> Arrays:
     """{train,validation,test}_images and _labels, or images and labels, and class_names, as far as the file has them.
 
     Images become u8[N, H, W] or u8[N, H, W, C]: floats in [0, 1] are multiplied by 255 and rounded. Raises InputError.

@@ -67,7 +67,7 @@ def load_dataset(
     if path.is_dir():
         arrays = _folder(path, expand(place), report, size=image_size, skip_damaged=skip_damaged)
     elif path.is_file():
-        arrays = read_arrays(path, report)
+        arrays = read_arrays(path, report=report)
     elif path.is_absolute():
         raise InputError(f"{name} does not exist: give --dataset a file, a folder (where it is now), or a name such as mnist")
     else:

@@ -33,24 +33,31 @@ TESTED = 10_000
 """Most test images: their distances to each other are taken."""
 
 
-def score_latent(run: Run, dataset: Dataset) -> dict[str, Any]:
+PCA = "PCA-2, computed here"
+
+
+def score_latent(run: Run, dataset: Dataset, *, pca: dict[str, float] | None = None) -> dict[str, Any]:
     """The contents of latent_scorecard.json: the model and PCA-2, on up to TESTED clean test images. Raises InputError.
 
-    Without labels the neighbours' classes and the silhouette are left out.
+    Without labels the neighbours' classes and the silhouette are left out. pca: its row, where the data were scored before.
     """
     check_data(run.config, dataset, trained_on=run.data_sha256)
     whole = len(dataset.test.images)
     dataset = dataset._replace(train=dataset.train.at_most(REFERENCES), test=dataset.test.at_most(TESTED))
     train, test = to_unit(dataset.train.images), to_unit(dataset.test.images)
-    pca, axes = fit_pca(train)
-    plane = {"train": train.reshape(len(train), -1) @ axes, "test": test.reshape(len(test), -1) @ axes}
     rows = {
         "jaxae": _row(dataset, encode(run, train), encode(run, test), reconstruct(run, test), test),
-        "PCA-2, computed here": _row(dataset, plane["train"], plane["test"], apply_affine(pca, test), test),
+        PCA: pca or _pca_row(dataset, train, test),
     }
     most = int(neighbourhoods(len(test))[-1])
     tested = f"{whole}" if whole == len(test) else f"{len(test)} of {whole}"
     return {**header(run, dataset, f"test, {tested} images, clean"), "neighbours": most, "rows": rows}
+
+
+def _pca_row(dataset: Dataset, train: np.ndarray, test: np.ndarray) -> dict[str, float]:
+    pca, axes = fit_pca(train)
+    on_train, on_test = (images.reshape(len(images), -1) @ axes for images in (train, test))
+    return _row(dataset, on_train, on_test, apply_affine(pca, test), test)
 
 
 def _row(dataset: Dataset, train: np.ndarray, test: np.ndarray, output: np.ndarray, clean: np.ndarray) -> dict[str, float]:

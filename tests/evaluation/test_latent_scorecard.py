@@ -1,8 +1,12 @@
 """The scorecard as a person reads it; its numbers have tests where they are computed."""
 
 import re
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import Mock
 
 from jaxae.build import build_model, first_state
+from jaxae.cli import score
 from jaxae.config import Config
 from jaxae.core.state import model_variables
 from jaxae.data.dataset import Split
@@ -56,3 +60,17 @@ def test_of_a_large_set_a_part_is_scored_and_the_table_says_so(dataset, monkeypa
     assert whole["split"] == "test, 50 images, clean"
     assert whole["rows"] == scores["rows"]
     assert "50 of 103 images" in table(scores)
+
+
+def test_of_many_members_pca_is_scored_once(dataset, monkeypatch):
+    recipe = Config(dataset="synthetic", widths=(8, 4))
+    run = Run(recipe, build_model(recipe), model_variables(first_state(recipe)), 1)
+    results: list[dict[str, Any]] = []
+    fitted = Mock(side_effect=latent_scorecard.fit_pca)
+    monkeypatch.setattr(latent_scorecard, "fit_pca", fitted)
+    monkeypatch.setattr(
+        score, "measure_members", lambda source, name, work, *, table: results.extend(work(run, dataset) for _ in range(3))
+    )
+    score.main(SimpleNamespace())  # type: ignore[arg-type]
+    assert fitted.call_count == 1
+    assert results[0] == results[1] == results[2] == latent_scorecard.score_latent(run, dataset)
