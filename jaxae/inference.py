@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
+from jaxae.batches import in_batches
 from jaxae.best import load_best
 from jaxae.build import build_model
 from jaxae.config import Config
@@ -23,7 +24,6 @@ from jaxae.rng import Stream, derive, derive_each, root_key
 from jaxae.runs import directory, files
 from jaxae.runs.manifest import owner_of
 
-BATCH = 1000
 COUNTERS = 2**32
 """How many counters a key tells apart."""
 
@@ -71,7 +71,7 @@ def reconstruct(run: Run, images: ArrayLike) -> np.ndarray:
 
     >>> denoised = jaxae.reconstruct(run, jaxae.corrupt(images, std=0.25))
     """
-    return _in_batches(run, _fitting(run, images), "__call__").reshape(np.shape(images))
+    return _apply(run, "__call__", _fitting(run, images)).reshape(np.shape(images))
 
 
 def encode(run: Run, images: ArrayLike) -> np.ndarray:
@@ -80,7 +80,7 @@ def encode(run: Run, images: ArrayLike) -> np.ndarray:
     >>> jaxae.encode(run, dataset.test.images).shape
     (10000, 2)
     """
-    return _in_batches(run, _fitting(run, images), "encode")
+    return _apply(run, "encode", _fitting(run, images))
 
 
 def decode(run: Run, latents: ArrayLike) -> np.ndarray:
@@ -94,7 +94,7 @@ def decode(run: Run, latents: ArrayLike) -> np.ndarray:
         raise InputError(f"latents have the shape {list(array.shape)}: give [N, {width}]")
     if array.dtype.kind not in "fiu" or not (np.abs(array) <= np.finfo(np.float32).max).all():  # false for NaN too
         raise InputError(f"latents are {array.dtype}, or not finite: give finite real numbers")
-    return _in_batches(run, array.astype(np.float32), "decode")
+    return _apply(run, "decode", array.astype(np.float32))
 
 
 def corrupt(images: ArrayLike, *, std: float, draw: int = 0, indices: ArrayLike | None = None) -> np.ndarray:
@@ -115,13 +115,13 @@ def corrupt(images: ArrayLike, *, std: float, draw: int = 0, indices: ArrayLike 
     if places.shape != (len(clean),) or not whole:
         found = f"{places.dtype}{list(places.shape)}"
         raise InputError(f"indices are {found}: give a whole number of 0 or more, below 2³², for each image")
-    keys = noise_keys(Stream.EVALUATION, draw, places)
-    return np.asarray(add_noise_to_each(keys, clean, std=std)).reshape(np.shape(images))
+    noisy = functools.partial(_noisy_program, std=std, draw=np.uint32(draw))
+    return in_batches(noisy, places.astype(np.uint32), clean).reshape(np.shape(images))
 
 
-def noise_keys(stream: Stream, draw: int, indices: ArrayLike) -> jax.Array:
+def noise_keys(stream: Stream, draw: jax.typing.ArrayLike, indices: jax.typing.ArrayLike) -> jax.Array:
     """The keys of evaluation noise, one for each index of an image in its split."""
-    return derive_each(derive(root_key(0), stream, draw), np.asarray(indices))
+    return derive_each(derive(root_key(0), stream, draw), indices)
 
 
 def _fitting(run: Run, images: ArrayLike) -> np.ndarray:
@@ -133,11 +133,15 @@ def _fitting(run: Run, images: ArrayLike) -> np.ndarray:
     return array
 
 
-def _in_batches(run: Run, rows: np.ndarray, method: str) -> np.ndarray:
-    starts = range(0, len(rows) or 1, BATCH)
-    return np.concatenate([_apply(run.variables, rows[i : i + BATCH], model=run.model, method=method) for i in starts])
+def _apply(run: Run, method: str, rows: np.ndarray) -> np.ndarray:
+    return in_batches(functools.partial(_model_program, run.variables, model=run.model, method=method), rows)
 
 
-@functools.partial(jax.jit, static_argnames=("model", "method"))  # here, so that each shape is compiled once a process
-def _apply(variables: dict[str, Any], rows: jax.Array, *, model: Autoencoder, method: str) -> Any:
+@functools.partial(jax.jit, static_argnames=("model", "method"))
+def _model_program(variables: dict[str, Any], rows: jax.Array, *, model: Autoencoder, method: str) -> Any:
     return model.apply(variables, rows, method=method)
+
+
+@jax.jit
+def _noisy_program(indices: jax.Array, images: jax.Array, *, std: jax.Array, draw: jax.Array) -> jax.Array:
+    return add_noise_to_each(noise_keys(Stream.EVALUATION, draw, indices), images, std=std)

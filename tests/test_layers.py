@@ -14,6 +14,7 @@ WINGS = ("core", "data", "runs", "devices", "train", "evaluation", "figures", "p
 BELOW: dict[str, set[str]] = {
     "errors": set(),
     "rng": set(),
+    "batches": set(),
     "tables": set(),
     "paths": {"errors"},
     "config": {"errors"},
@@ -27,7 +28,7 @@ BELOW: dict[str, set[str]] = {
     "devices": {"errors", "rng", "digests", "core"},
     "best": {"errors", "runs"},
     "resume": {"errors", "config", "build", "runs", "best"},
-    "inference": {"errors", "rng", "config", "core", "build", "runs", "best", "paths"},
+    "inference": {"errors", "rng", "batches", "config", "core", "build", "runs", "best", "paths"},
     "evaluation": {"errors", "rng", "config", "tables", "core", "data", "runs", "inference"},
     "train": {
         "errors",

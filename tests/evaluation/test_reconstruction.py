@@ -5,7 +5,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxae import inference as module
+from jaxae import batches
 from jaxae.config import Config
 from jaxae.core.images import to_unit
 from jaxae.errors import InputError
@@ -38,7 +38,7 @@ def test_means_are_exact_over_the_last_partial_batch(run, dataset, monkeypatch):
     _, loaded = run
     clean = to_unit(dataset.test.images)
     one_by_one = np.concatenate([loaded.model.apply(loaded.variables, clean[i : i + 1]) for i in range(len(clean))])
-    monkeypatch.setattr(module, "BATCH", 50)
+    monkeypatch.setattr(batches, "MANY", 50)
     row = evaluate(loaded, dataset)["rows"]["jaxae, clean input"]
     error = one_by_one.astype(np.float64) - clean
     np.testing.assert_allclose(row["mse"], (error**2).mean(), rtol=1e-5)

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from jaxae.batches import FEW
 from jaxae.data.split import split
 from jaxae.errors import InputError
 from jaxae.export import folder
@@ -21,7 +22,7 @@ from tests.export.test_fold_batch_norm import run_with_statistics
 for package in ("onnx", "safetensors", "flatbuffers"):
     pytest.importorskip(package, reason=f"no {package}: pip install -e '.[test]' brings it")
 FORMATS: tuple[Format, ...] = ("stablehlo", "onnx", "safetensors")
-IMAGES = np.random.default_rng(4).random((40, 7, 5, 3)).astype(np.float32)
+IMAGES = np.random.default_rng(4).random((FEW, 7, 5, 3)).astype(np.float32)
 
 
 def export(run, place, *, formats=FORMATS):

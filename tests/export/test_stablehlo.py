@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 
+from jaxae.batches import FEW, MANY
 from jaxae.errors import InputError
 from jaxae.export.fold_batch_norm import PARTS, fold_batch_norm
 from jaxae.export.stablehlo import stablehlo, stablehlo_of_weights, weights_of
@@ -69,8 +70,9 @@ def test_each_part_computes_what_numpy_computes(kind):
 
 
 def test_a_program_of_weights_gives_jaxaes_own_bits(tmp_path):
+    """Of as many images as jaxae sends through its own program at a time: rounding depends on how many there are."""
     run = load(ROOT / "checkpoints" / "released")
-    images = np.random.default_rng(0).random((257, 28, 28, 1)).astype(np.float32)
+    images = np.random.default_rng(0).random((MANY, 28, 28, 1)).astype(np.float32)
     program = stablehlo_of_weights(run, "denoiser")
     assert len(program) < 100_000
     found = in_a_fresh_process(tmp_path, program, {"images": images}, weights_of(run))
@@ -80,7 +82,7 @@ def test_a_program_of_weights_gives_jaxaes_own_bits(tmp_path):
 def test_other_weights_give_another_model():
     run, other = run_with_statistics(widths=(32, 8)), run_with_statistics(widths=(32, 8))
     other = other._replace(variables=jax.tree.map(lambda leaf: leaf * np.float32(0.9), other.variables))
-    latents = np.random.default_rng(0).normal(0, 3, (9, 2)).astype(np.float32)
+    latents = np.random.default_rng(0).normal(0, 3, (FEW, 2)).astype(np.float32)
     program = jax.export.deserialize(bytearray(stablehlo_of_weights(run, "decoder")))
     np.testing.assert_array_equal(program.call(weights_of(other), latents), decode(other, latents))
     assert np.abs(decode(other, latents) - decode(run, latents)).max() > 1e-3
