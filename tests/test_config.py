@@ -96,6 +96,6 @@ def test_differences_name_field_and_both_values():
 
 def test_presets_are_recipes_and_the_default_one_is_the_default():
     assert PRESETS["default"] == Config()
-    assert PRESETS["best"].differences(Config())
+    assert PRESETS["clean"].differences(Config())
     for field in ("batch_size", "noise_factor", "latent_activation"):
-        assert getattr(PRESETS["best"], field) == getattr(Config(), field)
+        assert getattr(PRESETS["clean"], field) == getattr(Config(), field)

@@ -85,7 +85,7 @@ def main(
     another_run: AnotherRun,
     *,
     run_dir: Path = Path("checkpoints/default"),
-    preset: Literal["default", "best"] = "default",
+    preset: Literal["default", "clean"] = "default",
     overwrite: bool = False,
     tensorboard: bool = False,
     quiet: bool = False,
@@ -98,7 +98,7 @@ def main(
 
     Args:
         run_dir: Where the run is kept.
-        preset: Which recipe the other options change: the given procedure, or what has been best within it.
+        preset: Which recipe the other options change: the given procedure, or one that is better on clean images.
         overwrite: Delete the run in the run directory and start afresh.
         tensorboard: Write RUN/tensorboard too: the losses of each epoch and, at the end, the figures. Needs tensorboardX.
         quiet: Print nothing but errors, the run directory's path, and that data are SYNTHETIC.
