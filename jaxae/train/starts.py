@@ -18,8 +18,8 @@ from jaxae.runs import checkpoint, directory, files, metrics_log
 from jaxae.runs.environment import START
 from jaxae.train.store import Store, open_runs
 
-FIRST_STAGE = 8
-"""Epochs after which the first of several starts are dropped."""
+FIRST_STAGE = 16
+"""Epochs after which the first starts are dropped: the losses of fewer tell little of the end (docs/choices.md)."""
 
 
 class Stage(NamedTuple):
@@ -29,10 +29,13 @@ class Stage(NamedTuple):
     epochs: int
 
 
-def stages(starts: int, *, epochs: int) -> list[Stage]:
-    """The stages in which starts become one: the better half of each goes on to twice the epoch. epochs: of the recipe."""
+def stages(starts: int, *, epochs: int, first: int) -> list[Stage]:
+    """The stages in which starts become one: the first ends at epoch `first`, the better half goes on to twice the epoch.
+
+    epochs: the recipe's, which no stage outlasts.
+    """
     counts = itertools.takewhile(lambda count: count > 1, (-(-starts // 2**k) for k in itertools.count()))
-    return [Stage(count, min(FIRST_STAGE * 2**k, epochs)) for k, count in enumerate(counts)]
+    return [Stage(count, min(first * 2**k, epochs)) for k, count in enumerate(counts)]
 
 
 def start_recipes(config: Config) -> list[Config]:
@@ -49,10 +52,14 @@ def select(losses: npt.ArrayLike, *, keep: int) -> list[int]:
 
 def plan_line(plan: Sequence[Stage]) -> str:
     """What several starts will take beyond one."""
-    counts, ends = [stage.members for stage in plan], [stage.epochs for stage in plan]
-    extra = sum((count - 1) * (end - begin) for count, begin, end in zip(counts, [0, *ends], ends, strict=False))
-    steps = ", ".join(f"{count} to epoch {end}" for count, end in zip(counts, ends, strict=True))
-    return f"Several starts: {steps}, then the best one alone. They take {extra} epochs more than one start."
+    steps = ", ".join(f"{stage.members} to epoch {stage.epochs}" for stage in plan)
+    return f"Several starts: {steps}, then the best one alone. They take {extra_epochs(plan)} epochs more than one start."
+
+
+def extra_epochs(plan: Sequence[Stage]) -> int:
+    """How many epochs of one model the stages take beyond those of one start."""
+    begins = [0, *(stage.epochs for stage in plan)]
+    return sum((stage.members - 1) * (stage.epochs - begin) for stage, begin in zip(plan, begins, strict=False))
 
 
 def stage_line(epochs: int, starts: Sequence[int], losses: Sequence[float] | np.ndarray, chosen: Sequence[int]) -> str:
@@ -68,7 +75,7 @@ def begin_with_best(run: Store, train: Callable[[Store], list[TrainState]]) -> N
     Each start is a run in RUN/starts, and resumes as such. train: trains all members of a store to their ends.
     """
     recipe, kept = run.configs[0], list(range(run.configs[0].starts))
-    recipes, plan = start_recipes(recipe), stages(recipe.starts, epochs=recipe.epochs)
+    recipes, plan = start_recipes(recipe), stages(recipe.starts, epochs=recipe.epochs, first=FIRST_STAGE)
     run.report(plan_line(plan))
     before: tuple[Store, list[int]] | None = None
     for stage in plan:

@@ -42,10 +42,10 @@ def without_clock(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_the_better_half_goes_on_twice_as_far_and_no_stage_outlasts_the_recipe():
-    assert stages(1, epochs=9) == []
-    assert stages(4, epochs=9) == [Stage(4, 2), Stage(2, 4)]
-    assert stages(5, epochs=6) == [Stage(5, 2), Stage(3, 4), Stage(2, 6)]
-    assert "They take 8 epochs more than one start" in plan_line(stages(4, epochs=9))  # 3 × 2 and 1 × 2
+    assert stages(1, epochs=9, first=2) == []
+    assert stages(4, epochs=9, first=2) == [Stage(4, 2), Stage(2, 4)]
+    assert stages(5, epochs=6, first=2) == [Stage(5, 2), Stage(3, 4), Stage(2, 6)]
+    assert "They take 8 epochs more than one start" in plan_line(stages(4, epochs=9, first=2))  # 3 × 2 and 1 × 2
 
 
 def test_select_takes_the_lowest_losses_and_no_broken_one():
