@@ -52,6 +52,7 @@ def pytorch(config: Config, images: np.ndarray, kind: Any) -> Iterator[float | N
     from torch_peer import Peer
 
     torch.set_flush_denormal(kind != "plain")  # as XLA does; without it, AdamW slows down as its moments decay
+    torch.backends.cuda.matmul.allow_tf32 = True  # as JAX multiplies on GPUs by default
     peer = Peer(kind, config, images, device="cuda" if torch.cuda.is_available() else "cpu")
     peer.model.train()
     peer.step(next(iter(peer.batches()))).item()

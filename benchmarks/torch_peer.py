@@ -17,7 +17,7 @@ from jaxae.config import Config
 from jaxae.core.model import WIDTHS
 from jaxae.data.load import load_dataset
 
-Kind = Literal["plain", "tuned", "compiled"]
+Kind = Literal["plain", "tuned", "compiled", "graphed"]
 
 
 def block(inputs: int, outputs: int, dropout: float = 0.0) -> list[nn.Module]:
@@ -71,7 +71,8 @@ def corrupt(clean: torch.Tensor, std: float) -> torch.Tensor:
 class Peer:
     """A model in training.
 
-    kind: plain (DataLoader, AdamW as it comes), tuned (tensors in memory, fused AdamW) or compiled (tuned, with torch.compile).
+    kind: plain (DataLoader, AdamW as it comes), tuned (tensors in memory, fused AdamW), compiled (tuned, with torch.compile) or
+    graphed (tuned, the whole step as one CUDA graph: needs CUDA).
     """
 
     def __init__(self, kind: Kind, config: Config, images: np.ndarray, *, device: str = "cpu") -> None:
@@ -85,16 +86,41 @@ class Peer:
             betas=(0.9, config.adam_b2),
             weight_decay=config.weight_decay,
             fused=kind != "plain",
+            capturable=kind == "graphed",
         )
         self.corrupted_loss: Callable[[torch.Tensor], torch.Tensor] = self._corrupted_loss
         if kind == "compiled":
             self.corrupted_loss = torch.compile(self._corrupted_loss)
+        self.graph: torch.cuda.CUDAGraph | None = None
 
     def _corrupted_loss(self, clean: torch.Tensor) -> torch.Tensor:
         return loss(self.model, corrupt(clean, self.config.noise_factor), clean)
 
     def step(self, batch: torch.Tensor) -> torch.Tensor:
         """One update on a batch u8[B, 784]. Returns its loss."""
+        if self.kind != "graphed":
+            return self._update(batch)
+        if self.graph is None:
+            self._capture(batch)
+        assert self.graph is not None
+        self.graph_batch.copy_(batch)
+        self.graph.replay()
+        return self.graph_loss.clone()  # the next replay writes over it
+
+    def _capture(self, batch: torch.Tensor) -> None:
+        """Records an update as a CUDA graph; before that a stream of its own takes three, which allocate what a step needs."""
+        self.graph_batch = batch.clone()
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                self._update(self.graph_batch)
+        torch.cuda.current_stream().wait_stream(stream)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            self.graph_loss = self._update(self.graph_batch)
+
+    def _update(self, batch: torch.Tensor) -> torch.Tensor:
         value = self.corrupted_loss(batch.to(self.device).float() / 255)
         self.optimizer.zero_grad(set_to_none=True)
         value.backward()

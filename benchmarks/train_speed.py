@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import tyro
 
@@ -28,6 +28,7 @@ LABELS = {
     "plain": "PyTorch, plain: DataLoader, AdamW as it comes",
     "tuned": "PyTorch, tuned: tensors in memory, fused AdamW",
     "compiled": "PyTorch, compiled: tuned, with torch.compile",
+    "graphed": "PyTorch, graphed: tuned, the step as one CUDA graph",  # of gpu.py alone: it needs CUDA
 }
 
 
@@ -88,7 +89,9 @@ class Worker:
 
     def __init__(self, name: str, dataset: str) -> None:
         self.command = [sys.executable, str(HERE / "speed_worker.py"), name, dataset]
-        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.said = tempfile.TemporaryFile("w+")  # noqa: SIM115 (as long as the process)
+        pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.said, "text": True}
+        self.process = subprocess.Popen(self.command, **pipes)
 
     def ask(self) -> Any:
         """The answer to 'go on'."""
@@ -97,8 +100,14 @@ class Worker:
         print("go", file=self.process.stdin, flush=True)
         answer = self.process.stdout.readline()
         if not answer:
-            raise InputError(f"{' '.join(self.command)} has ended; its message is above")
+            raise InputError(f"{' '.join(self.command)} has ended: {last_line(self.said)}")
         return json.loads(answer)
+
+
+def last_line(said: IO[str]) -> str:
+    """The last line that a process wrote into a file, shortened."""
+    said.seek(0)
+    return next((line.strip()[:300] for line in reversed(said.readlines()) if line.strip()), "it said nothing")
 
 
 def start(dataset: str) -> dict[str, float]:

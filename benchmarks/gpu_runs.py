@@ -1,0 +1,145 @@
+"""The parts of gpu.py that run jaxae itself: the device, a whole training, its bits, its checkpoints, its export, its tests."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import jax
+import numpy as np
+from gpu_speed import Found, Sizes, peak_memory
+
+from jaxae.core.images import to_unit
+from jaxae.data.load import load_dataset
+from jaxae.errors import InputError, silent
+from jaxae.evaluation.reconstruction import evaluate
+from jaxae.export.folder import export_run
+from jaxae.inference import load, reconstruct
+from jaxae.runs import metrics_log
+from jaxae.runs.environment import versions
+from jaxae.runs.manifest import read_manifest
+from jaxae.train.loop import fit_members, settle
+
+ROOT = Path(__file__).parents[1]
+
+
+def device(sizes: Sizes, until: float) -> Found:
+    """What there is to measure."""
+    first = jax.devices()[0]
+    limit = (first.memory_stats() or {}).get("bytes_limit")
+    yield {"kind": first.device_kind, "platform": first.platform, "memory_mb": limit and round(limit / 2**20)}
+    yield {"versions": versions()}
+
+
+class EnoughError(Exception):
+    """The training has had its time."""
+
+
+def train(sizes: Sizes, until: float) -> Found:
+    """The whole training of the default recipe, as far as the time goes, and its quality on the test images."""
+    dataset = load_dataset(sizes.config.dataset, report=silent)
+    config, began, compiled = settle(sizes.config, dataset), time.monotonic(), 0.0
+
+    def report(line: str) -> None:
+        nonlocal compiled
+        if line.startswith("Compiled"):
+            compiled = time.monotonic() - began
+        if line.startswith("epoch") and time.monotonic() + 20 > until:  # seconds for the evaluation
+            raise EnoughError  # the epoch is saved
+
+    with tempfile.TemporaryDirectory() as place:
+        finished = True
+        try:
+            fit_members([config], dataset, [Path(place) / "run"], report=report)
+        except EnoughError:
+            finished = False
+        rows = metrics_log.read(Path(place) / "run")
+        best = min(rows, key=lambda row: row["validation_loss"])
+        yield {"data": dataset.title, "finished": finished, "epochs": len(rows), "train_s": time.monotonic() - began}
+        yield {"compiled_s": compiled, "images_per_s": median(row["images_per_s"] for row in rows), **peak_memory()}
+        yield {"best_epoch": best["epoch"], "validation_loss": best["validation_loss"]}
+        yield {"test": evaluate(load(Path(place) / "run"), dataset)["rows"]["jaxae, noisy input"]}
+
+
+def bits(sizes: Sizes, until: float) -> Found:
+    """Two short trainings in processes of their own must end with the same state; nothing compiled is shared."""
+
+    def digests(flags: str = "") -> list[Any]:
+        own = {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {flags}", "JAX_COMPILATION_CACHE_DIR": ""}
+        with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor() as pool:
+            runs = [Path(place) / str(k) for k in range(2)]
+            list(pool.map(lambda run: train_run(sizes, run, epochs=2, **own), runs))
+            return [read_manifest(run / "states" / "2").sha256 for run in runs]
+
+    first, second = found = digests()
+    yield {"digests": found, "same": first == second}
+    if first != second:
+        again = digests("--xla_gpu_deterministic_ops=true")
+        yield {"same_with_deterministic_ops": again[0] == again[1]}
+        raise InputError("two trainings with one recipe ended with different bits")
+
+
+def checkpoint(sizes: Sizes, until: float) -> Found:
+    """An epoch on the device, one on the CPU, one on the device: each goes on from what the other has saved, and checks it."""
+    with tempfile.TemporaryDirectory() as place:
+        run = Path(place) / "run"
+        for epoch, platform in enumerate(("", "cpu", ""), 1):
+            said = train_run(sizes, run, epochs=epoch, **({"JAX_PLATFORMS": platform} if platform else {}))
+            if epoch > 1 and f"Resuming after epoch {epoch - 1}" not in said:
+                raise InputError(f"the run did not go on after epoch {epoch - 1}")
+            kinds = re.findall(r"^Compiled for (.*?):", said, re.M)
+            rows = metrics_log.read(run)
+            yield {f"epoch_{epoch}": {"on": kinds[0], "validation_loss": rows[-1]["validation_loss"]}}
+
+
+def train_run(sizes: Sizes, run: Path, *, epochs: int, **environment: str) -> str:
+    """jaxae train, in a process of its own. Returns what it said. Raises InputError where it fails."""
+    asked = [sys.executable, "-m", "jaxae", "train", *sizes.options, "--epochs", str(epochs), "--run-dir", str(run)]
+    done = subprocess.run(asked, capture_output=True, text=True, env=os.environ | environment, cwd=ROOT)
+    if done.returncode:
+        raise InputError(f"jaxae train failed: {(done.stderr.strip().splitlines() or ['it said nothing'])[-1]}")
+    return done.stderr
+
+
+def export(sizes: Sizes, until: float) -> Found:
+    """The released run's StableHLO program: the same outputs on the CPU and on the device as jaxae has on the device."""
+    if importlib.util.find_spec("flatbuffers") is None:
+        yield {"left_out": "flatbuffers is not installed: pip install -e '.[stablehlo]' brings it"}
+        return
+    run = load(ROOT / "checkpoints" / "released")
+    images = to_unit(load_dataset("synthetic", report=silent).test.images)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "export"  # which is compared with jaxae on the CPU before it is there
+        manifest = export_run(run, folder, formats=["stablehlo"], images=images, about={}, card=lambda manifest: "")
+        call = jax.jit(jax.export.deserialize(bytearray((folder / "denoiser.stablehlo").read_bytes())).call)
+    with jax.default_matmul_precision("highest"):
+        difference = float(np.abs(np.asarray(call(images)) - reconstruct(run, images)).max())
+    yield {"largest_difference": {"cpu": manifest["files"]["denoiser.stablehlo"]["largest_difference"], "device": difference}}
+    if not difference < 1e-3:  # a quarter of a grey level
+        raise InputError(f"on the device the exported program differs from jaxae by {difference:.1g}")
+    laps = []
+    for _ in range(5):
+        began = time.perf_counter()
+        np.asarray(call(images))
+        laps.append(time.perf_counter() - began)
+    yield {"images_per_s": len(images) / median(laps)}
+
+
+def tests(sizes: Sizes, until: float) -> Found:
+    """The tests that need a GPU; elsewhere pytest skips them."""
+    if missing := [name for name in ("pytest", "hypothesis") if importlib.util.find_spec(name) is None]:
+        yield {"left_out": f"{missing[0]} is not installed: pip install -e '.[test]' brings it"}
+        return
+    asked = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/test_resilience.py", "-k", "cuda"]
+    done = subprocess.run(asked, capture_output=True, text=True, cwd=ROOT)
+    last = (done.stdout.strip().splitlines() or ["it said nothing"])[-1]
+    yield {name: int(number) for number, name in re.findall(r"(\d+) (passed|failed|skipped|errors?)", last)}
+    if done.returncode:
+        raise InputError(f"pytest: {last}")
