@@ -63,7 +63,7 @@ def train(sizes: Sizes, until: float) -> Found:
         rows = metrics_log.read(Path(place) / "run")
         best = min(rows, key=lambda row: row["validation_loss"])
         yield {"data": dataset.title, "finished": finished, "epochs": len(rows), "train_s": time.monotonic() - began}
-        yield {"compiled_s": compiled, "images_per_s": median(row["images_per_s"] for row in rows), **peak_memory()}
+        yield {"compiled_s": compiled, "images_per_s": round(median(row["images_per_s"] for row in rows)), **peak_memory()}
         yield {"best_epoch": best["epoch"], "validation_loss": best["validation_loss"]}
         yield {"test": evaluate(load(Path(place) / "run"), dataset)["rows"]["jaxae, noisy input"]}
 
@@ -72,11 +72,10 @@ def bits(sizes: Sizes, until: float) -> Found:
     """Two short trainings in processes of their own must end with the same state; nothing compiled is shared."""
 
     def digests(flags: str = "") -> list[Any]:
-        own = {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {flags}", "JAX_COMPILATION_CACHE_DIR": ""}
+        own = {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip(), "JAX_COMPILATION_CACHE_DIR": ""}
         with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor() as pool:
-            runs = [Path(place) / str(k) for k in range(2)]
-            list(pool.map(lambda run: train_run(sizes, run, epochs=2, **own), runs))
-            return [read_manifest(run / "states" / "2").sha256 for run in runs]
+            done = pool.map(lambda name: train_run(sizes, Path(place) / name, epochs=2, **own), ("first", "second"))
+            return [read_manifest(run / "states" / "2").sha256 for run in done]
 
     first, second = found = digests()
     yield {"digests": found, "same": first == second}
@@ -87,25 +86,40 @@ def bits(sizes: Sizes, until: float) -> Found:
 
 
 def checkpoint(sizes: Sizes, until: float) -> Found:
-    """An epoch on the device, one on the CPU, one on the device: each goes on from what the other has saved, and checks it."""
+    """A run that is stopped twice and goes on elsewhere: on the device, on the CPU, on the device. Loading checks each bit."""
     with tempfile.TemporaryDirectory() as place:
-        run = Path(place) / "run"
-        for epoch, platform in enumerate(("", "cpu", ""), 1):
-            said = train_run(sizes, run, epochs=epoch, **({"JAX_PLATFORMS": platform} if platform else {}))
-            if epoch > 1 and f"Resuming after epoch {epoch - 1}" not in said:
-                raise InputError(f"the run did not go on after epoch {epoch - 1}")
-            kinds = re.findall(r"^Compiled for (.*?):", said, re.M)
-            rows = metrics_log.read(run)
-            yield {f"epoch_{epoch}": {"on": kinds[0], "validation_loss": rows[-1]["validation_loss"]}}
+        epoch = 0
+        for leg, platform in enumerate(("", "cpu", ""), 1):
+            own = {"JAX_PLATFORMS": platform} if platform else {}
+            asked = train_command(sizes, Path(place) / "run")
+            pipes: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+            said = []
+            with subprocess.Popen(asked, env=os.environ | own, cwd=ROOT, **pipes) as process:
+                for line in process.stderr or ():
+                    said.append(line)
+                    if line.startswith("epoch"):
+                        process.terminate()
+            begun = re.search(r"^Resuming after epoch (\d+)", "".join(said), re.M)
+            ended = re.findall(r"^epoch +(\d+)/.* validation ([\d.]+)", "".join(said), re.M)
+            kind = re.search(r"^Compiled for (.*?):", "".join(said), re.M)
+            if not ended or not kind or (int(begun[1]) if begun else 0) != epoch:
+                raise InputError(f"jaxae train did not go on after epoch {epoch}: {(said or ['it said nothing'])[-1].strip()}")
+            epoch = int(ended[-1][0])
+            yield {f"leg_{leg}": {"on": kind[1], "to_epoch": epoch, "validation_loss": float(ended[-1][1])}}
 
 
-def train_run(sizes: Sizes, run: Path, *, epochs: int, **environment: str) -> str:
-    """jaxae train, in a process of its own. Returns what it said. Raises InputError where it fails."""
-    asked = [sys.executable, "-m", "jaxae", "train", *sizes.options, "--epochs", str(epochs), "--run-dir", str(run)]
+def train_run(sizes: Sizes, place: Path, *, epochs: int, **environment: str) -> Path:
+    """jaxae train, in a process of its own. Returns the run directory. Raises InputError where it fails."""
+    asked = [*train_command(sizes, place), "--epochs", str(epochs)]
     done = subprocess.run(asked, capture_output=True, text=True, env=os.environ | environment, cwd=ROOT)
     if done.returncode:
         raise InputError(f"jaxae train failed: {(done.stderr.strip().splitlines() or ['it said nothing'])[-1]}")
-    return done.stderr
+    return Path(done.stdout.strip())
+
+
+def train_command(sizes: Sizes, place: Path) -> list[str]:
+    """jaxae train with the recipe; on synthetic data the run directory is another, which it prints."""
+    return [sys.executable, "-m", "jaxae", "train", *sizes.options, "--run-dir", str(place)]
 
 
 def export(sizes: Sizes, until: float) -> Found:

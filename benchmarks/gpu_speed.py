@@ -3,7 +3,7 @@
 import importlib.util
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from statistics import median
 from typing import Any, NamedTuple
@@ -25,6 +25,8 @@ class Sizes(NamedTuple):
     config: Config
     options: list[str]
     """The recipe again, for the command line."""
+    racers: tuple[str, ...]
+    rounds: int
     members: list[Size]
     others: list[Size]
 
@@ -32,47 +34,53 @@ class Sizes(NamedTuple):
 FULL = Sizes(
     config=Config(),
     options=[],
+    racers=(*RACERS, "graphed"),
+    rounds=7,
     members=[(count, 128, 1.0) for count in (1, 4, 16, 64, 256, 1024)],
     others=[(1, 1024, 1.0), (1, 8192, 1.0), (1, 128, 4.0), (1, 1024, 4.0)],
 )
 SMALL = Sizes(
     config=Config(dataset="synthetic", epochs=2, widths=(64, 16)),
     options=["--dataset", "synthetic", "--widths", "64", "16"],
-    members=[(count, 32, 0.25) for count in (1, 2)],
-    others=[(1, 64, 0.25), (1, 32, 0.5)],
+    racers=("jaxae", "tuned", "graphed"),  # torch.compile takes minutes on a busy CPU
+    rounds=2,
+    members=[(count, 32, 1.0) for count in (1, 2)],
+    others=[(1, 64, 1.0), (1, 32, 2.0)],
 )
 
 
 def race(sizes: Sizes, until: float) -> Found:
     """Milliseconds a step of the default recipe, by jaxae and by PyTorch, in turn. PyTorch is there only on the same device."""
-    names = ["jaxae"]
-    if reason := no_torch():
+    reason, on_gpu = no_torch(), jax.devices()[0].platform == "gpu"
+    if reason:
         yield {"left_out": reason}
-    else:
-        names += [name for name in (*RACERS[1:], "graphed") if name != "graphed" or jax.devices()[0].platform == "gpu"]
-    workers = {name: Worker(name, sizes.config.dataset) for name in names}
-    errors: dict[str, str] = {}
-
-    def ask(name: str) -> Any:
-        try:
-            return workers[name].ask()
-        except InputError as error:
-            errors[name] = str(error)
-
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(ask, names))  # they compile beside each other
-    laps: dict[str, list[float]] = {name: [] for name in names}
+    names = ["jaxae"] if reason else [name for name in sizes.racers if name != "graphed" or on_gpu]
+    workers, errors = start(names, sizes.config.dataset, seconds=(until - time.monotonic()) * 2 / 3)
+    laps: dict[str, list[float]] = {name: [] for name in workers}
     longest, began = 0.0, time.monotonic()
-    while len(laps["jaxae"]) < 7 and began + longest < until and "jaxae" not in errors:
-        for name in names:
-            if name not in errors and (lap := ask(name)) is not None:
-                laps[name].append(lap)
+    while len(laps.get("jaxae", range(sizes.rounds))) < sizes.rounds and began + longest < until:
+        for name, worker in workers.items():
+            laps[name].append(worker.ask())
         longest, began = max(longest, time.monotonic() - began), time.monotonic()
-        ms = {name: median(each) for name, each in laps.items() if each}
+        ms = {name: median(each) for name, each in laps.items()}
         rates = {name: sizes.config.batch_size / each * 1e3 for name, each in ms.items()}
         yield {"rounds": len(laps["jaxae"]), "ms_a_step": ms, "images_per_s": rates}
     if errors:
         raise InputError("; ".join(f"{name}: {error}" for name, error in errors.items()))
+
+
+def start(names: list[str], dataset: str, *, seconds: float) -> tuple[dict[str, Worker], dict[str, str]]:
+    """The racers that are ready after so long, and why the others are not."""
+    workers = {name: Worker(name, dataset) for name in names}
+    with ThreadPoolExecutor(len(names)) as pool:  # they compile beside each other
+        asked = {name: pool.submit(worker.ask) for name, worker in workers.items()}
+        late = wait(asked.values(), timeout=seconds).not_done
+        for name, answer in asked.items():
+            if answer in late:
+                workers[name].process.kill()
+        errors = {name: f"not ready after {seconds:.0f} s" for name, answer in asked.items() if answer in late}
+        errors |= {name: str(answer.exception()) for name, answer in asked.items() if name not in errors and answer.exception()}
+    return {name: worker for name, worker in workers.items() if name not in errors}, errors
 
 
 def no_torch() -> str | None:

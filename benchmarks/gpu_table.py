@@ -10,11 +10,11 @@ from jaxae.tables import decibels, markdown
 def table(found: dict[str, Any]) -> str:
     """One table of all figures and one of the timed programs; a part that failed, or was left out, says why."""
     parts = found["parts"]
-    rows = [[title, text] for name, describe in ROWS.items() for title, text in describe(parts.get(name, {}))]
+    rows = [row for name, describe in ROWS.items() for row in describe(parts.get(name, {}))]
     for name, record in parts.items():
-        rows += [[f"{name}: {key.replace('_', ' ')}", record[key]] for key in ("left_out", "error") if key in record]
+        rows += [(f"{name}: {key.replace('_', ' ')}", record[key]) for key in ("left_out", "error") if key in record]
     lines = [f"{found['machine']}{'; small sizes, which say nothing of its speed' if found['small'] else ''}.", ""]
-    lines.append(markdown(["", "found"], rows))
+    lines += ["| | |", "|---|---|", *(f"| {title} | {text} |" for title, text in rows)]
     timed = [row for name in ("members", "batch_and_width") for row in parts.get(name, {}).get("rows", [])]
     if timed:
         columns = ["models", "batch", "width", "ms a step", "model·images/s", "times tuned PyTorch", "peak memory, MB"]
@@ -80,9 +80,9 @@ def bits(record: dict[str, Any]) -> list[tuple[str, str]]:
 
 def checkpoint(record: dict[str, Any]) -> list[tuple[str, str]]:
     """The run that changed devices."""
-    epochs = [record[name] for name in sorted(record) if name.startswith("epoch_")]
-    done = ", ".join(f"{each['on']} ({each['validation_loss']:.4f})" for each in epochs)
-    return [("one run's epochs, by device (validation loss)", done)] if epochs else []
+    legs = [record[name] for name in sorted(record) if name.startswith("leg_")]
+    done = ", ".join(f"{leg['on']} to epoch {leg['to_epoch']} ({leg['validation_loss']:.4f})" for leg in legs)
+    return [("a run that changed devices (validation loss)", done)] if legs else []
 
 
 def export(record: dict[str, Any]) -> list[tuple[str, str]]:

@@ -87,9 +87,9 @@ def cost(size: Size) -> tuple[float, float, float, float]:
     return 1.0, float(seeds * batch), float(seeds * flop), float(seeds * 2 * sum(weights) * BYTES_A_WEIGHT)
 
 
-def scaled(factor: float) -> tuple[int, ...]:
+def scaled(factor: float, widths: tuple[int, ...] = WIDTHS) -> tuple[int, ...]:
     """The hidden layers' widths times a factor."""
-    return tuple(max(1, round(width * factor)) for width in WIDTHS)
+    return tuple(max(1, round(width * factor)) for width in widths)
 
 
 def program(config: Config, images: np.ndarray, size: Size) -> Callable[[], float]:
@@ -97,7 +97,7 @@ def program(config: Config, images: np.ndarray, size: Size) -> Callable[[], floa
     seeds, batch, factor = size
     steps = int(np.clip(1e11 // cost(size)[2], 24, 1000))
     data = np.resize(images, (steps * batch, *images.shape[1:]))
-    run, state = prepare(replace(config, batch_size=batch, widths=scaled(factor)), data, seeds=seeds)
+    run, state = prepare(replace(config, batch_size=batch, widths=scaled(factor, config.widths)), data, seeds=seeds)
 
     def lap() -> float:
         nonlocal state

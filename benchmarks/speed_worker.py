@@ -12,13 +12,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxae.build import first_states
+from jaxae.build import first_state
 from jaxae.config import Config
 from jaxae.core.model import WIDTHS
-from jaxae.core.state import TrainState, stack_members
+from jaxae.core.state import TrainState
 from jaxae.data.load import load_dataset
 from jaxae.devices.sharding import Placement
 from jaxae.errors import silent
+from jaxae.rng import root_key
 from jaxae.train.population import recipes
 from jaxae.train.steps import compile_steps
 
@@ -39,11 +40,14 @@ def jaxae(config: Config, images: np.ndarray) -> Iterator[float | None]:
 def prepare(
     config: Config, images: np.ndarray, *, seeds: int = 1, placement: Placement | None = None
 ) -> tuple[Callable[[TrainState], tuple[TrainState, jax.Array]], TrainState]:
-    """The steps of an epoch over these images, compiled, and a first state of so many seeds."""
+    """The steps of an epoch over these images, compiled, and a state of so many seeds, which all begin with one seed's weights."""
     placement = placement or Placement()
     configs = recipes(config, seeds=seeds)
     run = compile_steps(configs, images, placement=placement)
-    return lambda state: run(state, np.ones(seeds, bool)), placement.put(stack_members(first_states(configs)))
+    # Stacking a thousand states would take longer than timing them.
+    state = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (seeds, *leaf.shape)), first_state(config))
+    keys = jnp.stack([root_key(each.seed, impl=each.prng_impl) for each in configs])
+    return lambda state: run(state, np.ones(seeds, bool)), placement.put(state._replace(key=keys))
 
 
 def pytorch(config: Config, images: np.ndarray, kind: Any) -> Iterator[float | None]:

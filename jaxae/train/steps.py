@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxae.build import build_parts, compiled_part, state_shapes
 from jaxae.config import Config
-from jaxae.core.state import TrainState, stack_members
+from jaxae.core.state import TrainState
 from jaxae.core.step import state_order, train_batches, train_epoch
 from jaxae.devices.sharding import Placement
 from jaxae.train.population import varying
@@ -63,7 +63,7 @@ def compile_steps(
     """
     config, count = configs[0], len(configs)
     values = placement.put({name: jnp.array([getattr(c, name) for c in configs]) for name in varying(configs)})
-    like = jax.eval_shape(stack_members, [state_shapes(config)] * count)
+    like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((count, *leaf.shape), leaf.dtype), state_shapes(config))
     active = jax.ShapeDtypeStruct((count,), bool)
     program = _program(compiled_part(config), count, placement, on_host)
     if not on_host:
