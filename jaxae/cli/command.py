@@ -113,7 +113,8 @@ def _stop(number: int, frame: object) -> None:
 
 
 def _report_lost(lost: "sys.UnraisableHookArgs") -> None:
-    if not isinstance(lost.exc_value, Stop):
+    unheard = str(lost.exc_value) == "Event loop is closed"  # writes of Orbax that end after another has failed, which it raises
+    if not isinstance(lost.exc_value, Stop) and not unheard:
         sys.__unraisablehook__(lost)
 
 

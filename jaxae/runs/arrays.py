@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import jax
 import numpy as np
+from orbax import checkpoint as ocp_v0
 from orbax.checkpoint import v1 as ocp
 
 for name in ("absl", "asyncio"):  # Orbax narrates every save, and prints a failure, array by array, before it raises it
@@ -19,17 +19,32 @@ for name in ("absl", "asyncio"):  # Orbax narrates every save, and prints a fail
 
 def write_items(folder: Path, items: dict[str, Any]) -> None:
     """Writes trees of arrays below a folder that is not there yet, each under its name. Raises OSError, ValueError."""
-    if jax.process_count() > 1:  # where Orbax refuses what lies on one process's devices alone
-        items = jax.tree.map(np.asarray, items)
     try:
-        with _without_other_processes():
+        if jax.process_count() == 1:
             ocp.save_checkpointables(folder, items)
+        else:
+            _write_alone(folder, items)
     except ValueError as error:
         if refused := re.search(r"os_error_code='(\d+)'", str(error)):  # the reason, at the end of five lines
             raise OSError(int(refused[1]), os.strerror(int(refused[1]))) from error
         raise
     for mark in folder.rglob("commit_success.txt"):
         mark.write_text("")  # Orbax wants it to be there; what it writes into it is a path of this machine
+
+
+def _write_alone(folder: Path, items: dict[str, Any]) -> None:
+    """The same files, from one of several processes: Orbax's v1 asks all processes whether they save to the same path."""
+    me = jax.process_index()
+    alone = ocp_v0.options.MultiprocessingOptions(
+        primary_host=me, active_processes={me}, barrier_sync_key_prefix=f"process-{me}"
+    )
+    handlers = {name: ocp_v0.PyTreeCheckpointHandler(multiprocessing_options=alone) for name in items}
+    options = ocp_v0.CompositeOptions(multiprocessing_options=alone)
+    together = ocp_v0.CompositeCheckpointHandler(composite_options=options, **handlers)
+    here = jax.tree.map(np.asarray, items)  # Orbax refuses what lies on one process's devices alone
+    with ocp_v0.Checkpointer(together, multiprocessing_options=alone) as checkpointer:
+        saved = {name: ocp_v0.args.PyTreeSave(item) for name, item in here.items()}
+        checkpointer.save(folder, ocp_v0.args.Composite(**saved))
 
 
 def read_items(folder: Path, shapes: dict[str, Any]) -> dict[str, Any]:
@@ -42,14 +57,9 @@ def read_items(folder: Path, shapes: dict[str, Any]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _without_other_processes() -> Iterator[None]:
-    """Keeps Orbax from waiting for other processes: the first one alone has the files."""
-    if jax.process_count() == 1:
-        return (yield)
-    from orbax.checkpoint.experimental.v1._src.saving import execution
-
+    """Keeps Orbax's v1 from waiting for other processes: the first one alone has the files."""
     context, me = ocp.Context(), jax.process_index()
     context.multiprocessing.primary_host, context.multiprocessing.active_processes = me, {me}
     context.multiprocessing.barrier_sync_key_prefix = f"process-{me}"
-    # Orbax 0.12 asks every process whether it saves to the same path, also those that are not active.
-    with context, mock.patch.object(execution, "_check_directory_consistency"):
+    with context:
         yield
