@@ -40,7 +40,7 @@ def jaxae(config: Config, images: np.ndarray) -> Iterator[float | None]:
 def prepare(
     config: Config, images: np.ndarray, *, seeds: int = 1, placement: Placement | None = None
 ) -> tuple[Callable[[TrainState], tuple[TrainState, jax.Array]], TrainState]:
-    """The steps of an epoch over these images, compiled, and a state of so many seeds, which all begin with one seed's weights."""
+    """The steps of an epoch over these images, compiled, and a state of so many seeds, which begin with the same weights."""
     placement = placement or Placement()
     configs = recipes(config, seeds=seeds)
     run = compile_steps(configs, images, placement=placement)

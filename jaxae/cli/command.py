@@ -113,8 +113,8 @@ def _stop(number: int, frame: object) -> None:
 
 
 def _report_lost(lost: "sys.UnraisableHookArgs") -> None:
-    unheard = str(lost.exc_value) == "Event loop is closed"  # writes of Orbax that end after another has failed, which it raises
-    if not isinstance(lost.exc_value, Stop) and not unheard:
+    given_up = str(lost.exc_value) == "Event loop is closed"  # Orbax's other writes, after the one whose failure it has raised
+    if not isinstance(lost.exc_value, Stop) and not given_up:
         sys.__unraisablehook__(lost)
 
 
