@@ -12,10 +12,12 @@ from jaxae.config import Config
 from jaxae.data.dataset import Dataset
 from jaxae.data.load import load_dataset
 from jaxae.devices import multihost
+from jaxae.devices.cores import take_cores
 from jaxae.errors import InputError, Report
 from jaxae.paths import expand
 from jaxae.resume import Origin
 from jaxae.runs.population_directory import members
+from jaxae.train.population import recipes
 
 
 def optional(metavar: str, text: str) -> Any:
@@ -63,10 +65,15 @@ class SeveralModels:
         tyro.conf.UseAppendAction[tuple[str, ...]],
         optional("NAME=VALUE,...", "Values to try, such as learning_rate=1e-3,2e-3; given several times, a grid."),
     ] = ()
-    devices: str = "1"
-    """How many devices (of each process) share the work, or all: models first, then each model's batches."""
+    devices: str = "auto"
+    """How many devices (of each process) share the work, or all: models first, then each model's batches. auto: one, or of a
+    CPU that trains several models as many of its cores as divide their number."""
     images_on_host: bool = False
     """Send the training images to the device block by block, as is done where they don't fit on it. It changes no bit."""
+
+    def take_cores(self, recipe: Config) -> None:
+        """Makes devices of a CPU's cores, as --devices asks. Before any other use of JAX. Raises InputError."""
+        take_cores(self.devices, members=len(recipes(recipe, seeds=self.seeds, sweep=self.sweep)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -103,6 +103,8 @@ def main(
         tensorboard: Write RUN/tensorboard too: the losses of each epoch and, at the end, the figures. Needs tensorboardX.
         quiet: Print nothing but errors, the run directory's path, and that data are SYNTHETIC.
     """
+    if several_processes.coordinator is None:
+        several_models.take_cores(recipe)
     several_processes.join(report=silent if quiet else say)
     report = silent if quiet or not multihost.is_first() else say
     if changes := PRESETS[preset].differences(Config()):

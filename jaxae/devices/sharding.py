@@ -9,6 +9,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxae.core.state import TrainState, take_member
+from jaxae.devices.cores import even_share
 from jaxae.errors import InputError
 from jaxae.rng import data_to_keys, keys_to_data
 
@@ -91,16 +92,19 @@ class Placement(NamedTuple):
 
 
 def make_placement(devices: str | int, *, members: int, batch_size: int) -> Placement:
-    """The placement over "all" devices of each process or the first so many. Raises InputError.
+    """The placement over "all" devices of each process, the first so many, or "auto". Raises InputError.
 
     Members come first: as many of the devices as divide their number, the rest shares out each member's batch.
+    auto: of a CPU in one process as many devices as divide the members; otherwise one.
     """
     of_each = [jax.local_devices(process) for process in range(jax.process_count())]
-    there = len(of_each[0])
+    there, kind = len(of_each[0]), of_each[0][0].device_kind
+    if devices == "auto":
+        devices = even_share(members, there) if kind == "cpu" and len(of_each) == 1 else 1
     count = there if devices == "all" else int(devices) if str(devices).isdecimal() else 0
     if not 1 <= count <= there:
-        kind = of_each[0][0].device_kind
-        raise InputError(f"--devices is {devices}, but there are {there} ({kind}): give a number from 1 to {there}, or all")
+        least = f"--devices is {devices}, but there are {there} ({kind})"
+        raise InputError(f"{least}: give a number from 1 to {there}, all, or auto")
     chosen = [device for its in of_each for device in its[:count]]
     if len(chosen) == 1:
         return Placement()
