@@ -78,7 +78,12 @@ def watch(name: str, *, small: bool, seconds: float, cache: str) -> Iterator[dic
     with tempfile.TemporaryFile("w+") as said:
         pipe: Any = {"stdout": subprocess.PIPE, "stderr": said, "text": True, "env": environment(cache)}
         with subprocess.Popen(asked, start_new_session=True, **pipe) as process:
-            timer = threading.Timer(seconds, lambda: (late.set(), end(process)))
+
+            def stop() -> None:
+                late.set()
+                end(process)
+
+            timer = threading.Timer(seconds, stop)
             timer.start()
             update: dict[str, Any] = {}
             try:

@@ -15,7 +15,7 @@ def take_cores(devices: str, *, members: int) -> None:
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = int(devices) if devices.isdecimal() else even_share(members, cores) if devices == "auto" else 1
-    if asked < 2 or jax.config.jax_num_cpu_devices >= 0 or FLAG in os.environ.get("XLA_FLAGS", ""):
+    if asked < 2 or getattr(jax.config, "jax_num_cpu_devices", -1) >= 0 or FLAG in os.environ.get("XLA_FLAGS", ""):
         return
     with contextlib.suppress(RuntimeError):  # JAX has begun, with the devices that there are
         jax.config.update("jax_num_cpu_devices", min(asked, cores))
