@@ -6,6 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxae.philox import PHILOX
+
 
 class Stream(IntEnum):
     """What a key is for. Numbers are part of a run's identity: never reuse or renumber one."""
@@ -25,7 +27,7 @@ class Stream(IntEnum):
 
 def root_key(seed: int, *, impl: str = "threefry2x32") -> jax.Array:
     """The root key of a run, typed. seed: in [0, 2³²); impl: a PRNG implementation that JAX knows."""
-    return jax.random.key(seed, impl=impl)
+    return jax.random.key(seed, impl=PHILOX if impl == "philox2x32" else impl)
 
 
 def derive(root: jax.Array, stream: Stream, counter: jax.typing.ArrayLike = 0) -> jax.Array:

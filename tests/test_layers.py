@@ -13,7 +13,8 @@ PACKAGE = ROOT / "jaxae"
 WINGS = ("core", "data", "runs", "devices", "train", "evaluation", "figures", "plots", "export", "report", "cli")
 BELOW: dict[str, set[str]] = {
     "errors": set(),
-    "rng": set(),
+    "philox": set(),
+    "rng": {"philox"},
     "batches": set(),
     "tables": set(),
     "paths": {"errors"},

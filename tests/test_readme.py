@@ -22,8 +22,8 @@ from tests.cli.test_command import call
 README = (ROOT / "README.md").read_text()
 PAGES = {path.relative_to(ROOT).as_posix(): path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
 RELEASED = ROOT / "checkpoints" / "released"
-TOOLS = {"help", "host", "hypothesis-profile", "kill", "k"}
-"""Options of other programs than ours."""
+TOOLS = {"help", "host", "hypothesis-profile", "json", "kill", "k"}
+"""Options of other programs than ours, and of benchmarks under another name than their parameter's."""
 
 
 def rows(text: str) -> list[list[str]]:

@@ -113,7 +113,6 @@ def make_placement(devices: str | int, *, members: int, batch_size: int) -> Plac
         raise InputError(
             f"batch_size is {batch_size}, not a multiple of the {len(chosen) // across} devices that share it: give a multiple"
         )
-    jax.config.update("jax_use_shardy_partitioner", False)  # it can't lower philox (jax 0.10: "Unable to convert MHLO")
     shape = (across, len(chosen) // across)
     return Placement(jax.make_mesh(shape, ("members", "batch"), axis_types=(AxisType.Auto,) * 2, devices=chosen))
 
