@@ -20,8 +20,7 @@ help:
 train: $(BIN)/.installed
 	@echo '== training: scripts/train.py $(ARGS)'
 	@run=$$($(BIN)/python scripts/train.py $(ARGS)) && \
-	echo '== evaluating on the test images' && $(BIN)/python scripts/evaluate.py "$$run" && \
-	echo '== drawing' && $(BIN)/python -m jaxae plot all "$$run" && \
+	echo '== evaluating on the test images, and drawing' && $(BIN)/python scripts/evaluate.py "$$run" --figures && \
 	echo "== done: the run is in $$run"
 
 test: MARK = not slow

@@ -6,6 +6,7 @@ from typing import Any
 from jaxae.cli.messages import say
 from jaxae.cli.options import Source
 from jaxae.data.dataset import Dataset
+from jaxae.errors import InputError
 from jaxae.evaluation.reconstruction import evaluate, table
 from jaxae.evaluation.seeds import spread, spread_table
 from jaxae.inference import Run, load
@@ -14,7 +15,7 @@ from jaxae.runs.checkpoint import epochs
 from jaxae.train.population import labels, varying
 
 
-def main(source: Source, *, noise_factor: float = 0.25) -> None:
+def main(source: Source, *, noise_factor: float = 0.25, figures: bool = False) -> None:
     """Measures MSE, MAE, PSNR and SSIM on all test images, and by class, and writes RUN/evaluation.json.
 
     Of a population every member is measured, and the mean and standard deviation over seeds are printed.
@@ -24,12 +25,19 @@ def main(source: Source, *, noise_factor: float = 0.25) -> None:
     Args:
         source: The run and its data.
         noise_factor: Standard deviation of the noise on the test images.
+        figures: Then draw what jaxae plot all draws, in the same process.
     """
+    if figures and len(source.directories) > 1:
+        raise InputError(f"--figures is given for {source.run}, a population: choose one of it with --member")
 
     def work(run: Run, dataset: Dataset) -> dict[str, Any]:
         return evaluate(run, dataset, noise_factor=noise_factor)
 
     measure_members(source, "evaluation.json", work, table=table)
+    if figures:
+        from jaxae.cli import plot  # here, not above: Matplotlib takes 0.3 s
+
+        plot.all_figures(source)
 
 
 def measure_members(

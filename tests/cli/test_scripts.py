@@ -133,7 +133,7 @@ def test_the_noise_curve_is_measured_and_drawn(run):
 def drawn(run) -> Path:
     """The run with all its figures, drawn by one process."""
     shutil.rmtree(run / "figures", ignore_errors=True)
-    assert main_of(["plot", "all", str(run)]) == 0
+    assert main_of(["evaluate", str(run), "--figures"]) == 0
     return run
 
 
