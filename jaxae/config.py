@@ -17,7 +17,7 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 Initializer = Literal["lecun_normal", "he_normal", "orthogonal", "glorot_uniform"]
-PrngImpl = Literal["threefry2x32", "threefry4x32", "philox2x32", "philox4x32", "rbg"]
+PrngImpl = Literal["threefry2x32", "philox2x32", "rbg"]
 
 
 @dataclass(

@@ -7,7 +7,7 @@ import pytest
 from jaxae.rng import Stream, data_to_keys, derive, keys_to_data, root_key
 
 
-@pytest.mark.parametrize("impl", ["threefry2x32", "threefry4x32", "philox2x32", "philox4x32", "rbg"])
+@pytest.mark.parametrize("impl", ["threefry2x32", "philox2x32", "rbg"])
 def test_streams_and_counters_give_keys_that_draw_different_numbers(impl):
     root = root_key(3, impl=impl)
     draws = {

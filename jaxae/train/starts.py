@@ -65,8 +65,9 @@ def extra_epochs(plan: Sequence[Stage]) -> int:
 def stage_line(epochs: int, starts: Sequence[int], losses: Sequence[float] | np.ndarray, chosen: Sequence[int]) -> str:
     """Which starts go on after a stage, and which were dropped. losses: of each start; chosen: positions in starts."""
     best = [f"start {starts[k]} ({losses[k]:.5f})" for k in chosen]
+    verb = "goes" if len(best) == 1 else "go"
     others = [f"{losses[k]:.5f}" if math.isfinite(losses[k]) else "broken" for k in range(len(starts)) if k not in chosen]
-    return f"After epoch {epochs}: {' and '.join(best)} goes on; dropped: {', '.join(others)}."
+    return f"After epoch {epochs}: {' and '.join(best)} {verb} on; dropped: {', '.join(others)}."
 
 
 def begin_with_best(run: Store, train: Callable[[Store], list[TrainState]]) -> None:
