@@ -18,6 +18,8 @@ from jaxae.figures.style import class_colours
 from jaxae.inference import Run, decode, encode, reconstruct
 
 Weights = Literal["f16", "f32"]
+NARROW = 10_000
+"""Kernels of fewer weights stay in single precision: all of them take 100 kB, and in f16 a pixel may be off by 0.1."""
 MOST_PIXELS = 2**25
 """Of all images together: what a phone's browser still opens."""
 SIDE = 4096
@@ -37,20 +39,19 @@ def page_data(run: Run, dataset: Dataset, *, weights: Weights, small: bool) -> d
     view, folded = robust_view(latents), fold_batch_norm(run)
     names = list(dataset.class_names if test.labels is not None else ())
     colours = class_colours(min(max(len(names), 1), MOST_COLOURS))
-    packed = _pack_weights([*folded.encoder, *folded.decoder], weights)
     return {
         "shape": list(shape),
         "count": count,
         "total": total,
         "about": f"The model sends each image through two numbers: its place on the map. Weights: epoch {run.epoch}.",
+        "weights": _pack_weights([*folded.encoder, *folded.decoder], weights),
         "accuracy": _accuracy(run, latents[:: max(1, count // 500)], weights, small=small),
         "noise": run.config.noise_factor,
         "classes": names,
         "colours": {"light": [to_hex(colour) for colour in colours], "dark": [_on_dark(colour) for colour in colours]},
         "maps": {name: _text(_colour_map(name)) for name in ("inferno", "cividis")},
         "view": {"low": view.low.tolist(), "high": view.high.tolist()},
-        "network": {"encoder": _describe(folded.encoder), "decoder": _describe(folded.decoder)},
-        "weights": {"type": weights, "values": _text(packed)},
+        "network": {half: _describe(folded.layers(half), weights) for half in ("encoder", "decoder")},
         "latents": _text(latents.astype("<f4")),
         "errors": _text(errors.astype("<f4")),
         "indices": _text(order.astype("<i4")),
@@ -67,19 +68,27 @@ def _sorted_by_class(part: Split, count: int) -> tuple[Split, np.ndarray]:
     return Split(part.images[order], part.labels[order]), order
 
 
-def _pack_weights(layers: list[DenseLayer], weights: Weights) -> np.ndarray:
-    """Kernel and bias of each layer, one after another. Raises InputError."""
-    flat = np.concatenate([array.ravel() for layer in layers for array in layer[:2]])
-    with np.errstate(over="ignore"):
-        packed = flat.astype({"f16": "<f2", "f32": "<f4"}[weights])
-    if not np.isfinite(packed).all():
-        raise InputError(f"a weight of the model is {flat[~np.isfinite(packed)][0]:g}, too large for f16: give --weights f32")
-    return packed
+def _precision(kernel: np.ndarray, weights: Weights) -> Weights:
+    return weights if kernel.size >= NARROW else "f32"
 
 
-def _describe(layers: tuple[DenseLayer, ...]) -> list[dict[str, Any]]:
+def _pack_weights(layers: list[DenseLayer], weights: Weights) -> dict[str, str]:
+    """Of each precision the kernels and biases of its layers, one after another. Raises InputError."""
+    packed: dict[str, list[np.ndarray]] = {"f16": [np.empty(0, "<f2")], "f32": [np.empty(0, "<f4")]}
+    for layer in layers:
+        precision = _precision(layer.kernel, weights)
+        for array in layer[:2]:
+            with np.errstate(over="ignore"):
+                packed[precision].append(array.ravel().astype(packed[precision][0].dtype))
+            if not np.isfinite(packed[precision][-1]).all():
+                raise InputError(f"a weight of the model is {np.abs(array).max():g}, too large for f16: give --weights f32")
+    return {precision: _text(np.concatenate(arrays)) for precision, arrays in packed.items()}
+
+
+def _describe(layers: tuple[DenseLayer, ...], weights: Weights) -> list[dict[str, Any]]:
     return [
-        {"inputs": layer.kernel.shape[0], "outputs": layer.kernel.shape[1], "activation": layer.activation} for layer in layers
+        {"inputs": len(kernel), "outputs": len(bias), "activation": activation, "precision": _precision(kernel, weights)}
+        for kernel, bias, activation in layers
     ]
 
 
@@ -87,7 +96,7 @@ def _accuracy(run: Run, latents: np.ndarray, weights: Weights, *, small: bool) -
     """A sentence for the page: how far its decoder, and its images, are from jaxae's."""
     x = latents
     for kernel, bias, activation in fold_batch_norm(run).decoder:
-        if weights == "f16":
+        if _precision(kernel, weights) == "f16":
             kernel, bias = (array.astype(np.float16).astype(np.float32) for array in (kernel, bias))
         x = x @ kernel + bias
         x = np.maximum(x, 0) if activation == "relu" else x

@@ -93,7 +93,8 @@ class Page:
 
     def place(self, x: float, y: float, box_of: str = "#plane") -> tuple[float, float]:
         """Where on the page a share of an element's width and height is."""
-        box = self.tab.locator(box_of).bounding_box()
+        while not (box := self.tab.locator(box_of).bounding_box()):  # a busy machine has not laid the page out yet
+            self.tab.wait_for_timeout(25)
         return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
 

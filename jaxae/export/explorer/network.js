@@ -2,19 +2,19 @@
 import { floatsOf, halvesOf } from "./arrays.js";
 import { data } from "./dataset.js";
 
-const weights = data.weights.type === "f16" ? halvesOf(data.weights.values) : floatsOf(data.weights.values);
-let taken = 0;
+const weights = { f16: halvesOf(data.weights.f16), f32: floatsOf(data.weights.f32) };
+const taken = { f16: 0, f32: 0 };
 
-function take(count) {
-  taken += count;
-  return weights.subarray(taken - count, taken);
+function take(precision, count) {
+  taken[precision] += count;
+  return weights[precision].subarray(taken[precision] - count, taken[precision]);
 }
 
-const makeLayer = ({ inputs, outputs, activation }) => ({
+const makeLayer = ({ inputs, outputs, activation, precision }) => ({
   outputs,
   activation,
-  kernel: take(inputs * outputs), // row by row: [input][output]
-  bias: take(outputs),
+  kernel: take(precision, inputs * outputs), // row by row: [input][output]
+  bias: take(precision, outputs),
 });
 
 const encoder = data.network.encoder.map(makeLayer);
