@@ -11,7 +11,6 @@ import pytest
 from jaxae.errors import InputError
 from tests import ROOT
 
-
 PARTS = [name for name in gpu.BUDGETS if name not in ("race", "batch_and_width", "checkpoint")]
 """All but the longest three, unless $JAXAE_ALL_PARTS is set: CI has a minute for this."""
 
