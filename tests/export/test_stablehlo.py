@@ -43,7 +43,7 @@ def in_a_fresh_process(folder, program, inputs, weights=None):
 
 
 def test_a_program_with_weights_runs_where_jax_alone_is(tmp_path):
-    """Of the released run, whose steep map magnifies rounding; noise, which no garment is, more than images do (docs/export.md)."""
+    """Of the released run, whose steep map magnifies rounding, that of noise more than that of garments (docs/export.md)."""
     run = load(ROOT / "checkpoints" / "released")
     folded, rng = fold_batch_norm(run), np.random.default_rng(0)
     images = {str(size): rng.random((size, 28, 28, 1)).astype(np.float32) for size in (1, 257)}
