@@ -43,7 +43,7 @@ class Config:
     starts: Annotated[int, Field(ge=1, le=256)] = 1
     """Begin so many models, drop the worse half of them again and again, and train the one that is left."""
     prng_impl: PrngImpl = "philox2x32"
-    """JAX's PRNG implementation."""
+    """JAX's name of the generator that draws all random numbers."""
     epochs: PositiveInt = 300
     """Most epochs to train; the early stop may end the run sooner."""
     batch_size: PositiveInt = 128

@@ -39,6 +39,8 @@ def recipes(config: Config, *, seeds: int = 1, sweep: Sequence[str] = ()) -> lis
 def varying(configs: Sequence[Config]) -> list[str]:
     """The names in which recipes differ, but for the seed. Raises InputError where one of them cannot be mapped over."""
     names = [name for name in vars(configs[0]) if any(getattr(c, name) != getattr(configs[0], name) for c in configs)]
+    if len(configs) > 1 and configs[0].starts > 1:
+        raise InputError(f"starts is {configs[0].starts}, and there are {len(configs)} members: give one of the two")
     if len(configs) > 1 and configs[0].prng_impl == "rbg":
         raise InputError("prng_impl is rbg, which JAX does not draw for each member separately: choose another --prng-impl")
     if fixed := [name for name in names if name not in (*SWEEPABLE, "seed")]:
@@ -49,8 +51,6 @@ def varying(configs: Sequence[Config]) -> list[str]:
 def check(configs: Sequence[Config], dataset: Dataset) -> None:
     """Raises InputError where the recipes can't be trained together, or not on these data."""
     varying(configs)
-    if configs[0].starts > 1 and len(configs) > 1:
-        raise InputError(f"starts is {configs[0].starts}, and there are {len(configs)} members: give one of the two")
     size, batch = len(dataset.train.images), configs[0].batch_size
     for config in configs:
         check_data(config, dataset)
