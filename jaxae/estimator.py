@@ -17,7 +17,7 @@ from jaxae.errors import InputError, Report, silent
 from jaxae.inference import Run, decode, encode, reconstruct
 from jaxae.parameters import recipe_of, value_errors
 from jaxae.train import loop
-from jaxae.train.store import open_runs
+from jaxae.train.open_runs import open_runs
 
 try:
     from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin

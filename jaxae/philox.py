@@ -4,6 +4,7 @@ JAX's own multiplies with mulhi, which XLA's partitioner Shardy can't lower (jax
 Philox2x32-10 of Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
 """
 
+import functools
 import math
 
 import jax
@@ -25,6 +26,7 @@ def _high_product(x: jax.Array) -> jax.Array:
     return m_high * high + (middle >> HALF) + (rest >> HALF)
 
 
+@functools.partial(jax.jit, inline=True)  # eager, it would be 150 operations, 17 ms a key
 def _hash(key: jax.Array, counter: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The two words of a counter, u32[...], whose upper word is 0. key: u32[]."""
     first, second = jnp.zeros_like(counter), counter

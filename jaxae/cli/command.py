@@ -113,8 +113,7 @@ def _stop(number: int, frame: object) -> None:
 
 
 def _report_lost(lost: "sys.UnraisableHookArgs") -> None:
-    given_up = str(lost.exc_value) == "Event loop is closed"  # Orbax's other writes, after the one whose failure it has raised
-    if not isinstance(lost.exc_value, Stop) and not given_up:
+    if not isinstance(lost.exc_value, Stop):
         sys.__unraisablehook__(lost)
 
 

@@ -4,7 +4,8 @@ import contextlib
 import logging
 import os
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +14,34 @@ import numpy as np
 from orbax import checkpoint as ocp_v0
 from orbax.checkpoint import v1 as ocp
 
+Hook = Callable[["sys.UnraisableHookArgs"], Any]
+
 for name in ("absl", "asyncio"):  # Orbax narrates every save, and prints a failure, array by array, before it raises it
     logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def write_items(folder: Path, items: dict[str, Any]) -> None:
     """Writes trees of arrays below a folder that is not there yet, each under its name. Raises OSError, ValueError."""
+    # Of JAX's arrays Orbax would also write where they lie, which takes half as long again, and refuses one process's own.
+    here = jax.tree.map(np.asarray, items)
+    report_lost, sys.unraisablehook = sys.unraisablehook, _without_closed_loops(sys.unraisablehook)
     try:
         if jax.process_count() == 1:
-            ocp.save_checkpointables(folder, items)
+            ocp.save_checkpointables(folder, here)
         else:
-            _write_alone(folder, items)
+            _write_alone(folder, here)
     except ValueError as error:
         if refused := re.search(r"os_error_code='(\d+)'", str(error)):  # the reason, at the end of five lines
             raise OSError(int(refused[1]), os.strerror(int(refused[1]))) from error
         raise
+    sys.unraisablehook = report_lost  # after a failure it stays: the other writes end later
     for mark in folder.rglob("commit_success.txt"):
         mark.write_text("")  # Orbax wants it to be there; what it writes into it is a path of this machine
+
+
+def _without_closed_loops(report: Hook) -> Hook:
+    """The hook, but silent about each of Orbax's other writes that end after the failed one, which it has raised."""
+    return lambda lost: None if str(lost.exc_value) == "Event loop is closed" else report(lost)
 
 
 def _write_alone(folder: Path, items: dict[str, Any]) -> None:
@@ -41,9 +53,8 @@ def _write_alone(folder: Path, items: dict[str, Any]) -> None:
     handlers = {name: ocp_v0.PyTreeCheckpointHandler(multiprocessing_options=alone) for name in items}
     options = ocp_v0.CompositeOptions(multiprocessing_options=alone)
     together = ocp_v0.CompositeCheckpointHandler(composite_options=options, **handlers)
-    here = jax.tree.map(np.asarray, items)  # Orbax refuses what lies on one process's devices alone
     with ocp_v0.Checkpointer(together, multiprocessing_options=alone) as checkpointer:
-        saved = {name: ocp_v0.args.PyTreeSave(item) for name, item in here.items()}
+        saved = {name: ocp_v0.args.PyTreeSave(item) for name, item in items.items()}
         checkpointer.save(folder, ocp_v0.args.Composite(**saved))
 
 

@@ -23,9 +23,10 @@ from jaxae.resume import Origin
 from jaxae.runs.directory import run_directory
 from jaxae.train import progress
 from jaxae.train.epoch import compile_epoch
+from jaxae.train.open_runs import open_runs
 from jaxae.train.population import check
 from jaxae.train.starts import begin_with_best, has_begun
-from jaxae.train.store import Store, open_runs
+from jaxae.train.store import Store
 
 
 def train(runs: Store, *, devices: str | int = 1, on_host: bool = False) -> list[TrainState]:
@@ -53,9 +54,12 @@ def train(runs: Store, *, devices: str | int = 1, on_host: bool = False) -> list
         taken = {k: placement.fetch(state, k) for k in map(int, np.flatnonzero(active & ~lost))}
         epochs_left = max((configs[k].epochs - result.epoch[k] for k in taken), default=0)
         runs.save(taken, result, clock.lap(epochs_left=epochs_left))
+        if lost.any():
+            runs.wait()  # for the epoch's own line
         for line in progress.broken_lines(configs, result, lost):
             runs.report(line)
         active, broken = np.array([k in taken and not finished(taken[k], c) for k, c in enumerate(configs)]), broken | lost
+    runs.wait()
     if broken.all():
         raise InputError(progress.all_broken(configs, result, lost))
     if not runs.until:

@@ -16,7 +16,8 @@ from jaxae.core.state import TrainState
 from jaxae.digests import json_digest
 from jaxae.runs import checkpoint, directory, files, metrics_log
 from jaxae.runs.environment import START
-from jaxae.train.store import Store, open_runs
+from jaxae.train.open_runs import open_runs
+from jaxae.train.store import Store
 
 FIRST_STAGE = 16
 """Epochs after which the first starts are dropped: the losses of fewer tell little of the end (docs/choices.md)."""

@@ -1,9 +1,8 @@
 """Where training keeps its runs: in their directories, which only the first process touches, or in memory."""
 
-import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,7 @@ from jaxae.core.state import TrainState, model_variables
 from jaxae.data.dataset import Dataset
 from jaxae.devices import multihost
 from jaxae.errors import Report, silent
-from jaxae.resume import Origin, begin
-from jaxae.runs import checkpoint, directory, files, metrics_log
+from jaxae.runs import checkpoint, files, metrics_log
 from jaxae.runs.environment import BEGINNINGS, changes, describe_environment
 from jaxae.runs.manifest import owner_of
 from jaxae.train import progress
@@ -43,6 +41,8 @@ class Store:
         self.rate: float | None = None
         self.best: list[Any] = [()] * len(configs)  # in memory: (variables, epoch) of the best epoch
         self.rows: list[list[dict[str, Any]]] = [[] for _ in configs]  # in memory: what metrics.jsonl would hold
+        self.writer = ThreadPoolExecutor(1)  # keeps an epoch while the next one is computed
+        self.writing: Future[None] | None = None
 
     def load(self) -> np.ndarray:
         """Reads each member's latest checkpoint. Returns which members are not finished, bool[M]. Raises InputError."""
@@ -70,19 +70,29 @@ class Store:
         return self.latest
 
     def save(self, states: Mapping[int, TrainState], result: EpochResult, clock: Mapping[str, int]) -> None:
-        """Keeps the states of the members that took this epoch, and reports it. An epoch is on disk before its line is out."""
-        rows = {k: self._row(k, state, result, clock) for k, state in states.items()}
+        """Begins to keep the states of the members that took this epoch. Raises what went wrong with the epoch before."""
+        self.wait()
+        self.writing = self.writer.submit(self._keep, states, result, clock)
+
+    def wait(self) -> None:
+        """Returns when every epoch is kept. Raises what went wrong."""
         with multihost.share_errors():
-            for k, state in states.items():
-                if self.run_dirs:
-                    self.check_places[k]()
-                    metrics_log.append(self.run_dirs[k], rows[k])  # first: a row too many is cut when the run resumes
-                    checkpoint.save(self.run_dirs[k], state, owner=self.owners[k])
-                if self.in_memory:
-                    self.rows[k].append(rows[k])
-                if self.in_memory and result.best[k]:
-                    self.best[k] = model_variables(state), int(state.best_epoch)
-                self.latest[k] = state
+            if self.writing:
+                self.writing.result()
+
+    def _keep(self, states: Mapping[int, TrainState], result: EpochResult, clock: Mapping[str, int]) -> None:
+        """Keeps an epoch, and reports it: it is on disk before its line is out."""
+        rows = {k: self._row(k, state, result, clock) for k, state in states.items()}
+        for k, state in states.items():
+            if self.run_dirs:
+                self.check_places[k]()
+                metrics_log.append(self.run_dirs[k], rows[k])  # first: a row too many is cut when the run resumes
+                checkpoint.save(self.run_dirs[k], state, owner=self.owners[k])
+            if self.in_memory:
+                self.rows[k].append(rows[k])
+            if self.in_memory and result.best[k]:
+                self.best[k] = model_variables(state), int(state.best_epoch)
+            self.latest[k] = state
         if len(self.configs) == 1 and rows:
             for line in progress.drop_lines(self.rate, rows[0]):
                 self.report(line)
@@ -111,40 +121,3 @@ class Store:
         for run_dir, each in zip(self.run_dirs, before, strict=True):
             origin = {name: each[name] for name in BEGINNINGS if name in each}
             files.write_json(run_dir / "environment.json", environment | origin)
-
-
-@contextlib.contextmanager
-def open_runs(
-    run_dirs: Sequence[Path] | None,
-    configs: Sequence[Config],
-    dataset: Dataset,
-    *,
-    overwrite: bool,
-    origin: Origin | None = None,
-    until: int | None = None,
-    report: Report,
-) -> Iterator[Store]:
-    """The store of these runs, whose directories are locked meanwhile; None keeps nothing on disk. Raises InputError.
-
-    origin: where runs begin that have not begun yet. until: the epoch that ends a stage of several starts.
-    When it is interrupted, it reports which epoch is saved.
-    """
-    ends = [replace(config, epochs=min(config.epochs, until or config.epochs)) for config in configs]
-    store = Store(ends, dataset, run_dirs, report, until)
-    with contextlib.ExitStack() as stack:
-        with multihost.share_errors():
-            for config, run_dir in zip(configs, store.run_dirs, strict=False):
-                opened = directory.open_run(run_dir, config, data=dataset.title, overwrite=overwrite)
-                store.check_places.append(stack.enter_context(opened))
-                if origin:
-                    for line in begin(origin, run_dir, config, data_sha256=dataset.digest):
-                        store.report(line)
-        try:
-            yield store
-        except KeyboardInterrupt:
-            if store.loaded and not store.in_memory:
-                done = progress.span(state.epoch if state else 0 for state in store.latest or store.loaded)
-                without = ", without --overwrite," if overwrite or until else ""
-                again = f"Start the same command again{without} to go on from there."
-                store.report(f"Interrupted: epoch {done} is saved in {store.place}. {again}")
-            raise

@@ -1,4 +1,5 @@
 import json
+import threading
 from pathlib import Path
 
 import jax
@@ -91,6 +92,29 @@ def test_an_interrupted_run_ends_with_the_same_bits(whole, epoch, moment, datase
     assert lines[0].startswith("Resuming after epoch 1")
     assert tree_digest(state) == tree_digest(whole[1])
     assert metrics(tmp_path / "run") == metrics(whole[0])
+
+
+def test_the_next_epoch_is_computed_while_one_is_saved(dataset, tmp_path, monkeypatch):
+    """A save that waits for the next epoch's end would hang if the loop waited for the save."""
+    computed, late = threading.Semaphore(0), []
+
+    def counted_lap(self, **options):
+        computed.release()
+        return lap(self, **options)
+
+    def waiting_save(run_dir, state, **options):
+        if int(state.epoch) < CONFIG.epochs:
+            late.append(not all(computed.acquire(timeout=60) for _ in range(2 if int(state.epoch) == 1 else 1)))
+        save(run_dir, state, **options)
+
+    lap, save = progress.Clock.lap, checkpoint.save
+    monkeypatch.setattr(progress.Clock, "lap", counted_lap)
+    monkeypatch.setattr(store.checkpoint, "save", waiting_save)
+    lines: list[str] = []
+    fit_state(CONFIG, dataset, tmp_path / "run", report=lines.append)
+    assert late == [False] * (CONFIG.epochs - 1)
+    epochs = [line.split("/")[0] for line in lines if line.startswith("epoch ")]
+    assert epochs == [f"epoch {epoch:3d}" for epoch in range(1, CONFIG.epochs + 1)]
 
 
 def test_a_finished_run_says_so_and_is_left_alone(whole, dataset):
