@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from jaxae.figures.map_view import DIMENSIONS, View, add_class_legend, draw_points, set_view
+from jaxae.figures.map_view import DIMENSIONS, View, add_class_legend, aspect, draw_points, set_view
 from jaxae.figures.style import SMALL, WIDTH, Figure, mosaic, point_colours, styled
 
-FAINT = 0.4  # how dark a backdrop prints what is white
+FAINT = 0.4  # how much of its contrast a backdrop keeps
 
 
 @styled
@@ -81,12 +81,12 @@ def noise_drift(
     grid: f32[G, G, H, W, C] over the view, as in latent_grid; changed, accuracy: f64[L] in [0, 1].
     """
     has_curve = changed is not None and accuracy is not None
-    figure = Figure(figsize=(WIDTH, 6.6 if has_curve else 4.2), layout="constrained")
-    above, *below = np.atleast_1d(
-        np.asarray(figure.subfigures(2, height_ratios=[4.2, 2.4]) if has_curve else figure.subfigures(1))
-    )
+    maps_height = 1.15 + 3.05 * min(1.0, aspect(view))  # a wide map has no bands above and below
+    heights = [maps_height, 2.4] if has_curve else [maps_height]
+    figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
+    above, *below = np.atleast_1d(np.asarray(figure.subfigures(len(heights), height_ratios=heights)))
     maps = above.subplots(1, len(noisy), squeeze=False)[0]
-    backdrop = mosaic(1 - FAINT * grid)
+    backdrop = mosaic(1 - FAINT * (1 - grid if grid.shape[-1] > 1 else grid))  # colours keep their hue; grey is a negative
     for axes, (level, moved) in zip(maps, noisy.items(), strict=True):
         extent = (view.low[0], view.high[0], view.low[1], view.high[1])
         axes.imshow(backdrop, cmap="gray", vmin=0, vmax=1, extent=extent, aspect="auto")

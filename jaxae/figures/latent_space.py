@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
-from jaxae.figures.map_view import DIMENSIONS, View, draw_points, note_outside, robust_view, set_view
+from jaxae.figures.map_view import DIMENSIONS, View, aspect, draw_points, note_outside, robust_view, set_view
 from jaxae.figures.style import WIDTH, Figure, class_colours, point_colours, shorten, styled
 
 FEW = 10
@@ -32,8 +32,8 @@ def latent_space(
     view, order = robust_view(points), np.random.default_rng(0).permutation(len(points))  # no class lies on top
     columns = 5 if len(names) <= FEW else 10
     rows = math.ceil(len(names) / columns) if labels is not None else 0
-    panels_height = rows * (0.24 + (WIDTH - 0.2) / columns * _aspect(view))
-    map_height = float(np.clip(1 + (WIDTH - 2.1) * _aspect(view), 3.2, MAP_HEIGHT))  # a wide map has no bands above and below
+    panels_height = rows * (0.24 + (WIDTH - 0.2) / columns * aspect(view))
+    map_height = float(np.clip(1 + (WIDTH - 2.1) * aspect(view), 3.2, MAP_HEIGHT))  # a wide map has no bands above and below
     figure = Figure(figsize=(WIDTH, map_height + panels_height), layout="constrained")
     above, *below = np.atleast_1d(
         np.asarray(figure.subfigures(2, height_ratios=[map_height, panels_height]) if rows else figure.subfigures(1))
@@ -51,12 +51,6 @@ def latent_space(
         _name_classes(whole, points, labels, names)
         _draw_classes(below[0], points, labels, view, names=names, columns=columns, size=dot / 3 if columns == 5 else dot / 2)
     return figure
-
-
-def _aspect(view: View) -> float:
-    """Height by width of a map, as set_view draws it."""
-    width, height = view.high - view.low
-    return float(height / width) if 0.5 <= height / width <= 2 else 0.75
 
 
 def _colour_by(figure: SubFigure, axes: Axes, values: np.ndarray, label: str) -> np.ndarray:

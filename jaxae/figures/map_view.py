@@ -37,6 +37,12 @@ def robust_view(points: np.ndarray) -> View:
     return View(near.min(axis=0) - margin, near.max(axis=0) + margin)
 
 
+def aspect(view: View) -> float:
+    """Height by width of a map, as set_view draws it."""
+    width, height = view.high - view.low
+    return float(height / width) if 0.5 <= height / width <= 2 else 0.75
+
+
 def set_view(axes: Axes, view: View, *, ticks: bool = True, dimensions: tuple[str, str] = DIMENSIONS) -> None:
     """Sets the limits; both dimensions have one scale, unless that would leave more than half of the panel empty."""
     width, height = view.high - view.low

@@ -332,6 +332,27 @@ def test_noise_drift_says_how_many_begin_outside_if_any_do():
     assert f"({(LATENTS[:30, 0] > 0).sum()} of 30 begin outside" in figure.axes[0].get_xlabel()
 
 
+def test_the_backdrop_of_noise_drift_is_a_faint_negative_of_grey_and_a_faint_print_of_colours():
+    view, red = View(np.array([-4.0, -4.0]), np.array([4.0, 4.0])), np.zeros((4, 4, 2, 2, 3))
+    red[..., 0] = 1.0
+    for grid, shown in ((SIXTEEN, 1 - 0.4 * style.mosaic(SIXTEEN)), (red, np.broadcast_to([1.0, 0.6, 0.6], (8, 8, 3)))):
+        figure = latent_plane.noise_drift(
+            LATENTS[:30], {0.25: LATENTS[30:60]}, None, names=(), grid=grid, view=view, levels=(), title=""
+        )
+        np.testing.assert_allclose(np.asarray(figure.axes[0].images[0].get_array()), shown, rtol=1e-6)
+
+
+def test_a_wide_map_leaves_no_bands_in_noise_drift():
+    view = View(np.array([-4.0, -2.0]), np.array([4.0, 2.0]))
+    figure = latent_plane.noise_drift(
+        LATENTS[:30], {0.25: LATENTS[30:60], 0.6: LATENTS[60:90]}, None, names=(), grid=SIXTEEN, view=view, levels=(), title=""
+    )
+    figure.draw_without_rendering()
+    panel = figure.axes[0].get_window_extent()
+    assert panel.height / panel.width == pytest.approx(0.5, rel=0.01)
+    assert panel.height / figure.bbox.height > 0.5
+
+
 @pytest.mark.parametrize(("name", "shown"), [("boots", "boots"), ("boot", "boot"), ("sandals", "sand…")])
 def test_long_names_are_cut(name, shown):
     assert style.shorten(name, 5) == shown
