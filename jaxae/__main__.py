@@ -1,10 +1,11 @@
 """The jaxae command, and python -m jaxae: finds the command and leaves the rest to its module in jaxae/cli."""
 
 import importlib
-import importlib.metadata
 import os
 import signal
 import sys
+
+import jaxae
 
 COMMANDS = {
     "train": "train a model, or several at once; resumes what the run directory holds",
@@ -19,7 +20,7 @@ COMMANDS = {
 }
 USAGE = f"""usage: jaxae COMMAND [OPTIONS]
 
-{__import__("jaxae").__doc__}
+{jaxae.__doc__}
 
 {chr(10).join(f"  {name:12} {text}" for name, text in COMMANDS.items())}
 
@@ -36,7 +37,7 @@ def main(*words: str) -> None:
     if name in ("-h", "--help"):
         print(USAGE)
     elif name == "--version":
-        print(importlib.metadata.version("jaxae"))
+        print(jaxae.__version__)
     elif name not in COMMANDS:
         print(f"error: unknown command {name}: give one of {', '.join(COMMANDS)} (see jaxae --help)", file=sys.stderr)
         sys.exit(2)

@@ -4,7 +4,6 @@ JAX's own multiplies with mulhi, which XLA's partitioner Shardy can't lower (jax
 Philox2x32-10 of Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
 """
 
-import functools
 import math
 
 import jax
@@ -26,13 +25,17 @@ def _high_product(x: jax.Array) -> jax.Array:
     return m_high * high + (middle >> HALF) + (rest >> HALF)
 
 
-@functools.partial(jax.jit, inline=True)  # eager, it would be 150 operations, 17 ms a key
+@jax.jit  # traced and lowered once for each shape, not ten times: this took a second of every start
+def _round(first: jax.Array, second: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return _high_product(first) ^ second ^ key, first * jnp.uint32(MULTIPLIER)
+
+
+@jax.jit  # one program a key, not some 150
 def _hash(key: jax.Array, counter: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The two words of a counter, u32[...], whose upper word is 0. key: u32[]."""
     first, second = jnp.zeros_like(counter), counter
     for turn in range(ROUNDS):
-        mixed = _high_product(first) ^ second ^ (key + jnp.uint32(turn * WEYL % 2**32))
-        first, second = mixed, first * jnp.uint32(MULTIPLIER)
+        first, second = _round(first, second, key + jnp.uint32(turn * WEYL % 2**32))
     return first, second
 
 
