@@ -92,7 +92,7 @@ def _draw_classes(
         if label >= len(names):
             panel.remove()
             continue
-        panel.scatter(near[:, 0], near[:, 1], s=0.3, color="0.87", linewidths=0, rasterized=True)
+        panel.scatter(near[:, 0], near[:, 1], s=0.36 * size, color="0.87", linewidths=0, rasterized=True)
         mine = points[labels == label]
         colour = class_colours(len(names))[label]
         draw_points(panel, mine, np.tile(colour, (len(mine), 1)), view, size=size)
