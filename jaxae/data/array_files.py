@@ -1,8 +1,10 @@
 """Files → uint8 arrays: NumPy's .npz and .npy, IDX, pictures. Nothing is unpickled."""
 
 import gzip
+import os
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -29,6 +31,8 @@ def read_arrays(path: Path, *, report: Report = silent) -> Arrays:
         report(f"Reading {path}, {path.stat().st_size / 1e6:,.1f} MB")
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=False)
+            if not isinstance(loaded, np.ndarray):
+                _check_count(file, len(loaded.files))
             found = [("images", loaded)] if isinstance(loaded, np.ndarray) else [(name, loaded[name]) for name in loaded.files]
         for _, array in found:
             if isinstance(array, np.ndarray) and array.dtype.kind == "U":
@@ -49,6 +53,15 @@ def read_arrays(path: Path, *, report: Report = silent) -> Arrays:
     if "class_names" in arrays and (arrays["class_names"].ndim != 1 or arrays["class_names"].dtype.kind not in "iuU"):
         raise InputError(f"{path} holds class_names that are no list of texts: give one for each class, in their order")
     return arrays
+
+
+def _check_count(file: BinaryIO, found: int) -> None:
+    """Raises ValueError where a zip's last record counts other than the found files: zipfile does not notice a lost one."""
+    file.seek(max(0, file.seek(0, os.SEEK_END) - 22 - 0xFFFF))  # the record has 22 bytes, and a comment may follow it
+    tail = file.read()
+    counted = int.from_bytes(tail[tail.rfind(b"PK\5\6") :][10:12], "little")
+    if counted not in (found, 0xFFFF):  # 0xFFFF: the count is elsewhere
+        raise ValueError(f"{found} arrays are listed in it, and {counted} were saved")
 
 
 def _name(name: str) -> str:

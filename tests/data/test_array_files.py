@@ -24,6 +24,26 @@ def test_floats_become_the_nearest_of_256_levels(tmp_path):
     np.testing.assert_array_equal(read_arrays(tmp_path / "bits.npy")["images"], np.where(IMAGES > 99, 255, 0))
 
 
+def test_a_file_whose_list_has_lost_an_array_is_refused(tmp_path):
+    """The entry before it says that the lost one's bytes are its comment, and zipfile believes that."""
+    path = tmp_path / "x.npz"
+    np.savez(path, train_images=IMAGES, train_labels=LABELS, test_images=IMAGES, test_labels=LABELS)
+    raw = bytearray(path.read_bytes())
+    *_, before, lost = (at for at in range(len(raw)) if raw[at : at + 4] == b"PK\1\2")
+    raw[before + 32 : before + 34] = (raw.index(b"PK\5\6") - lost).to_bytes(2, "little")
+    path.write_bytes(raw)
+    assert list(np.load(path)) == ["train_images", "train_labels", "test_images"]
+    with pytest.raises(InputError, match="3 arrays are listed in it, and 4 were saved"):
+        load_dataset(path, report=silent)
+
+
+def test_a_comment_behind_the_arrays_is_no_damage(tmp_path):
+    np.savez(tmp_path / "x.npz", images=IMAGES, labels=LABELS)
+    with zipfile.ZipFile(tmp_path / "x.npz", "a") as archive:
+        archive.comment = b"PK" * 30_000
+    assert set(read_arrays(tmp_path / "x.npz")) == {"images", "labels"}
+
+
 def test_names_of_keras_and_medmnist_are_known(tmp_path):
     np.savez(tmp_path / "keras.npz", x_train=IMAGES[:60], y_train=LABELS[:60], x_test=IMAGES[60:], y_test=LABELS[60:])
     data = load_dataset(tmp_path / "keras.npz", report=silent)
