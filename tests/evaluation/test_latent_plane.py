@@ -82,6 +82,11 @@ def test_the_local_error_is_the_mean_over_the_ten_nearest():
     np.testing.assert_allclose(local_error(points, errors), errors[nearest].mean(axis=1))
 
 
+def test_the_plane_of_many_points_takes_memory_of_their_number_not_of_its_square():
+    plane = plane_of(np.random.default_rng(0).normal(size=(200_000, 3)).astype(np.float32) * [1, 3, 2])  # squared: 320 GB
+    np.testing.assert_allclose(np.abs(plane.axes), [[0, 0], [1, 0], [0, 1]], atol=0.01)
+
+
 def test_the_plane_of_many_dimensions_is_that_of_the_two_principal_axes():
     latents = np.random.default_rng(0).normal(size=(300, 5)) * [1, 9, 2, 4, 3] + 7
     plane, pca = plane_of(latents), PCA(2).fit(latents)

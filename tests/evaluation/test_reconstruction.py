@@ -86,6 +86,9 @@ def test_a_model_that_gives_no_numbers_is_refused_and_not_averaged(run, dataset)
     broken = run[1]._replace(variables=jax.tree.map(lambda leaf: leaf * np.nan, run[1].variables))
     with pytest.raises(InputError, match="not finite"):
         evaluate(broken, dataset)
+    images = np.zeros((3, 28, 28, 1), np.float32)
+    with pytest.raises(InputError, match="output for image 2 is not finite"):
+        summarise(np.where(np.arange(3)[:, None, None, None] == 2, np.nan, images), images)
 
 
 def test_shapes_for_any_number_of_images(run, dataset):

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
+from matplotlib.colors import to_rgb
 from matplotlib.quiver import Quiver
 from skimage.color import rgb2lab
 
@@ -66,7 +67,7 @@ def make(name: str, title: str = "SYNTHETIC"):
         return seeds.seed_agreement(
             [LATENTS, LATENTS[::-1]],
             np.arange(1000) % 10,
-            np.array([[1, 0.25], [0.25, 1]]),
+            SHARED,
             members=["seed 0", "seed 1"],
             names=CLASS_NAMES,
             clean=EIGHT[:3],
@@ -83,6 +84,7 @@ def make(name: str, title: str = "SYNTHETIC"):
 
 LATENTS = RNG.normal(size=(1000, 2))
 SIXTEEN = RNG.random((4, 4, 28, 28, 1))
+SHARED = np.array([[1, 0.25], [0.25, 1]])
 ROWS = [
     {"epoch": 1, "train_loss": 0.3, "validation_loss": 0.2, "learning_rate": 1e-3, "best": True},
     {"epoch": 2, "train_loss": 0.2, "validation_loss": 0.15, "learning_rate": 1e-3, "best": True},
@@ -368,6 +370,11 @@ def test_the_noise_curve_marks_trained_noise_and_break_even_and_leaves_out_what_
     np.testing.assert_array_equal(figure.axes[1].lines[0].get_ydata(), [np.nan, 12.25])
     below = {line.get_label(): line.get_color() for line in figure.axes[3].lines}
     assert "Gaussian (trained on)" in below
+    assert [axes.get_title() for axes in figure.axes[4:]] == ["Gaussian", ""], "the input, and below it the output"
+    for axes, low, high in ((figure.axes[0], [0, 0.05], [0, 0.07]), (figure.axes[2], [1, 0.3], [1, 0.4])):
+        corners = axes.collections[0].get_paths()[0].vertices
+        for level, *ends in zip(CURVE["levels"], low, high, strict=True):
+            assert sorted({y for x, y in corners.tolist() if x == level}) == sorted(set(ends)), "over all draws"
     above = {line.get_color() for line in figure.axes[0].lines if line.get_label() != "jaxae"}
     assert not above & {colour for kind, colour in below.items() if kind != "do nothing"}, "one colour means one thing"
 
@@ -390,6 +397,37 @@ def test_seed_agreement_shows_shares_and_what_the_members_make_of_each_image():
     expected = [EIGHT[0], (EIGHT[0] + EIGHT[3]) / 2, np.abs(EIGHT[3] - EIGHT[0]) / 2, np.abs(EIGHT[3] - EIGHT[0]) / 2**0.5]
     for image in expected:
         assert any(each.shape == (28, 28) and np.allclose(each, image[..., 0]) for each in shown)
+
+
+def test_seed_agreement_has_a_panel_a_member_without_ticks_and_numbers_that_can_be_read():
+    figure = make("seed_agreement")
+    maps = figure.axes[:2]
+    for number, axes in enumerate(maps):
+        spec: Any = axes.get_subplotspec()
+        assert (spec.colspan.start, spec.get_gridspec().ncols) == (number, 2)
+        assert len(axes.get_xticks()) == len(axes.get_yticks()) == 0, "an aligned map has no unit"
+    shares = figure.axes[2]
+    for text in shares.texts:
+        x, y = text.get_position()
+        ground = shares.images[0].to_rgba([[100 * SHARED[y, x]]])[0, 0, :3]
+        lightness = rgb2lab([to_rgb(text.get_color()), ground])[:, 0]
+        assert abs(lightness[0] - lightness[1]) > 45
+
+
+def test_seed_agreement_of_one_sample():
+    shared, labels = np.eye(2), np.arange(1000) % 10
+    figure = seeds.seed_agreement(
+        [LATENTS] * 2,
+        labels,
+        shared,
+        members=["a", "b"],
+        names=CLASS_NAMES,
+        clean=EIGHT[:1],
+        denoised=np.stack([EIGHT[1:2], EIGHT[2:3]]),
+        title="",
+    )
+    shown = [np.asarray(axes.images[0].get_array()) for axes in figure.axes if axes.images]
+    assert any(image.shape == (28, 28) and np.allclose(image, EIGHT[0, ..., 0]) for image in shown)
 
 
 def test_training_curves_show_losses_drops_and_the_best_epoch():

@@ -45,9 +45,10 @@ def at(state: TrainState, epoch: int) -> TrainState:
 
 
 def test_what_is_saved_is_loaded_to_the_bit(state, tmp_path):
-    assert checkpoint.load_latest(tmp_path, like(Config())) is None
-    checkpoint.save(tmp_path, state)
-    loaded = checkpoint.load_latest(tmp_path, like(Config()))
+    run_dir = tmp_path / "not there" / "yet"
+    assert checkpoint.load_latest(run_dir, like(Config())) is None
+    checkpoint.save(run_dir, state)
+    loaded = checkpoint.load_latest(run_dir, like(Config()))
     assert loaded is not None
     assert str(jax.tree.structure(loaded)) == str(jax.tree.structure(state))
     assert equal(loaded, state)

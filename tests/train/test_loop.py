@@ -73,7 +73,10 @@ def test_best_loss_is_the_lowest_row(whole):
 
 @pytest.mark.parametrize(("epoch", "moment"), [(1, "after the checkpoint"), (2, "before the checkpoint")])
 def test_an_interrupted_run_ends_with_the_same_bits(whole, epoch, moment, dataset, tmp_path, monkeypatch):
+    told: list[str] = []
+
     def interrupt(line: str) -> None:
+        told.append(line)
         if moment == "after the checkpoint" and line.startswith(f"epoch   {epoch}"):
             raise KeyboardInterrupt
 
@@ -84,8 +87,11 @@ def test_an_interrupted_run_ends_with_the_same_bits(whole, epoch, moment, datase
 
     save = checkpoint.save
     monkeypatch.setattr(store.checkpoint, "save", interrupted_save)
+    overwrite = moment == "after the checkpoint"
     with pytest.raises(KeyboardInterrupt):
-        fit_state(CONFIG, dataset, tmp_path / "run", report=interrupt)
+        fit_state(CONFIG, dataset, tmp_path / "run", overwrite=overwrite, report=interrupt)
+    again = f"same command again{', without --overwrite,' if overwrite else ''} to go on from there."
+    assert told[-1] == f"Interrupted: epoch 1 is saved in {tmp_path / 'run'}. Start the {again}"
     monkeypatch.undo()
     lines: list[str] = []
     state = fit_state(CONFIG, dataset, tmp_path / "run", report=lines.append)

@@ -128,6 +128,7 @@ def test_the_last_line_has_epochs_best_ones_and_the_loss_that_there_is():
     configs = [Config(seed=seed) for seed in range(3)]
     alone = ["Finished after epoch 9 in 1 min 0 s; best epoch 7, validation loss 0.12500."]
     assert progress.end_lines(configs[:1], states[:1], 59.6) == alone
+    assert progress.end_lines(configs[:2], states[:2], 12)[-1].endswith("best epoch 5 to 7, mean validation loss 0.25000.")
     table, line = progress.end_lines(configs, states, 12)
     assert line == "Finished after epoch 2 to 9 in 12 s; best epoch 0 to 7, mean validation loss 0.25000."
     assert table.splitlines()[2].split()[1:6:2] == ["0", "0", "0.12500"]

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -105,6 +106,8 @@ def test_the_cost_is_told_beforehand_and_every_stage_after_it(whole):
     assert told[1].startswith("After epoch 2: start ")
     assert told[2].startswith("After epoch 4: start ")
     assert sum("  data  " in line for line in whole.lines) == 1  # the head of the log is there once
+    epochs = [line.split("/")[0] for line in whole.lines if line.startswith("epoch ")]
+    assert epochs == [f"epoch {epoch:3d}" for epoch in range(1, 7)]  # a start goes on from where it stood
     assert sum("validation loss |" in line for line in whole.lines) == 0
 
 
@@ -158,7 +161,12 @@ def test_the_best_epoch_of_the_start_goes_along_where_it_is_not_the_last_one(dat
 
 
 def test_the_run_goes_on_where_its_environment_is_lost(whole, dataset, tmp_path):
+    """And where the starts that were dropped have no states, as after a loss that broke in its first epoch."""
+
     def interrupt(line: str) -> None:
+        if line.startswith("After epoch 2"):
+            for k in (k for k in range(4) if f"start {k} " not in line):
+                shutil.rmtree(tmp_path / "starts" / str(k) / "states")
         if line.startswith("epoch   5/6"):
             raise KeyboardInterrupt
 
