@@ -62,18 +62,18 @@ def kill_training(
     control = outcome(train(place / "control", (*recipe, "--seed", "1")))
     if control == expected:
         raise InputError("The negative control, another seed, ended with the same bits: this test can't fail")
-    done = saving = runs = equal = 0
+    done = inside = runs = equal = 0
     while done < kills:
         runs += 1
         run = place / f"killed-{runs}"
         while done < kills and kill_once(run, recipe, draw, names[done % len(names)]):
             done += 1
-            saving += any(True for _ in run_dir(run).rglob("states/*[!0-9]*"))
+            inside += saving(run)
         same = outcome(train(run, recipe)) == expected
         equal += same
         messages.say(f"{done:3d} kills, run {runs}: {'the same bits' if same else 'DIFFERENT'}")
         shutil.rmtree(run_dir(run))
-    print(f"{equal} of {runs} runs ended with the same bits after {done} kills, {saving} of them inside a save or a deletion")
+    print(f"{equal} of {runs} runs ended with the same bits after {done} kills, {inside} of them inside a save or a deletion")
     return equal == runs
 
 
@@ -89,7 +89,10 @@ def start(run: Path, recipe: tuple[str, ...]) -> subprocess.Popen[str]:
 
 
 def kill_once(run: Path, recipe: tuple[str, ...], draw: random.Random, name: str) -> bool:
-    """Starts or resumes a run and sends it a signal: once in five in the start, else in its epochs. False: it had ended."""
+    """Starts or resumes a run and sends it a signal. False: it had ended.
+
+    Once in five in the start, else after an epoch: half of these when the next save has begun, the others at any instant.
+    """
     with start(run, recipe) as process:
         assert process.stderr is not None
         if draw.random() < 0.2:
@@ -98,8 +101,19 @@ def kill_once(run: Path, recipe: tuple[str, ...], draw: random.Random, name: str
             for line in process.stderr:
                 if line.startswith("epoch"):
                     break
-            time.sleep(draw.uniform(0, 1.5))
+            if draw.random() < 0.5:
+                while process.poll() is None and not saving(run):
+                    time.sleep(0.0005)
+                time.sleep(draw.uniform(0, 0.1))
+            else:
+                time.sleep(draw.uniform(0, 1.5))
         return kill_commands.ended_by(process, name)
+
+
+def saving(run: Path) -> bool:
+    """Whether an unfinished or half-deleted checkpoint is there."""
+    places = (run_dir(run).glob(f"{each}states/*[!0-9]*") for each in ("", "members/*/"))
+    return any(True for place in places for _ in place)
 
 
 def train(run: Path, recipe: tuple[str, ...]) -> Path:

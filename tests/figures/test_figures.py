@@ -260,6 +260,14 @@ def test_ten_classes_have_two_rows_of_panels_with_smaller_dots_than_the_map():
     assert (whole.get_xlabel(), whole.get_ylabel()) == ("latent dimension 1", "latent dimension 2")
 
 
+def test_more_than_ten_classes_have_their_numbers_at_their_medians_and_named_panels():
+    labels, names = np.arange(1000) % 12, [f"class number {k}" for k in range(12)]
+    whole, *panels = latent_space.latent_space(LATENTS, labels, names=names, title="").axes
+    numbers = {text.get_text(): text.get_position() for text in whole.texts if text.get_text().isdigit()}
+    assert numbers == {str(k): pytest.approx(np.median(LATENTS[labels == k], axis=0)) for k in range(12)}
+    assert [panel.get_title() for panel in panels] == [f"{k} class nu…" for k in range(12)]
+
+
 def far(points: PathCollection) -> bool:
     """Whether these are the triangles at the edge."""
     return len(np.asarray(points.get_paths()[0].vertices)) == 4
