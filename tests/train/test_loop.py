@@ -157,6 +157,12 @@ def test_data_under_another_name_are_refused(dataset, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_auto_takes_the_datas_name_and_a_recipe_of_another_name_is_refused(dataset):
+    assert loop.settle(Config(dataset="auto"), dataset).dataset == "synthetic"
+    with pytest.raises(InputError, match="mnist"):
+        loop.settle(Config(dataset="mnist"), dataset)
+
+
 def test_another_recipe_is_refused_before_anything_is_touched(whole, dataset):
     run_dir, _, _ = whole
     with pytest.raises(InputError, match=r"learning_rate: 0\.1, not 0\.003"):
