@@ -277,6 +277,22 @@ def test_a_release_is_small_and_evaluates_to_the_same_numbers(run, tmp_path):
     assert "File exists" in err
 
 
+def test_a_damaged_best_is_named_by_results_and_figures_and_is_not_released(run, tmp_path, capsys):
+    mine, best = tmp_path / "run-SYNTHETIC", jaxae.load(run).epoch
+    shutil.copytree(run, mine)
+    (mine / "states" / str(best) / "manifest.json").write_text("{}")
+    assert in_process(evaluate.main, str(mine)) == 0
+    told = capsys.readouterr()
+    assert f"The checkpoint of epoch {best} in {mine} is damaged" in told.err
+    assert f"NOT the best: that of epoch {best} is damaged" in told.out
+    evaluation = json.loads((mine / "evaluation.json").read_text())
+    assert (evaluation["damaged_best_epoch"], evaluation["checkpoint_epoch"]) == (best, jaxae.load(mine).epoch)
+    assert in_process(plot.reconstructions, str(mine)) == 0
+    assert (mine / "figures" / f"reconstructions_epoch_{evaluation['checkpoint_epoch']}.png").is_file()
+    with pytest.raises(InputError, match=f"without its best checkpoint: restore that of epoch {best}"):
+        release.main(mine, tmp_path / "released")
+
+
 def test_a_release_holds_nothing_of_another_epoch_and_is_whole_or_not_there(run, tmp_path):
     mine = tmp_path / "run-SYNTHETIC"
     shutil.copytree(run, mine)
