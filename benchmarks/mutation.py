@@ -1,8 +1,9 @@
 """Changes one thing in the code at a time, runs the tests, and lists the changes that no test noticed.
 
-A mutant is killed where a test of the default suite fails that passes without the change. The test files nearest to the changed
-module run first, then all others, the quick ones first in both, up to the first failure. Two kinds of number are left alone:
-in figures/ those that are no index, which are sizes and shades, and the published results.
+A mutant is killed where a test of the default suite fails that passes without the change. The changed module's own test file
+runs first, alone, since to import the others takes longer; then those near to it, then all others, the quick ones first, up to
+the first failure. Two kinds of number are left alone: in figures/ those that are no index, which are sizes and shades, and the
+published results.
 
 Of the kept tools mutmut forks a process that has imported all, which JAX's threads do not survive; cosmic-ray changes the
 checkout itself, takes no seeded sample, and runs one command for all mutants.
@@ -91,7 +92,7 @@ def main(out: Path, *, mutants: int = 100, seed: int = 0, near: bool = False, ag
             if identity(row) in done:
                 row = done[identity(row)]
             else:
-                for files in tests_of(place, mutant.file)[: 1 if near else 2]:
+                for files in tests_of(place, mutant.file)[: 2 if near else 3]:
                     if new := [file for file in files if file not in unchanged]:
                         unchanged |= measure(place, new)
                         for file in new:
@@ -209,9 +210,8 @@ def test(place: Path, mutant: Mutant, unchanged: Mapping[str, Unchanged], *, nea
     whole = path.read_bytes()
     path.write_bytes(whole[: mutant.start] + mutant.after.encode() + whole[mutant.end :])
     try:
-        for files in tests_of(place, mutant.file)[: 1 if near else 2]:
+        for files in filter(None, tests_of(place, mutant.file)[: 2 if near else 3]):
             files = sorted(files, key=lambda name: unchanged[name].seconds)
-            files.sort(key=lambda name: Path(name).stem != f"test_{path.stem}")
             left_out = [word for name in files for test in unchanged[name].failed for word in ("--deselect", test)]
             most = 120 + 5 * sum(unchanged[name].seconds for name in files)
             code, told = run_tests(place, ["-x", *files, *left_out], seconds=most)
@@ -226,14 +226,16 @@ def test(place: Path, mutant: Mutant, unchanged: Mapping[str, Unchanged], *, nea
 
 
 def tests_of(place: Path, file: str) -> list[list[str]]:
-    """The test files near to a module, which import it or are its wing's, and the others."""
+    """A module's own test file, or its wing's; those near to it, which import it or are its wing's; and the others."""
     module = file.removesuffix(".py").replace("/", ".")
     package, _, stem = module.rpartition(".")
-    groups: list[list[str]] = [[], []]
+    wing = Path(file).parent.name
+    groups: list[list[str]] = [[], [], []]
     for path in sorted((place / "tests").rglob("test_*.py")):
         imports = [line for line in path.read_text().splitlines() if line.startswith((f"from {package}", "import"))]
         named = any(module in line or (f"from {package} import" in line and stem in line) for line in imports)
-        groups[0 if named or path.parent.name == Path(file).parent.name else 1].append(str(path.relative_to(place)))
+        own = path.parent.name == wing and path.stem in (f"test_{stem}", f"test_{wing}")
+        groups[0 if own else 1 if named or path.parent.name == wing else 2].append(str(path.relative_to(place)))
     return groups
 
 

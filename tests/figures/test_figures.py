@@ -92,7 +92,7 @@ ROWS = [
 ]
 METRICS = {"mse": [[0.0, 0.0], [0.05, 0.07]], "psnr_db": [[None, None], [13.0, 11.5]], "ssim": [[1.0, 1.0], [0.4, 0.3]]}
 POINTS = [{"input_mse": [0.01, 0.02], "output_mse": [0.03, 0.031]}, {"input_mse": [0.1, 0.11], "output_mse": [0.04, 0.05]}]
-CURVE = {
+CURVE: dict[str, Any] = {
     "rows": {"jaxae": METRICS, "do nothing": METRICS},
     "levels": [0.0, 0.5],
     "trained_noise": [0.2, 0.3],
