@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from jaxae.build import build_model, first_state
 from jaxae.config import Config
-from jaxae.core.state import TrainState
+from jaxae.core.state import TrainState, model_variables
 from jaxae.data.dataset import Dataset
 from jaxae.errors import silent
+from jaxae.inference import Run
 from jaxae.train.loop import fit_members
 
 
@@ -15,3 +18,9 @@ def fit_state(
 ) -> TrainState:
     """Trains one run and returns its last state."""
     return fit_members([config], dataset, [run_dir], overwrite=overwrite, report=report)[0]
+
+
+def untrained_run(**recipe: Any) -> Run:
+    """A run before its first step, for what does not depend on a model's quality. recipe: fields of Config."""
+    config = Config(dataset="synthetic", **recipe)
+    return Run(config, build_model(config), model_variables(first_state(config)), 1)

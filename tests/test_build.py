@@ -56,7 +56,7 @@ IMAGES = np.random.default_rng(0).random((64, 28, 28, 1), np.float32)
 
 
 def test_dropout_silences_the_share_of_units_that_the_recipe_says():
-    model = build_model(Config(dropout=(0.6, 0.0, 0.0)))
+    model = build_model(Config(dropout=(0.6, 0.0, 0.0), widths=(512, 256)))
     variables = model.init(jax.random.key(0), IMAGES)
     _, seen = model.apply(
         variables,
@@ -73,7 +73,7 @@ def test_dropout_silences_the_share_of_units_that_the_recipe_says():
 
 
 def test_batch_statistics_keep_the_share_that_the_recipe_says():
-    model = build_model(Config(batch_norm_momentum=0.6, dropout=(0.0, 0.0, 0.0)))
+    model = build_model(Config(batch_norm_momentum=0.6, dropout=(0.0, 0.0, 0.0), widths=(512,)))
     variables = model.init(jax.random.key(0), IMAGES)
     _, new = model.apply(variables, IMAGES, train=True, mutable=["batch_stats"])
     first = variables["params"]["encoder"]["Layer_0"]["Dense_0"]["kernel"]
@@ -85,5 +85,5 @@ def test_batch_statistics_keep_the_share_that_the_recipe_says():
 
 @pytest.mark.parametrize(("name", "inverse"), [("lecun_normal", 784), ("he_normal", 392), ("glorot_uniform", 648)])
 def test_layers_begin_as_the_recipe_says(name, inverse):
-    kernel = first_state(Config(initializer=name)).params["encoder"]["Layer_0"]["Dense_0"]["kernel"]
+    kernel = first_state(Config(initializer=name, widths=(512,))).params["encoder"]["Layer_0"]["Dense_0"]["kernel"]
     assert float(jnp.var(kernel)) == pytest.approx(1 / inverse, rel=0.02)

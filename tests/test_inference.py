@@ -1,19 +1,15 @@
 import numpy as np
 import pytest
 
-from jaxae.config import Config
-from jaxae.core.model import Autoencoder
-from jaxae.core.state import init_variables
 from jaxae.errors import InputError
 from jaxae.inference import Run, corrupt, decode, encode, reconstruct
-from jaxae.rng import root_key
+from tests.helpers import untrained_run
 
 
 @pytest.fixture(scope="module")
 def run() -> Run:
     """An untrained model."""
-    model = Autoencoder(widths=(32, 8))
-    return Run(Config(dataset="synthetic"), model, init_variables(root_key(0), model=model), 1)
+    return untrained_run(widths=(32, 8))
 
 
 def test_an_image_has_the_same_noise_whatever_is_beside_it(dataset):

@@ -4,20 +4,16 @@ import numpy as np
 import pytest
 
 from jaxae import plots
-from jaxae.config import Config
-from jaxae.core.model import Autoencoder
-from jaxae.core.state import init_variables
 from jaxae.data.dataset import sample_indices
 from jaxae.figures import samples
 from jaxae.inference import Run, corrupt
-from jaxae.rng import root_key
+from tests.helpers import untrained_run
 
 
 @pytest.fixture(scope="module")
 def run() -> Run:
     """An untrained model."""
-    model = Autoencoder(widths=(32, 8))
-    return Run(Config(dataset="synthetic", widths=(32, 8)), model, init_variables(root_key(0), model=model), 1)
+    return untrained_run(widths=(32, 8))
 
 
 def given(name: str, monkeypatch: pytest.MonkeyPatch) -> dict:

@@ -1,6 +1,7 @@
 """PyTorch as the oracle: the same weights must give the same outputs, losses, gradients and learning rates."""
 
 import copy
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +29,7 @@ def twins(request):
     """
     with jax.enable_x64(True):
         model = Autoencoder(dropout=(0.0, 0.0, 0.0), latent_activation=request.param)
-        variables = init_variables(root_key(0), model=model)
+        variables = jax.jit(functools.partial(init_variables, model=model))(root_key(0))
         rng = np.random.default_rng(1)
         variables = jax.tree.map(lambda x: jnp.asarray(x + rng.uniform(-0.1, 0.1, x.shape), jnp.float64), variables)
         twin = torch_peer.build(dropout=(), latent_activation=request.param).double()

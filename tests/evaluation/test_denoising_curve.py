@@ -5,14 +5,11 @@ import jax
 import numpy as np
 import pytest
 
-from jaxae.config import Config
-from jaxae.core.model import Autoencoder
-from jaxae.core.state import init_variables
 from jaxae.errors import InputError, silent
 from jaxae.evaluation import denoising_curve as module
 from jaxae.evaluation.denoising_curve import UNSEEN, break_even, denoising_curve, matched_strength, unseen_examples
 from jaxae.inference import Run, corrupt
-from jaxae.rng import root_key
+from tests.helpers import untrained_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,8 +17,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def run() -> Run:
     """An untrained model: what is measured does not depend on its quality."""
-    model = Autoencoder()
-    return Run(Config(dataset="synthetic"), model, init_variables(root_key(0), model=model), 1)
+    return untrained_run()
 
 
 def test_rivals_are_fitted_at_the_noise_that_they_are_measured_at(run, dataset, monkeypatch):

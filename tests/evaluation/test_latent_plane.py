@@ -3,22 +3,18 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
-from jaxae.config import Config
-from jaxae.core.model import Autoencoder
-from jaxae.core.state import init_variables
 from jaxae.data.synthetic import CLASS_NAMES
 from jaxae.errors import InputError
 from jaxae.evaluation.latent_plane import drift_of_noise, local_error, plane_of, quantile_grid, regular_grid
 from jaxae.evaluation.reconstruction import by_class
 from jaxae.inference import Run, corrupt, decode, encode, reconstruct
-from jaxae.rng import root_key
+from tests.helpers import untrained_run
 
 
 @pytest.fixture(scope="module")
 def run() -> Run:
     """An untrained model: what is measured does not depend on its quality."""
-    model = Autoencoder()
-    return Run(Config(dataset="synthetic"), model, init_variables(root_key(0), model=model), 1)
+    return untrained_run()
 
 
 @pytest.fixture(scope="module")
