@@ -5,6 +5,12 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.manifold import trustworthiness
+from sklearn.metrics import mean_absolute_error, mean_squared_error
+from sklearn.neighbors import KNeighborsClassifier
+
 from jaxae.build import build_model, first_state
 from jaxae.cli import score
 from jaxae.config import Config
@@ -13,7 +19,7 @@ from jaxae.data.dataset import Split
 from jaxae.evaluation import latent_scorecard
 from jaxae.evaluation.latent_scorecard import table
 from jaxae.evaluation.published_results import MOOR, PROTOCOLS, SAINBURG
-from jaxae.inference import Run
+from jaxae.inference import Run, encode, reconstruct
 
 SCORES = {
     "dataset": "fashion_mnist",
@@ -60,6 +66,30 @@ def test_of_a_large_set_a_part_is_scored_and_the_table_says_so(dataset, monkeypa
     assert whole["split"] == "test, 50 images, clean"
     assert whole["rows"] == scores["rows"]
     assert "50 of 103 images" in table(scores)
+
+
+def test_errors_and_neighbours_are_those_that_numpy_and_scikit_learn_find(dataset):
+    recipe = Config(dataset="synthetic", widths=(8, 4))
+    run = Run(recipe, build_model(recipe), model_variables(first_state(recipe)), 1)
+    train, clean = (part.images / np.float32(255) for part in (dataset.train, dataset.test))
+    pca = PCA(2).fit(train.reshape(len(train), -1))
+    outputs = {
+        "jaxae": (encode(run, train), encode(run, clean), reconstruct(run, clean)),
+        latent_scorecard.PCA: (
+            *(pca.transform(images.reshape(len(images), -1)) for images in (train, clean)),
+            pca.inverse_transform(pca.transform(clean.reshape(len(clean), -1))).reshape(clean.shape),
+        ),
+    }
+    rows = latent_scorecard.score_latent(run, dataset)["rows"]
+    assert list(rows) == list(outputs)
+    for name, (references, latents, output) in outputs.items():
+        np.testing.assert_allclose(rows[name]["mse"], mean_squared_error(clean.ravel(), output.ravel()), rtol=1e-4)
+        np.testing.assert_allclose(rows[name]["mae"], mean_absolute_error(clean.ravel(), output.ravel()), rtol=1e-4)
+        for k in (1, 5, 10):
+            score = KNeighborsClassifier(k).fit(references, dataset.train.labels).score(latents, dataset.test.labels)
+            assert abs(rows[name][f"knn_{k}"] - score) < 0.02, "two of 103 images, whose neighbours are as far"
+        trust = trustworthiness(clean.reshape(len(clean), -1), latents, n_neighbors=5)
+        np.testing.assert_allclose(rows[name]["trust_k5"], trust, atol=0.01)  # an untrained model has points in one place
 
 
 def test_of_many_members_pca_is_scored_once(dataset, monkeypatch):
