@@ -260,6 +260,22 @@ def test_ten_classes_have_two_rows_of_panels_with_smaller_dots_than_the_map():
     assert (whole.get_xlabel(), whole.get_ylabel()) == ("latent dimension 1", "latent dimension 2")
 
 
+def test_points_have_the_colour_of_their_class_else_of_their_value_else_one_colour():
+    values, labels, names = np.arange(1000.0), np.arange(1000) % 10, CLASS_NAMES
+    unnamed: Any = {"labels": None, "names": (), "title": ""}
+    one, by_value, by_class = (
+        drawn_points(figure.axes[0])[1]
+        for figure in (
+            latent_space.latent_space(LATENTS, **unnamed),
+            latent_space.latent_space(LATENTS, **unnamed, values=values, values_label="error"),
+            latent_space.latent_space(LATENTS, labels, names=names, values=values, title=""),
+        )
+    )
+    assert len(np.unique(one, axis=0)) == 1
+    assert len(np.unique(by_value, axis=0)) > 200
+    assert len(np.unique(by_class, axis=0)) == 10
+
+
 def test_more_than_ten_classes_have_their_numbers_at_their_medians_and_named_panels():
     labels, names = np.arange(1000) % 12, [f"class number {k}" for k in range(12)]
     whole, *panels = latent_space.latent_space(LATENTS, labels, names=names, title="").axes
