@@ -5,8 +5,6 @@ import os
 import signal
 import sys
 
-import jaxae
-
 COMMANDS = {
     "train": "train a model, or several at once; resumes what the run directory holds",
     "evaluate": "MSE, PSNR and SSIM on the test images, over all and by class",
@@ -20,7 +18,7 @@ COMMANDS = {
 }
 USAGE = f"""usage: jaxae COMMAND [OPTIONS]
 
-{jaxae.__doc__}
+{__import__("jaxae").__doc__}
 
 {chr(10).join(f"  {name:12} {text}" for name, text in COMMANDS.items())}
 
@@ -37,7 +35,7 @@ def main(*words: str) -> None:
     if name in ("-h", "--help"):
         print(USAGE)
     elif name == "--version":
-        print(jaxae.__version__)
+        print(__import__("jaxae").__version__)
     elif name not in COMMANDS:
         print(f"error: unknown command {name}: give one of {', '.join(COMMANDS)} (see jaxae --help)", file=sys.stderr)
         sys.exit(2)

@@ -24,7 +24,8 @@ class Clock:
     """Times epochs of so many images each; it starts when it is made."""
 
     def __init__(self, images: int) -> None:
-        self.images, self.epochs, self.lap_seconds, self.began = images, 0, math.inf, time.perf_counter()
+        self.images, self.lap_seconds, self.began = images, math.inf, time.perf_counter()
+        self.laps: list[float] = []
 
     @property
     def seconds(self) -> float:
@@ -37,15 +38,16 @@ class Clock:
         def timed_epoch(*args: P.args, **kwargs: P.kwargs) -> R:
             began = time.perf_counter()
             result = run_epoch(*args, **kwargs)
-            self.epochs, self.lap_seconds = self.epochs + 1, time.perf_counter() - began
+            self.lap_seconds = time.perf_counter() - began
             return result
 
         return timed_epoch
 
     def lap(self, *, epochs_left: int) -> dict[str, int]:
-        """Of metrics.jsonl, for the last epoch: its images a second, and at most so many seconds left, saving included."""
-        left = self.seconds / self.epochs * epochs_left
-        return {"images_per_s": round(self.images / self.lap_seconds), "seconds_left": round(left)}
+        """Of metrics.jsonl, for the last epoch: images a second, at most so many seconds left, by all epochs but the first."""
+        self.laps.append(self.seconds)
+        each = np.diff(self.laps).mean() if len(self.laps) > 1 else self.laps[0]
+        return {"images_per_s": round(self.images / self.lap_seconds), "seconds_left": round(each * epochs_left)}
 
 
 def begin_lines(place: str, epochs: Iterable[int], configs: Sequence[Config], dataset: Dataset) -> list[str]:
