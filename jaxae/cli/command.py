@@ -57,6 +57,10 @@ def run(main: Main) -> None:
             say("Stopped.")
             sys.stdout.flush()
         os._exit(128 + stop.args[0])  # sys.exit would wait for the epoch that the device is computing
+    finally:  # while Python ends, Stop would get lost, and the alarm of _stop would end the process
+        _handle_signals(signal.SIG_DFL)
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _fail(reason: str) -> None:

@@ -178,6 +178,34 @@ command.run(main)
     assert done.stderr == "Stopped.\n"
 
 
+@pytest.mark.parametrize(
+    ("main", "code"),
+    [
+        ("atexit.register(os.kill, os.getpid(), signal.SIGTERM)", -signal.SIGTERM),  # when the work is done
+        ("gc.callbacks.append(callback); gc.collect()", 0),  # swallowed, and then the work is done within the second
+    ],
+)
+def test_a_signal_in_the_last_moment_has_no_third_exit_code(main, code):
+    """Python gives signals back to the system before it deletes the modules, which takes JAX a second on a busy machine."""
+    script = f"""
+import atexit, gc, os, signal, time
+from jaxae.cli import command
+class Slow:
+    def __del__(self, sleep=time.sleep):
+        sleep(2)
+slow = Slow()
+def callback(phase, info):
+    gc.callbacks.clear()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.1)
+def main() -> None:
+    {main}
+command.run(main)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stderr) == (code, "")
+
+
 def test_a_second_signal_stops_at_once():
     script = f"""
 import os, time
