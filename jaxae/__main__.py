@@ -32,10 +32,11 @@ jaxae COMMAND --help explains the options of a command. Example:
 def main(*words: str) -> None:
     """Runs the command line. words: arguments that come before it, as scripts give them: main("plot", "latent-space")."""
     name, *rest = [*words, *sys.argv[1:]] or ["--help"]
-    if name in ("-h", "--help"):
-        print(USAGE)
-    elif name == "--version":
-        print(__import__("jaxae").__version__)
+    if name in ("-h", "--help", "--version"):
+        try:
+            print(__import__("jaxae").__version__ if name == "--version" else USAGE, flush=True)
+        except BrokenPipeError:  # the reader, such as head, has gone
+            os._exit(141)
     elif name not in COMMANDS:
         print(f"error: unknown command {name}: give one of {', '.join(COMMANDS)} (see jaxae --help)", file=sys.stderr)
         sys.exit(2)

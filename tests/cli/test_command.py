@@ -158,6 +158,13 @@ command.run(main)
     assert "Traceback" not in done.stderr + done.stdout
 
 
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_a_page_that_nobody_reads_ends_quietly(option):
+    words = f"{sys.executable} -m jaxae {option} | (exec <&-; sleep 2); exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, timeout=50, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 def test_a_signal_that_a_callback_swallows_stops_all_the_same():
     """JAX has a callback of the garbage collector; what is raised in such a one is lost."""
     script = f"""
