@@ -81,7 +81,8 @@ def noise_drift(
     grid: f32[G, G, H, W, C] over the view, as in latent_grid; changed, accuracy: f64[L] in [0, 1].
     """
     has_curve = changed is not None and accuracy is not None
-    maps_height = 1.15 + 3.05 * min(1.0, aspect(view))  # a wide map has no bands above and below
+    words = 1.55 if view.outside(clean).any() else 1.35  # titles, labels and legend, and perhaps the note
+    maps_height = words + 3.05 * min(1.0, aspect(view))  # a wide map has no bands above and below
     heights = [maps_height, 2.4] if has_curve else [maps_height]
     figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
     above, *below = np.atleast_1d(np.asarray(figure.subfigures(len(heights), height_ratios=heights)))
