@@ -1,10 +1,12 @@
-"""From a folder of pictures to a run that finds them again: scikit-learn's digits, which nobody here has made."""
+"""From a folder of pictures to a run that finds them again: digits and photographs, which nobody here has made."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data as photographs
+from skimage.metrics import structural_similarity
 from sklearn.datasets import load_digits
 
 import jaxae
@@ -69,3 +71,28 @@ def test_pictures_that_have_moved_are_named_and_others_refused(folder, run_dir, 
         victim.write_bytes(whole)
     finally:
         moved.rename(folder)
+
+
+def test_patches_of_photographs_are_measured_and_mapped_in_colour(tmp_path):
+    """Of scikit-image's astronaut and cup of coffee: every patch is read as it was cut, whatever split it is in."""
+    rng, cut = np.random.default_rng(0), []
+    for name in ("astronaut", "coffee"):
+        photo = getattr(photographs, name)()
+        (tmp_path / "photographs" / name).mkdir(parents=True)
+        for number in range(80):
+            row, column = rng.integers(0, photo.shape[0] - 20), rng.integers(0, photo.shape[1] - 15)
+            cut.append(photo[row : row + 20, column : column + 15])
+            Image.fromarray(cut[-1]).save(tmp_path / "photographs" / name / f"{number}.png")
+    recipe = jaxae.Config(dataset=str(tmp_path / "photographs"), epochs=1, batch_size=32, widths=(16, 4))
+    run, dataset = jaxae.fit(recipe, report=silent), jaxae.load_dataset(recipe.dataset, report=silent)
+    read = np.concatenate([split.images for split in (dataset.train, dataset.validation, dataset.test)])
+    assert sorted(image.tobytes() for image in read) == sorted(patch.tobytes() for patch in cut)
+    clean = dataset.test.images.astype(np.float32) / 255
+    noisy = jaxae.corrupt(dataset.test.images, std=0.25)
+    row = jaxae.evaluate(run, dataset)["rows"]["do nothing, noisy input"]
+    np.testing.assert_allclose(row["mse"], np.square(noisy - clean).mean(), rtol=1e-4)
+    similar = [structural_similarity(a, b, data_range=1, channel_axis=-1, gaussian_weights=True, sigma=1.5,
+               use_sample_covariance=False) for a, b in zip(clean, np.asarray(noisy), strict=True)]  # fmt: skip
+    np.testing.assert_allclose(row["ssim_mean"], np.mean(similar), rtol=1e-3)
+    names = {text.get_text() for axes in latent_space(run, dataset).axes for text in [axes.title]}
+    assert {"astronaut", "coffee"} <= names
