@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -9,9 +8,8 @@ from jaxae.errors import InputError, silent
 from jaxae.evaluation import denoising_curve as module
 from jaxae.evaluation.denoising_curve import UNSEEN, break_even, denoising_curve, matched_strength, unseen_examples
 from jaxae.inference import Run, corrupt
+from tests import ROOT
 from tests.helpers import untrained_run
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -11,15 +11,13 @@ from sklearn.manifold import trustworthiness
 from sklearn.metrics import mean_absolute_error, mean_squared_error
 from sklearn.neighbors import KNeighborsClassifier
 
-from jaxae.build import build_model, first_state
 from jaxae.cli import score
-from jaxae.config import Config
-from jaxae.core.state import model_variables
 from jaxae.data.dataset import Split
 from jaxae.evaluation import latent_scorecard
 from jaxae.evaluation.latent_scorecard import table
 from jaxae.evaluation.published_results import MOOR, PROTOCOLS, SAINBURG
-from jaxae.inference import Run, encode, reconstruct
+from jaxae.inference import encode, reconstruct
+from tests.helpers import untrained_run
 
 SCORES = {
     "dataset": "fashion_mnist",
@@ -56,8 +54,7 @@ def test_other_data_have_no_published_rows_and_no_notes():
 
 def test_of_a_large_set_a_part_is_scored_and_the_table_says_so(dataset, monkeypatch):
     monkeypatch.setattr(latent_scorecard, "TESTED", 50)
-    recipe = Config(dataset="synthetic", widths=(8, 4))
-    run = Run(recipe, build_model(recipe), model_variables(first_state(recipe)), 1)
+    run = untrained_run(widths=(8, 4))
     scores = latent_scorecard.score_latent(run, dataset)
     assert scores["split"] == "test, 50 of 103 images, clean"
     monkeypatch.undo()
@@ -69,8 +66,7 @@ def test_of_a_large_set_a_part_is_scored_and_the_table_says_so(dataset, monkeypa
 
 
 def test_errors_and_neighbours_are_those_that_numpy_and_scikit_learn_find(dataset):
-    recipe = Config(dataset="synthetic", widths=(8, 4))
-    run = Run(recipe, build_model(recipe), model_variables(first_state(recipe)), 1)
+    run = untrained_run(widths=(8, 4))
     train, clean = (part.images / np.float32(255) for part in (dataset.train, dataset.test))
     pca = PCA(2).fit(train.reshape(len(train), -1))
     outputs = {
@@ -93,8 +89,7 @@ def test_errors_and_neighbours_are_those_that_numpy_and_scikit_learn_find(datase
 
 
 def test_of_many_members_pca_is_scored_once(dataset, monkeypatch):
-    recipe = Config(dataset="synthetic", widths=(8, 4))
-    run = Run(recipe, build_model(recipe), model_variables(first_state(recipe)), 1)
+    run = untrained_run(widths=(8, 4))
     results: list[dict[str, Any]] = []
     fitted = Mock(side_effect=latent_scorecard.fit_pca)
     monkeypatch.setattr(latent_scorecard, "fit_pca", fitted)
