@@ -1,5 +1,7 @@
+import contextlib
 import json
 import threading
+import time
 from pathlib import Path
 
 import jax
@@ -121,6 +123,22 @@ def test_the_next_epoch_is_computed_while_one_is_saved(dataset, tmp_path, monkey
     assert late == [False] * (CONFIG.epochs - 1)
     epochs = [line.split("/")[0] for line in lines if line.startswith("epoch ")]
     assert epochs == [f"epoch {epoch:3d}" for epoch in range(1, CONFIG.epochs + 1)]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_the_end_waits_for_the_last_epoch_and_says_what_went_wrong_with_it(full, dataset, tmp_path, monkeypatch):
+    def slow_save(run_dir, state, **options):
+        time.sleep(0.5)
+        if full and int(state.epoch) == CONFIG.epochs:
+            raise InputError("no room")
+        save(run_dir, state, **options)
+
+    save = checkpoint.save
+    monkeypatch.setattr(store.checkpoint, "save", slow_save)
+    lines: list[str] = []
+    with pytest.raises(InputError, match="no room") if full else contextlib.nullcontext():
+        fit_state(CONFIG, dataset, tmp_path / "run", report=lines.append)
+    assert any(line.startswith("Finished after epoch 3 ") for line in lines) is not full
 
 
 def test_a_finished_run_says_so_and_is_left_alone(whole, dataset):

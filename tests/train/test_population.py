@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,6 +140,21 @@ def whole(dataset, tmp_path_factory) -> tuple[list[Path], list[TrainState]]:
     assert metrics(place[2]) == []
     assert [int(state.epoch) for state in states] == [3, 3, 0]
     return place, states
+
+
+def test_a_broken_member_is_named_after_its_epochs_line(dataset, tmp_path, monkeypatch):
+    """Also where saving takes long."""
+
+    def slow_save(run_dir, state, **options):
+        time.sleep(0.3)
+        save(run_dir, state, **options)
+
+    save, lines = checkpoint.save, list[str]()
+    monkeypatch.setattr(store.checkpoint, "save", slow_save)
+    configs = recipes(replace(CONFIG, epochs=1), sweep=["learning_rate=1e-3,1e38"])
+    fit_members(configs, dataset, directories(tmp_path, 2), report=lines.append)
+    (epoch,) = (number for number, line in enumerate(lines) if line.startswith("epoch "))
+    assert lines[epoch + 1].startswith("Member 1 ")
 
 
 def test_a_kill_between_two_members_saves_changes_no_bit(whole, dataset, tmp_path, monkeypatch):
