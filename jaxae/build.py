@@ -25,6 +25,7 @@ def build_model(config: Config) -> Autoencoder:
         latent_activation=config.latent_activation,
         momentum=config.batch_norm_momentum,
         initializer=config.initializer,
+        narrow_shift=config.narrow_shift,
     )
 
 

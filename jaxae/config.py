@@ -62,6 +62,8 @@ class Config:
     """What follows the latent layer: nothing, or BatchNorm and ReLU as after every other layer."""
     initializer: Initializer = "lecun_normal"
     """How the layers before a BatchNorm begin."""
+    narrow_shift: NonNegative = 2.0
+    """Where BatchNorm's shift begins in layers of 16 units or fewer, so that nearly all of them are on; usually it is 0."""
     batch_norm_momentum: Rate = 0.9
     """Share of the running batch statistics that a step keeps."""
     statistics_images: Annotated[int, Field(ge=0, lt=2**31)] = 10_000

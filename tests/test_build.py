@@ -1,5 +1,6 @@
 """Every value of a recipe reaches the part that it is for; the optimiser against AdamW written out in NumPy."""
 
+import functools
 from dataclasses import replace
 from typing import Any
 
@@ -7,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 from jaxae.build import build_model, build_parts, first_state
 from jaxae.config import Config
@@ -44,10 +46,11 @@ def test_the_optimiser_is_the_recipes(values: dict[str, Any]):
 
 
 def test_the_plateau_is_the_recipes():
-    config = Config(plateau_factor=0.3, plateau_patience=2, min_scale=0.2)
+    config = Config(plateau_factor=0.3, plateau_patience=2, min_scale=0.2, widths=(8,))
     state, scales = first_state(config), []
+    end = jax.jit(functools.partial(end_epoch, plateau=build_parts(config).plateau))
     for _ in range(6):
-        state, _ = end_epoch(state, jnp.float32(1.0), plateau=build_parts(config).plateau)
+        state, _ = end(state, jnp.float32(1.0))
         scales.append(round(float(state.plateau.scale), 5))
     assert scales == [1.0, 1.0, 0.3, 0.3, 0.2, 0.2]
 
@@ -87,3 +90,22 @@ def test_batch_statistics_keep_the_share_that_the_recipe_says():
 def test_layers_begin_as_the_recipe_says(name, inverse):
     kernel = first_state(Config(initializer=name, widths=(512,))).params["encoder"]["Layer_0"]["Dense_0"]["kernel"]
     assert float(jnp.var(kernel)) == pytest.approx(1 / inverse, rel=0.02)
+
+
+@pytest.mark.parametrize("shift", [0.0, 2.0])
+def test_the_units_of_narrow_layers_begin_on_as_often_as_the_recipe_says(shift):
+    """BatchNorm makes what comes before the shift about normal: the share that is above 0 after it is Φ(shift)."""
+    model = build_model(Config(narrow_shift=shift, widths=(64, 8, 4), dropout=(0.0, 0.0, 0.0)))
+    variables = jax.jit(model.init)(jax.random.key(0), IMAGES)
+    options: Any = {"train": True, "mutable": ["batch_stats", "intermediates"], "capture_intermediates": True}
+    _, seen = jax.jit(lambda v, x: model.apply(v, x, **options))(variables, IMAGES)
+    encoder = [np.asarray(seen["intermediates"]["encoder"][f"Layer_{k}"]["__call__"][0]) for k in range(3)]
+    assert (encoder[0] > 0).mean() == pytest.approx(0.5, abs=0.03)
+    assert (encoder[1] > 0).mean() == pytest.approx(stats.norm.cdf(shift), abs=0.05)
+    assert (encoder[2] > 0).mean() == pytest.approx(stats.norm.cdf(shift), abs=0.05)
+    shifts = {
+        layer["BatchNorm_0"]["bias"].shape: layer["BatchNorm_0"]["bias"]
+        for layer in variables["params"]["decoder"].values()
+        if "BatchNorm_0" in layer
+    }
+    assert {width: set(np.asarray(value).tolist()) for (width,), value in shifts.items()} == {4: {shift}, 8: {shift}, 64: {0.0}}

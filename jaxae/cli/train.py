@@ -30,7 +30,7 @@ from jaxae.train.population import labels, recipes
 GROUPS = {
     "": ["epochs", "batch_size", "learning_rate", "noise_factor", "seed", "starts", "dataset"],
     "own_images": ["image_size", "split", "skip_damaged"],
-    "network_and_noise": ["widths", "latent_dim", "latent_activation", "dropout", "initializer", "noise_range"],
+    "network_and_noise": ["widths", "latent_dim", "latent_activation", "dropout", "initializer", "narrow_shift", "noise_range"],
     "optimiser": ["weight_decay", "clip_norm", "adam_b2"],
     "plateau_and_end": ["plateau_patience", "plateau_factor", "min_scale", "early_stop_patience"],
     "rarely_changed": ["statistics_images", "average_decay", "batch_norm_momentum", "prng_impl"],

@@ -3,13 +3,16 @@
 A Dense layer in front of a BatchNorm has no bias: BatchNorm subtracts the mean, so the bias would be a dead parameter.
 """
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 from flax import linen as nn
 
 WIDTHS = (512, 256, 128, 64, 32, 16, 8, 4)
+NARROW = 16
+"""Layers of so many units or fewer: few are on at once, and where one of them alone is on, different images share a ray."""
 
 
 class Layer(nn.Module):
@@ -18,12 +21,14 @@ class Layer(nn.Module):
     width: int
     momentum: float
     initializer: str
+    narrow_shift: float
     dropout: float = 0.0
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         x = nn.Dense(self.width, use_bias=False, kernel_init=getattr(nn.initializers, self.initializer)())(x)
-        x = nn.BatchNorm(use_running_average=not train, momentum=self.momentum, epsilon=1e-5)(x)
+        shift = nn.initializers.constant(self.narrow_shift if self.width <= NARROW else 0.0)
+        x = nn.BatchNorm(use_running_average=not train, momentum=self.momentum, epsilon=1e-5, bias_init=shift)(x)
         return nn.Dropout(self.dropout, deterministic=not train)(nn.relu(x))
 
 
@@ -34,17 +39,16 @@ class Encoder(nn.Module):
     latent_dim: int
     dropout: Sequence[float]
     latent_activation: str
-    momentum: float
-    initializer: str
+    layer: Callable[..., Layer]
 
     @nn.compact
     def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
         x = images.reshape(images.shape[0], math.prod(images.shape[1:]))
         for i, width in enumerate(self.widths):
             rate = self.dropout[i] if i < len(self.dropout) else 0.0
-            x = Layer(width, self.momentum, self.initializer, rate)(x, train=train)
+            x = self.layer(width, dropout=rate)(x, train=train)
         if self.latent_activation == "relu":
-            return Layer(self.latent_dim, self.momentum, self.initializer)(x, train=train)
+            return self.layer(self.latent_dim)(x, train=train)
         return nn.Dense(self.latent_dim)(x)
 
 
@@ -53,14 +57,13 @@ class Decoder(nn.Module):
 
     image_shape: tuple[int, int, int]
     widths: Sequence[int]
-    momentum: float
-    initializer: str
+    layer: Callable[..., Layer]
 
     @nn.compact
     def __call__(self, latents: jax.Array, *, train: bool) -> jax.Array:
         x = latents
         for width in reversed(self.widths):
-            x = Layer(width, self.momentum, self.initializer)(x, train=train)
+            x = self.layer(width)(x, train=train)
         return nn.sigmoid(nn.Dense(math.prod(self.image_shape))(x)).reshape(latents.shape[0], *self.image_shape)
 
 
@@ -68,7 +71,7 @@ class Autoencoder(nn.Module):
     """Denoising autoencoder. `apply(variables, images)`, or `method="encode"` / `"decode"` for one half.
 
     image_shape: height, width, channels. momentum: of the running batch statistics. initializer: a name in
-    jax.nn.initializers, for the layers before a BatchNorm.
+    jax.nn.initializers, for the layers before a BatchNorm. narrow_shift: where BatchNorm's shift begins in narrow layers.
     """
 
     image_shape: tuple[int, int, int] = (28, 28, 1)
@@ -78,12 +81,12 @@ class Autoencoder(nn.Module):
     latent_activation: str = "linear"
     momentum: float = 0.9
     initializer: str = "lecun_normal"
+    narrow_shift: float = 0.0
 
     def setup(self) -> None:
-        self.encoder = Encoder(
-            self.widths, self.latent_dim, self.dropout, self.latent_activation, self.momentum, self.initializer
-        )
-        self.decoder = Decoder(self.image_shape, self.widths, self.momentum, self.initializer)
+        layer = functools.partial(Layer, momentum=self.momentum, initializer=self.initializer, narrow_shift=self.narrow_shift)
+        self.encoder = Encoder(self.widths, self.latent_dim, self.dropout, self.latent_activation, layer)
+        self.decoder = Decoder(self.image_shape, self.widths, layer)
 
     def __call__(self, images: jax.Array, *, train: bool = False) -> jax.Array:
         """Reconstructions. f32[B, H, W, C] → f32[B, H, W, C]."""

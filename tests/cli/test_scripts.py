@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -220,6 +221,7 @@ def digests(run_dir: Path) -> dict[str, dict[str, str]]:
 def test_a_users_mistake_is_one_line_and_exit_code_2(main, arguments, expected, tmp_path, capsys, monkeypatch):
     for name, value in OFFLINE.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(urllib.request, "_opener", None)  # urllib keeps the first one, with the proxies of its moment
     assert in_process(main, *(argument.format(tmp=tmp_path) for argument in arguments)) == 2
     out, err = capsys.readouterr()
     assert out == ""

@@ -9,10 +9,11 @@ from jaxae.core.optim import clip_by_global_norm, make_optimizer, make_plateau, 
 
 def scales(losses, **options) -> list[float]:
     plateau = make_plateau(**{"factor": 0.5, "patience": 2, "min_scale": 0.1} | options)
+    update = jax.jit(lambda state, loss: plateau.update({}, state, value=loss)[1])
     state = plateau.init(jnp.zeros(1))
     out = []
     for loss in losses:
-        _, state = plateau.update({}, state, value=jnp.float32(loss))
+        state = update(state, jnp.float32(loss))
         out.append(float(state.scale))
     return out
 
@@ -71,7 +72,7 @@ def test_packing_changes_no_bit_of_an_elementwise_update():
             lambda s: jnp.asarray(rng.normal(size=s), jnp.float32), shapes, is_leaf=lambda x: isinstance(x, tuple)
         )
 
-    plain = optax.adamw(1e-2, weight_decay=0.1)
+    plain = optax.adamw(1e-2, weight_decay=0.1)  # not jitted: fused, the two would round on their own
     packed = pack_small(plain, size=100)
     params = draw()
     states = plain.init(params), packed.init(params)

@@ -129,9 +129,10 @@ def test_eval_step_is_per_image_and_uses_running_statistics(bound, dataset):
 )
 def test_end_epoch_keeps_the_lowest_loss_and_its_epoch(bound, losses, best, best_epoch):
     parts, state, _, _ = bound
+    end = jax.jit(functools.partial(end_epoch, plateau=parts.plateau))
     improvements = []
     for loss in losses:
-        state, improved = end_epoch(state, jnp.float32(loss), plateau=parts.plateau)
+        state, improved = end(state, jnp.float32(loss))
         improvements.append(bool(improved))
     assert float(state.best_loss) == best
     assert int(state.best_epoch) == best_epoch
@@ -141,10 +142,10 @@ def test_end_epoch_keeps_the_lowest_loss_and_its_epoch(bound, losses, best, best
 
 def test_end_epoch_notes_at_whose_end_the_rate_fell(bound):
     _, state, _, _ = bound
-    plateau = make_plateau(factor=0.5, patience=2, min_scale=0.5)
+    end = jax.jit(functools.partial(end_epoch, plateau=make_plateau(factor=0.5, patience=2, min_scale=0.5)))
     drops = []
     for _ in range(7):
-        state, _ = end_epoch(state, jnp.float32(1.0), plateau=plateau)
+        state, _ = end(state, jnp.float32(1.0))
         drops.append((int(state.drop_epoch), float(state.plateau.scale)))
     assert drops == [(0, 1.0), (0, 1.0), *[(3, 0.5)] * 5]  # at the floor it falls no further
 

@@ -2,6 +2,7 @@ import functools
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ from jaxae.errors import DamagedError, InputError
 from jaxae.rng import root_key
 from jaxae.runs import checkpoint, manifest, metrics_log
 
+RECIPE = Config(widths=(128, 8))
+
 
 @pytest.fixture(scope="module")
 def state() -> TrainState:
     """A state whose every leaf differs from its initial value."""
     key = root_key(5, impl="philox2x32")
-    state = jax.jit(functools.partial(init_state, parts=build_parts(Config())))(key)
+    state = jax.jit(functools.partial(init_state, parts=build_parts(RECIPE)))(key)
     rng = np.random.default_rng(0)
     noisy = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape), x.dtype), state._replace(key=jnp.zeros(())))
     return noisy._replace(key=key, epoch=jnp.int32(1), best_epoch=jnp.int32(1))
@@ -46,25 +49,26 @@ def at(state: TrainState, epoch: int) -> TrainState:
 
 def test_what_is_saved_is_loaded_to_the_bit(state, tmp_path):
     run_dir = tmp_path / "not there" / "yet"
-    assert checkpoint.load_latest(run_dir, like(Config())) is None
+    assert checkpoint.load_latest(run_dir, like(RECIPE)) is None
     checkpoint.save(run_dir, state)
-    loaded = checkpoint.load_latest(run_dir, like(Config()))
+    loaded = checkpoint.load_latest(run_dir, like(RECIPE))
     assert loaded is not None
     assert str(jax.tree.structure(loaded)) == str(jax.tree.structure(state))
     assert equal(loaded, state)
 
 
 def test_best_and_latest_are_kept_whatever_comes_after(state, tmp_path):
-    plateau = build_parts(Config()).plateau
+    plateau = build_parts(RECIPE).plateau
     fresh = state._replace(epoch=jnp.int32(0), best_loss=jnp.float32(jnp.inf), plateau=plateau.init(state.params))
+    end = jax.jit(functools.partial(end_epoch, plateau=plateau))
     for loss in [0.5, 0.3, 0.3, 0.4, 0.6]:  # a tie keeps the earlier epoch
-        fresh, _ = end_epoch(fresh, jnp.float32(loss), plateau=plateau)
+        fresh, _ = end(fresh, jnp.float32(loss))
         epoch = int(fresh.epoch)
         checkpoint.save(tmp_path, fresh._replace(average=jax.tree.map(lambda x, e=epoch: x + e, state.average)))
-    latest = checkpoint.load_latest(tmp_path, like(Config()))
+    latest = checkpoint.load_latest(tmp_path, like(RECIPE))
     assert latest is not None
     assert int(latest.epoch) == 5
-    variables, epoch, *_ = best.load_best(tmp_path, model_variables(like(Config())))
+    variables, epoch, *_ = best.load_best(tmp_path, model_variables(like(RECIPE)))
     assert epoch == 2
     assert equal(variables["params"], jax.tree.map(lambda x: x + 2, state.average))
     assert sorted(path.name for path in (tmp_path / checkpoint.FOLDER).iterdir()) == ["2", "4", "5"]
@@ -73,13 +77,13 @@ def test_best_and_latest_are_kept_whatever_comes_after(state, tmp_path):
 def test_another_models_checkpoint_is_refused_and_the_leaf_is_named(state, tmp_path):
     checkpoint.save(tmp_path, state)
     with pytest.raises(InputError, match=r"does not fit.*encoder") as caught:
-        checkpoint.load_latest(tmp_path, like(Config(latent_activation="relu")))
+        checkpoint.load_latest(tmp_path, like(replace(RECIPE, latent_activation="relu")))
     assert "\n" not in str(caught.value)
 
 
 def test_another_dtype_is_refused_and_not_cast(state, tmp_path):
     checkpoint.save(tmp_path, state)
-    wanted = like(Config())
+    wanted = like(RECIPE)
     wanted = wanted._replace(best_loss=jnp.float16(0))
     with pytest.raises(InputError, match=r"best_loss is float32.*float16"):
         checkpoint.load_latest(tmp_path, wanted)
@@ -105,13 +109,13 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_is_taken(state, tm
     else:
         flip(largest_file(newest / "variables") if damage == "flip" else newest / manifest.NAME)
     lines: list[str] = []
-    loaded = checkpoint.load_latest(tmp_path, like(Config()), report=lines.append)
+    loaded = checkpoint.load_latest(tmp_path, like(RECIPE), report=lines.append)
     assert loaded is not None
     assert equal(loaded, at(state, 2))
     assert len(lines) == 1
     assert str(newest) in lines[0]
     assert (tmp_path / checkpoint.ASIDE / "3-0").is_dir()
-    assert checkpoint.load_latest(tmp_path, like(Config()), report=lines.append) is not None
+    assert checkpoint.load_latest(tmp_path, like(RECIPE), report=lines.append) is not None
     assert len(lines) == 1
 
 
@@ -119,10 +123,10 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_is_taken(state, tm
 def test_a_damaged_best_gives_the_best_that_is_whole_and_says_so(losses, taken, state, tmp_path):
     save_four(state, tmp_path)
     metrics_log.write(tmp_path, [{"epoch": i, "validation_loss": loss} for i, loss in enumerate(losses, 1)])
-    whole = best.load_best(tmp_path, model_variables(like(Config())))
+    whole = best.load_best(tmp_path, model_variables(like(RECIPE)))
     assert (whole.epoch, whole.damaged) == (2, None)
     flip(largest_file(tmp_path / checkpoint.FOLDER / "2" / "variables"))
-    found = best.load_best(tmp_path, model_variables(like(Config())))
+    found = best.load_best(tmp_path, model_variables(like(RECIPE)))
     assert (found.epoch, found.damaged) == (taken, 2)
     assert equal(found.variables["params"], jax.tree.map(lambda x: x + taken, state.average))
 
@@ -130,7 +134,7 @@ def test_a_damaged_best_gives_the_best_that_is_whole_and_says_so(losses, taken, 
 def test_a_damaged_newest_may_have_been_the_best_and_is_named(state, tmp_path):
     save_four(state, tmp_path)
     flip(tmp_path / checkpoint.FOLDER / "4" / manifest.NAME)
-    found = best.load_best(tmp_path, model_variables(like(Config())))
+    found = best.load_best(tmp_path, model_variables(like(RECIPE)))
     assert (found.epoch, found.damaged) == (2, 4)
 
 
@@ -139,7 +143,7 @@ def test_no_whole_checkpoint_is_an_error_that_names_the_best(state, tmp_path):
     for epoch in (2, 3, 4):
         flip(largest_file(tmp_path / checkpoint.FOLDER / str(epoch) / "variables"))
     with pytest.raises(InputError, match=r"states/2.*and no other is whole: restore it"):
-        best.load_best(tmp_path, model_variables(like(Config())))
+        best.load_best(tmp_path, model_variables(like(RECIPE)))
 
 
 def save_four(state: TrainState, place: Path) -> None:
@@ -158,32 +162,32 @@ def test_an_epoch_is_not_saved_twice(state, tmp_path):
 
 def test_no_checkpoint_is_one_clear_line(tmp_path):
     with pytest.raises(InputError, match="has no checkpoint"):
-        best.load_best(tmp_path, model_variables(like(Config())))
+        best.load_best(tmp_path, model_variables(like(RECIPE)))
 
 
 def test_a_released_checkpoint_is_small_evaluates_and_says_that_it_does_not_resume(state, tmp_path):
     whole, small = tmp_path / "whole", tmp_path / "small"
     checkpoint.save(whole, state)
-    variables = model_variables(like(Config()))
+    variables = model_variables(like(RECIPE))
     best.release(whole, small, variables)
     size = lambda path: sum(file.stat().st_size for file in path.rglob("*") if file.is_file())  # noqa: E731
     assert size(small) < 0.4 * size(whole)
     assert equal(best.load_best(small, variables)[0], model_variables(state))
     with pytest.raises(InputError, match="can't be resumed"):
-        checkpoint.load_latest(small, like(Config()))
+        checkpoint.load_latest(small, like(RECIPE))
 
 
 def test_variables_need_no_knowledge_of_the_optimiser(state, tmp_path):
     """Evaluation builds the model alone."""
     checkpoint.save(tmp_path, state)
-    shapes = jax.eval_shape(functools.partial(init_variables, model=build_parts(Config()).model), root_key(0))
+    shapes = jax.eval_shape(functools.partial(init_variables, model=build_parts(RECIPE).model), root_key(0))
     assert equal(best.load_best(tmp_path, shapes)[0], model_variables(state))
 
 
 def test_a_person_can_read_what_a_checkpoint_holds(state, tmp_path):
     checkpoint.save(tmp_path, state)
     content = json.loads((tmp_path / checkpoint.FOLDER / "1" / manifest.NAME).read_text())["content"]
-    assert content["leaves"]["variables"]["params/encoder/Layer_0/Dense_0/kernel"] == "float32[784, 512]"
+    assert content["leaves"]["variables"]["params/encoder/Layer_0/Dense_0/kernel"] == "float32[784, 128]"
 
 
 def test_a_checkpoint_names_no_path_of_the_machine(state, tmp_path):
@@ -198,7 +202,7 @@ def test_a_file_that_holds_no_array_is_checked_by_its_own_digest(state, tmp_path
     path = tmp_path / checkpoint.FOLDER / "1" / "variables" / "_METADATA"
     path.write_text(path.read_text() + " ")
     with pytest.raises(DamagedError, match="_METADATA is missing or damaged"):
-        best.load_best(tmp_path, model_variables(like(Config())))
+        best.load_best(tmp_path, model_variables(like(RECIPE)))
 
 
 @pytest.mark.parametrize("item", ["variables", "training"])
@@ -210,7 +214,7 @@ def test_other_arrays_whose_files_have_their_digests_are_noticed_by_the_leaves_d
     content["sha256"][item] = "0" * 64
     path.write_text(json.dumps({"sha256": json_digest(content), "content": content}))
     with pytest.raises(DamagedError, match=f"the SHA-256 of its {item} is not the one that was saved"):
-        checkpoint.read(tmp_path, 1, like(Config()))
+        checkpoint.read(tmp_path, 1, like(RECIPE))
 
 
 OWNER = manifest.owner_of(Config(seed=1), data_sha256="a" * 64)
@@ -229,8 +233,8 @@ OWNER = manifest.owner_of(Config(seed=1), data_sha256="a" * 64)
 def test_another_runs_checkpoint_is_refused(owner, words, state, tmp_path):
     checkpoint.save(tmp_path, state, owner=OWNER)
     for load in (
-        lambda: checkpoint.load_latest(tmp_path, like(Config()), owner=owner),
-        lambda: best.load_best(tmp_path, model_variables(like(Config())), owner=owner)[0],
+        lambda: checkpoint.load_latest(tmp_path, like(RECIPE), owner=owner),
+        lambda: best.load_best(tmp_path, model_variables(like(RECIPE)), owner=owner)[0],
     ):
         if words:
             with pytest.raises(InputError, match=re.escape(words)):
@@ -243,7 +247,7 @@ def test_a_checkpoint_under_another_epochs_name_is_set_aside(state, tmp_path):
     checkpoint.save(tmp_path, state)
     shutil.copytree(tmp_path / "states" / "1", tmp_path / "states" / "9")
     lines: list[str] = []
-    loaded = checkpoint.load_latest(tmp_path, like(Config()), report=lines.append)
+    loaded = checkpoint.load_latest(tmp_path, like(RECIPE), report=lines.append)
     assert loaded is not None
     assert int(loaded.epoch) == 1
     assert "states/9 is that of epoch 1" in lines[0]
@@ -270,8 +274,8 @@ def test_a_manifest_that_lies_consistently_is_damaged(lie, state, tmp_path):
     content = json.loads(path.read_text())["content"] | LIES[lie]
     path.write_text(json.dumps({"sha256": json_digest(content), "content": content}))
     with pytest.raises(DamagedError, match=r"manifest\.json is missing or damaged"):
-        best.load_best(tmp_path, model_variables(like(Config())))
-    assert checkpoint.load_latest(tmp_path, like(Config())) is None
+        best.load_best(tmp_path, model_variables(like(RECIPE)))
+    assert checkpoint.load_latest(tmp_path, like(RECIPE)) is None
 
 
 def test_what_orbax_cannot_read_although_its_digests_fit_is_set_aside(state, tmp_path, monkeypatch):
@@ -286,9 +290,9 @@ def test_what_orbax_cannot_read_although_its_digests_fit_is_set_aside(state, tmp
         return read_items(folder, shapes)
 
     monkeypatch.setattr(checkpoint, "read_items", read)
-    assert best.load_best(tmp_path, model_variables(like(Config()))).damaged == 2
+    assert best.load_best(tmp_path, model_variables(like(RECIPE))).damaged == 2
     lines: list[str] = []
-    loaded = checkpoint.load_latest(tmp_path, like(Config()), report=lines.append)
+    loaded = checkpoint.load_latest(tmp_path, like(RECIPE), report=lines.append)
     assert loaded is not None
     assert equal(loaded, at(state, 1))
     assert "can't be read (ValueError: DATA_LOSS: Error opening zarr3 driver)" in lines[0]
@@ -303,7 +307,7 @@ def test_a_state_of_another_epoch_or_best_than_its_manifest_says_is_set_aside(li
     content = json.loads((folder / manifest.NAME).read_text())["content"] | lie
     (folder / manifest.NAME).write_text(json.dumps({"sha256": json_digest(content), "content": content}))
     lines: list[str] = []
-    loaded = checkpoint.load_latest(tmp_path, like(Config()), report=lines.append)
+    loaded = checkpoint.load_latest(tmp_path, like(RECIPE), report=lines.append)
     assert loaded is not None
     assert equal(loaded, at(state, 2))
     assert "holds (2, 2)" in lines[0]
@@ -321,6 +325,6 @@ def test_a_best_that_a_trainer_replaces_meanwhile_is_read_anew(state, tmp_path, 
         return read_items(folder, shapes)
 
     monkeypatch.setattr(checkpoint, "read_items", slow)
-    variables, epoch, *_ = best.load_best(tmp_path, model_variables(like(Config())))
+    variables, epoch, *_ = best.load_best(tmp_path, model_variables(like(RECIPE)))
     assert epoch == 4
     assert equal(variables, model_variables(state))
