@@ -27,7 +27,7 @@ test: MARK = not slow
 test-slow: MARK = slow
 test test-slow: $(BIN)/.installed-tests
 	@echo '== testing what is marked "$(MARK)"'
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m '$(MARK)'
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m '$(MARK)'
 	@echo '== done: all of them passed; they wrote to temporary directories alone'
 
 explore: $(BIN)/.installed

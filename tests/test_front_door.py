@@ -55,7 +55,7 @@ def test_fit_just_works(dataset, tmp_path, monkeypatch):
     """As a newcomer calls it: the default data, a relative path as text; a Run comes back, and the same from the disk."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("jaxae.train.loop.load_dataset", lambda name, report, **rules: dataset)
-    recipe = jaxae.Config(epochs=1, batch_size=64, widths=(16, 4), statistics_images=100)
+    recipe = jaxae.Config(epochs=1, batch_size=64, learning_rate=3e-3, widths=(64, 16), statistics_images=200)
     lines: list[str] = []
     run = jaxae.fit(recipe, run_dir="x", report=lines.append)
     assert run.config.dataset == "synthetic"

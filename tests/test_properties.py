@@ -3,7 +3,6 @@
 import tempfile
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,15 +15,14 @@ from jaxae.core import step
 from jaxae.core.corruption import add_gaussian_noise
 from jaxae.core.images import ROUNDING, to_unit
 from jaxae.core.metrics import mae, mse, psnr, ssim
-from jaxae.core.model import Autoencoder
 from jaxae.core.objective import reconstruction_loss
-from jaxae.core.state import init_variables
 from jaxae.data import load, tfds_files
 from jaxae.data.load import load_dataset
 from jaxae.errors import DamagedError, InputError
 from jaxae.inference import Run, encode, reconstruct
 from jaxae.rng import root_key
 from jaxae.runs import directory, manifest, metrics_log
+from tests.helpers import untrained_run
 
 NAMED = (InputError, TypeError, ValueError)
 DTYPES = st.sampled_from([np.float32, np.float16, np.uint8, np.int32])
@@ -63,7 +61,7 @@ def test_losses_and_metrics(output, target):
 
 
 @given(images=ARRAYS, std=st.floats(width=32), seed=st.integers(0, 2**32 - 1))
-@quickly
+@settings(quickly, max_examples=20)
 def test_noise_keeps_the_shape(images, std, seed):
     result = attempt(add_gaussian_noise, root_key(seed), images, std=std)
     assert result is None or result.shape == images.shape
@@ -76,9 +74,7 @@ def test_what_is_no_key_is_refused_by_name(key):
 
 @pytest.fixture(scope="module")
 def run() -> Run:
-    model = Autoencoder()
-    variables = jax.jit(lambda key: init_variables(key, model=model))(root_key(0))
-    return Run(Config(), model, variables, 0)
+    return untrained_run(widths=(64, 16))
 
 
 @given(images=ARRAYS)

@@ -23,7 +23,9 @@ from tests.cli.test_scripts import start
 from tests.helpers import fit_state
 from tests.train.test_loop import metrics
 
-CONFIG = Config(dataset="synthetic", epochs=4, batch_size=64, widths=(64, 16))
+CONFIG = Config(dataset="synthetic", epochs=4, batch_size=64, learning_rate=3e-3, widths=(64, 16))
+LARGE = (512,)
+"""The widths of a model whose checkpoint takes 13 MB."""
 
 
 def shapes() -> TrainState:
@@ -109,7 +111,7 @@ def small_disk(tmp_path):
 
 
 def test_a_full_disk_is_one_clear_line_and_older_checkpoints_are_whole(small_disk, dataset):
-    run_dir, large = small_disk / "run", replace(CONFIG, widths=Config().widths)
+    run_dir, large = small_disk / "run", replace(CONFIG, widths=LARGE)
     with pytest.raises(InputError, match=r"epoch 3 \(.*older ones are intact") as caught:
         fit_state(large, dataset, run_dir, report=lambda line: None)
     assert "\n" not in str(caught.value)
@@ -126,7 +128,7 @@ def test_no_room_is_one_clear_line_and_no_traceback_on_the_processs_stderr(limit
     else:
         command = "ulimit -f 8000; "  # 4 to 8 MB: a checkpoint of 13 MB has larger files
     train = f"{sys.executable} -m jaxae train --dataset synthetic --batch-size 2000 --epochs 4 --seeds {members}"
-    command = f"{command}exec {train} --run-dir {place}/run"
+    command = f"{command}exec {train} --widths {LARGE[0]} --run-dir {place}/run"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
@@ -168,7 +170,7 @@ from jaxae.core.state import init_state
 from jaxae.digests import tree_digest
 from jaxae.rng import root_key
 from jaxae.runs import checkpoint
-make = functools.partial(init_state, parts=build_parts(Config()))
+make = functools.partial(init_state, parts=build_parts(Config(widths=(64, 16))))
 key = root_key(0, impl="philox2x32")
 if sys.argv[1] == "save":
     mesh = jax.make_mesh((jax.device_count(),), ("all",), axis_types=(jax.sharding.AxisType.Auto,))

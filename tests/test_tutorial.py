@@ -15,7 +15,8 @@ TUTORIAL = ROOT / "docs" / "tutorial.py"
 def test_the_tutorial_runs_on_synthetic_data_and_its_claims_hold(monkeypatch, capsys):
     synthetic = jaxae.load_dataset("synthetic")
     monkeypatch.setattr(jaxae, "load_dataset", lambda report: synthetic)
-    monkeypatch.setattr(jaxae, "Config", lambda **options: Config(**{**options, "epochs": 2, "statistics_images": 100}))
+    short = {"epochs": 2, "statistics_images": 100, "widths": (64, 16)}
+    monkeypatch.setattr(jaxae, "Config", lambda **options: Config(**{**options, **short}))
     names = runpy.run_path(str(TUTORIAL))
     shown = capsys.readouterr().out
     assert shown.count("the same state and batch give the same loss: True") == 1

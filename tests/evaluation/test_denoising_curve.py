@@ -15,7 +15,7 @@ from tests.helpers import untrained_run
 @pytest.fixture(scope="module")
 def run() -> Run:
     """An untrained model: what is measured does not depend on its quality."""
-    return untrained_run()
+    return untrained_run(widths=(64, 16))
 
 
 def test_rivals_are_fitted_at_the_noise_that_they_are_measured_at(run, dataset, monkeypatch):

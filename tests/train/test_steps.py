@@ -18,7 +18,7 @@ from jaxae.train.population import recipes
 from jaxae.train.steps import FromHost, compile_steps
 from tests.train.test_loop import metrics
 
-CONFIG = Config(dataset="synthetic", epochs=2, batch_size=64, statistics_images=200, widths=(32, 8))
+CONFIG = Config(dataset="synthetic", epochs=2, batch_size=64, learning_rate=3e-3, statistics_images=200, widths=(64, 16))
 
 
 @pytest.mark.parametrize(("count", "steps", "programs"), [(1, 3, 2), (2, 4, 1), (1, 100, 1)])
