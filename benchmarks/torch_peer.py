@@ -1,71 +1,22 @@
-"""The same model, recipe and step in PyTorch, as a competent user of it would write them: the other side of the races.
+"""The same recipe, step and loop in PyTorch, as a competent user of it would write them: the other side of the races."""
 
-tests/test_torch.py holds that the same weights give the same outputs, losses and gradients as jaxae's.
-"""
-
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+import copy
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, update_bn
+from torch_model import build, corrupt, loss
 
 from jaxae.cli import command, messages
 from jaxae.config import Config
-from jaxae.core.model import WIDTHS
+from jaxae.core.model import NARROW
 from jaxae.data.load import load_dataset
+from jaxae.train.epoch import STATISTICS_BATCH
 
 Kind = Literal["plain", "tuned", "compiled", "graphed"]
-
-
-def block(inputs: int, outputs: int, dropout: float = 0.0) -> list[nn.Module]:
-    """Linear → BatchNorm → ReLU → Dropout. As in jaxae, no bias in front of a BatchNorm."""
-    modules = [nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs), nn.ReLU()]
-    return [*modules, nn.Dropout(dropout)] if dropout else modules
-
-
-def build(
-    dropout: Sequence[float] = (0.2, 0.2, 0.1), latent_activation: str = "linear", *, pixels: int = 784, latent: int = 2
-) -> nn.Sequential:
-    """Encoder and decoder. Images f32[B, pixels] in, reconstructions f32[B, pixels] out."""
-    widths = [pixels, *WIDTHS]
-    rates = [*dropout, *[0.0] * (len(WIDTHS) - len(dropout))]
-    layers = zip(itertools.pairwise(widths), rates, strict=True)
-    encoder = [module for (inputs, outputs), rate in layers for module in block(inputs, outputs, rate)]
-    encoder += block(WIDTHS[-1], latent) if latent_activation == "relu" else [nn.Linear(WIDTHS[-1], latent)]
-    up = itertools.pairwise([latent, *reversed(WIDTHS)])
-    decoder = [module for inputs, outputs in up for module in block(inputs, outputs)]
-    return nn.Sequential(nn.Sequential(*encoder), nn.Sequential(*decoder, nn.Linear(WIDTHS[0], pixels), nn.Sigmoid()))
-
-
-def load_variables(model: nn.Sequential, variables: dict[str, Any]) -> None:
-    """Copies a jaxae model's variables into its PyTorch twin."""
-    for name, half in zip(("encoder", "decoder"), model.children(), strict=True):
-        params, stats = variables["params"][name], variables["batch_stats"][name]
-        linears = [module for module in half.children() if isinstance(module, nn.Linear)]
-        norms = [module for module in half.children() if isinstance(module, nn.BatchNorm1d)]
-        for i, linear in enumerate(linears):
-            dense = params[f"Layer_{i}"]["Dense_0"] if i < len(norms) else params["Dense_0"]
-            linear.weight.data = torch.tensor(np.array(dense["kernel"]).T.copy())
-            if i >= len(norms):
-                linear.bias.data = torch.tensor(np.array(dense["bias"]))
-                continue
-            norm, running = params[f"Layer_{i}"]["BatchNorm_0"], stats[f"Layer_{i}"]["BatchNorm_0"]
-            norms[i].weight.data, norms[i].bias.data = (torch.tensor(np.array(norm[each])) for each in ("scale", "bias"))
-            norms[i].running_mean, norms[i].running_var = (torch.tensor(np.array(running[each])) for each in ("mean", "var"))
-
-
-def loss(model: nn.Module, noisy: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:
-    """MSE + L1 of a batch."""
-    output = model(noisy)
-    return F.mse_loss(output, clean) + F.l1_loss(output, clean)
-
-
-def corrupt(clean: torch.Tensor, std: float) -> torch.Tensor:
-    """Gaussian noise, clipped to [0, 1]."""
-    return (clean + std * torch.randn_like(clean)).clamp_(0, 1)
 
 
 class Peer:
@@ -80,6 +31,10 @@ class Peer:
         self.kind, self.config, self.device = kind, config, device
         self.images = torch.from_numpy(images.reshape(len(images), -1)).to("cpu" if kind == "plain" else device)
         self.model = build(config.dropout, config.latent_activation, pixels=self.images.shape[1]).to(device)
+        for module in self.model.modules():
+            if isinstance(module, nn.BatchNorm1d) and module.num_features <= NARROW:
+                nn.init.constant_(module.bias, config.narrow_shift)
+        self.average = AveragedModel(self.model, multi_avg_fn=self._move_average) if config.average_decay else None
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(),
             lr=config.learning_rate,
@@ -96,8 +51,17 @@ class Peer:
     def _corrupted_loss(self, clean: torch.Tensor) -> torch.Tensor:
         return loss(self.model, corrupt(clean, self.config.noise_factor), clean)
 
+    def _move_average(self, averaged: Any, current: Any, done: Any) -> None:
+        torch._foreach_lerp_(averaged, current, 1 - min(self.config.average_decay, float((1 + done) / (10 + done))))
+
     def step(self, batch: torch.Tensor) -> torch.Tensor:
-        """One update on a batch u8[B, 784]. Returns its loss."""
+        """One update on a batch u8[B, 784], and of the averaged weights. Returns its loss."""
+        value = self._step(batch)
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        return value
+
+    def _step(self, batch: torch.Tensor) -> torch.Tensor:
         if self.kind != "graphed":
             return self._update(batch)
         if self.graph is None:
@@ -145,13 +109,27 @@ class Peer:
         return torch.stack([self.step(batch) for batch in self.batches()]).mean().item()
 
     @torch.no_grad()
+    def evaluated(self) -> nn.Module:
+        """A copy of what is evaluated: averaged weights, batch statistics taken anew without dropout, as the recipe says."""
+        model = copy.deepcopy(self.model if self.average is None else self.average.module)
+        if count := self.config.statistics_images:
+            for module in model.modules():
+                if isinstance(module, nn.Dropout):
+                    module.p = 0.0
+            update_bn((self._noisy(batch)[0] for batch in self.images[:count].split(STATISTICS_BATCH)), model)
+        return model.eval()
+
+    @torch.no_grad()
     def validate(self, images: np.ndarray) -> float:
         """The loss over all images u8[N, H, W, C], with the same noise each time."""
-        clean = torch.from_numpy(images.reshape(len(images), -1)).to(self.device).float() / 255
+        return loss(self.evaluated(), *self._noisy(torch.from_numpy(images.reshape(len(images), -1)))).item()
+
+    def _noisy(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Noisy and clean images, f32[N, 784], of bytes; the same noise each time."""
+        clean = images.to(self.device).float() / 255
         with torch.random.fork_rng():
             torch.manual_seed(self.config.seed)
-            noisy = corrupt(clean, self.config.noise_factor)
-        return loss(self.model.eval(), noisy, clean).item()
+            return corrupt(clean, self.config.noise_factor), clean
 
 
 def main(config: Config, kind: Kind = "tuned") -> None:

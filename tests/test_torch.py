@@ -11,14 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxae.config import Config
-from jaxae.core.model import Autoencoder
+from jaxae.core.model import NARROW, WIDTHS, Autoencoder
 from jaxae.core.objective import reconstruction_loss
 from jaxae.core.optim import make_optimizer, make_plateau
 from jaxae.core.state import init_variables
 from jaxae.rng import root_key
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -e '.[torch]' brings it")
-import torch_peer  # noqa: E402 - it imports torch
+import torch_model  # noqa: E402 - it imports torch
+import torch_peer  # noqa: E402
 
 
 @pytest.fixture(params=["linear", "relu"])
@@ -32,8 +33,8 @@ def twins(request):
         variables = jax.jit(functools.partial(init_variables, model=model))(root_key(0))
         rng = np.random.default_rng(1)
         variables = jax.tree.map(lambda x: jnp.asarray(x + rng.uniform(-0.1, 0.1, x.shape), jnp.float64), variables)
-        twin = torch_peer.build(dropout=(), latent_activation=request.param).double()
-        torch_peer.load_variables(twin, variables)
+        twin = torch_model.build(dropout=(), latent_activation=request.param).double()
+        torch_model.load_variables(twin, variables)
         yield model, variables, twin, rng.random((128, 28, 28, 1))
 
 
@@ -65,7 +66,7 @@ def test_training_outputs_loss_gradients_and_statistics(twins):
     flat, flat_target = torch.tensor(images.reshape(128, 784)), torch.tensor(target.reshape(128, 784))
     with torch.no_grad():
         expected_output = copy.deepcopy(twin).train()(flat)
-    expected = torch_peer.loss(twin.train(), flat, flat_target)
+    expected = torch_model.loss(twin.train(), flat, flat_target)
     expected.backward()
 
     close(output.reshape(128, 784), expected_output)
@@ -139,6 +140,27 @@ def test_the_races_peer_does_jaxaes_work(kind):
     assert not torch.equal(before, first)
     norm = torch.nn.utils.get_total_norm([p.grad for p in peer.model.parameters() if p.grad is not None])
     np.testing.assert_allclose(norm, 1e-3, rtol=1e-2)  # a millionth is added to the norm that PyTorch divides by
-    noise = torch_peer.corrupt(torch.full((100, 784), 0.5), 0.1) - 0.5
+    noise = torch_model.corrupt(torch.full((100, 784), 0.5), 0.1) - 0.5
     np.testing.assert_allclose([noise.mean(), noise.std()], [0, 0.1], atol=2e-3)
-    assert torch_peer.corrupt(batch, 9.0).aminmax() == (0, 1)
+    assert torch_model.corrupt(batch, 9.0).aminmax() == (0, 1)
+
+
+def test_the_races_peer_evaluates_what_jaxae_evaluates():
+    """Averaged weights, with batch statistics of the first training images, noisy and without dropout."""
+    images = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1), np.uint8)
+    recipe = Config(dataset="synthetic", batch_size=8, average_decay=0.3, statistics_images=100, learning_rate=0.1)
+    peer = torch_peer.Peer("tuned", recipe, images)
+    shifts = {m.num_features: set(m.bias.tolist()) for m in peer.model.modules() if isinstance(m, torch.nn.BatchNorm1d)}
+    assert {width: {recipe.narrow_shift} if width <= NARROW else {0.0} for width in WIDTHS} == shifts
+    first = next(peer.model.parameters())
+    expected = torch.zeros_like(first)
+    for done, batch in enumerate(peer.batches()):
+        peer.step(batch)
+        kept = min(0.3, (1 + done) / (10 + done)) if done else 0.0
+        expected = kept * expected + (1 - kept) * first.detach()
+    model = peer.evaluated()
+    torch.testing.assert_close(next(model.parameters()), expected)
+    norm = next(m for m in model.modules() if isinstance(m, torch.nn.BatchNorm1d))
+    noisy, clean = peer._noisy(peer.images)
+    torch.testing.assert_close(norm.running_mean, (noisy @ expected.T).mean(dim=0), atol=1e-5, rtol=1e-4)
+    assert peer.validate(images) == torch_model.loss(model, noisy, clean).item()

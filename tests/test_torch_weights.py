@@ -16,7 +16,8 @@ from tests.export.test_fold_batch_norm import run_with_statistics
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -e '.[torch]' brings it")
 save_file = pytest.importorskip("safetensors.torch", reason="no safetensors: pip install -e '.[test]' brings it").save_file
-import torch_peer  # noqa: E402 - it imports torch
+import torch_model  # noqa: E402 - it imports torch
+import torch_peer  # noqa: E402
 
 
 def imported(model, tmp_path: Path, **options) -> jaxae.inference.Run:
@@ -85,7 +86,7 @@ def test_biases_in_front_of_batch_norm_and_named_halves(tmp_path):
 
 
 def test_the_run_says_where_it_comes_from_and_is_whole_or_not_there(tmp_path):
-    model = torch_peer.build(pixels=100)
+    model = torch_model.build(pixels=100)
     imported(model, tmp_path)
     origin = json.loads((tmp_path / "run-SYNTHETIC" / "environment.json").read_text())["imported_from"]
     assert origin["file"] == "theirs.safetensors"
@@ -111,7 +112,7 @@ def without(tensors, name):
     ],
 )
 def test_other_files_are_refused_in_one_line(tmp_path, change, words):
-    tensors = change(torch_peer.build(pixels=100).state_dict())
+    tensors = change(torch_model.build(pixels=100).state_dict())
     save_file(tensors, tmp_path / "x.safetensors")
     with pytest.raises(InputError, match=words) as refused:
         import_torch.main(tmp_path / "x.safetensors", run_dir=tmp_path / "run", dataset="synthetic")
