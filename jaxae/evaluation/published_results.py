@@ -36,5 +36,5 @@ FASHION_MNIST: dict[tuple[str, str], dict[str, float]] = {
 PUBLISHED = {"fashion_mnist": FASHION_MNIST}
 """(name, source) → values, of the 10,000 official test images."""
 
-RELEASED_LOSS = {"fashion_mnist": 0.10097}
+RELEASED_LOSS = {"fashion_mnist": 0.10105}
 """The validation loss of checkpoints/released, by data set."""
