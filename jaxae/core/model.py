@@ -12,7 +12,7 @@ from flax import linen as nn
 
 WIDTHS = (512, 256, 128, 64, 32, 16, 8, 4)
 NARROW = 16
-"""Layers of so many units or fewer: few are on at once, and where one of them alone is on, different images share a ray."""
+"""Layers of so many units or fewer begin shifted: where one unit of a layer alone is on, different images share a ray."""
 
 
 class Layer(nn.Module):
