@@ -122,13 +122,13 @@ def test_a_full_disk_is_one_clear_line_and_older_checkpoints_are_whole(small_dis
 
 @pytest.mark.parametrize(("limit", "members"), [("disk", 2), ("file size", 1)])
 def test_no_room_is_one_clear_line_and_no_traceback_on_the_processs_stderr(limit, members, request, tmp_path):
-    place, command = tmp_path, ""
+    place, command, width = tmp_path, "", LARGE[0]
     if limit == "disk":
         place = request.getfixturevalue("small_disk")
     else:
-        command = "ulimit -f 8000; "  # 4 to 8 MB: a checkpoint of 13 MB has larger files
+        command, width = "ulimit -f 3000; ", 1500  # 3 MB: less than one of its arrays, however Orbax parts them into files
     train = f"{sys.executable} -m jaxae train --dataset synthetic --batch-size 2000 --epochs 4 --seeds {members}"
-    command = f"{command}exec {train} --widths {LARGE[0]} --run-dir {place}/run"
+    command = f"{command}exec {train} --widths {width} --run-dir {place}/run"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
