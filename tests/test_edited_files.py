@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jaxae.cli import plot
@@ -160,6 +160,8 @@ def test_an_edited_row_of_metrics_is_read_as_it_is_or_passed_over(name, value, d
 
 
 @given(name=st.sampled_from(sorted(ROW)), value=NUMBERS)
+@example(name="train_loss", value=1.8e94)
+@example(name="validation_loss", value=1.8e94)
 @settings(max_examples=6, deadline=None)
 def test_training_curves_of_edited_metrics_are_drawn_or_refused(name, value):
     with tempfile.TemporaryDirectory() as place:

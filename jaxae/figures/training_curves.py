@@ -28,14 +28,14 @@ def training_curves(members: Sequence[Sequence[Mapping[str, Any]]], *, title: st
     for rows in members:
         best = [row for row in rows if row["best"]][-1:]
         for row in best:
-            marker = f"best epoch, {row['epoch']}: {row['validation_loss']:.4f}" if len(members) == 1 else None
+            marker = f"best epoch, {row['epoch']}: {_short(row['validation_loss'], 4)}" if len(members) == 1 else None
             losses.plot(row["epoch"], row["validation_loss"], marker="*", ms=9, ls="", color="black", label=marker, zorder=4)
         _draw_rate(rates, rows)
     if len(members) > 1:
         losses.plot([], [], marker="*", ms=9, ls="", color="black", label=f"best epoch of each of {len(members)} members")
     losses.set(ylabel="loss: MSE + L1", yscale="log")
-    losses.yaxis.set_major_formatter("{x:.2f}")
-    losses.yaxis.set_minor_formatter("{x:.2f}")
+    losses.yaxis.set_major_formatter(lambda loss, _: _short(loss, 2))
+    losses.yaxis.set_minor_formatter(lambda loss, _: _short(loss, 2))
     rates.xaxis.set_major_locator(MaxNLocator(integer=True))
     rates.set(xlabel="epoch", ylabel="learning rate", yscale="log")
     for axes in (losses, rates):
@@ -43,6 +43,11 @@ def training_curves(members: Sequence[Sequence[Mapping[str, Any]]], *, title: st
     losses.legend()
     figure.suptitle(title)
     return figure
+
+
+def _short(loss: float, decimals: int) -> str:
+    """A loss with so many decimals; of a broken run, whose figures would be wider than the page, its magnitude."""
+    return f"{loss:.{decimals}f}" if abs(loss) < 1e4 else f"{loss:.0e}"
 
 
 def _by_epoch(rows: Sequence[Mapping[str, Any]], name: str, epochs: np.ndarray) -> np.ndarray:
