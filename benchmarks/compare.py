@@ -1,10 +1,9 @@
 """Trains each preset with several seeds, scores each run on the test images, and prints means and standard deviations."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import compare_figure
 import numpy as np
 
 from jaxae.cli import command, messages
@@ -38,14 +37,16 @@ def main(
     seeds: int = 5,
     place: Path = Path("checkpoints/compare"),
     epochs: int | None = None,
+    figure: Path | None = None,
 ) -> None:
-    """Trains what is not trained yet, scores what is not scored yet, and prints a table. An hour or two of training.
+    """Trains what is not trained yet, scores what is not scored yet, and prints a table. An hour or two of training a preset.
 
     Args:
         presets: Names of the recipes.
         seeds: Number of seeds, from 0.
         place: Folder of the runs, PRESET-SEED.
         epochs: Most epochs, in the place of the preset's own.
+        figure: A file for a picture of the runs beside what others have published.
     """
     if seeds < 1:
         raise InputError(f"seeds is {seeds}: give 1 or more")
@@ -54,6 +55,7 @@ def main(
     dataset = load_dataset("auto", report=messages.say)
     print(f"| {dataset.name}, {seeds} seeds | validation loss | " + " | ".join(COLUMNS) + " |")
     print("|---" * (len(COLUMNS) + 2) + "|", flush=True)
+    latent: dict[str, list[dict[str, dict[str, float]]]] = {preset: [] for preset in presets}
     for preset in presets:
         rows = []
         for seed in range(seeds):
@@ -61,26 +63,32 @@ def main(
             config = replace(config, epochs=epochs) if epochs else config
             directory = run_directory(place / f"{preset}-{seed}", config)
             state = fit_members([config], dataset, [directory], report=messages.say)[0]
-            rows.append([float(state.best_loss), *scores(directory, dataset)])
+            found = scores(directory, dataset)
+            latent[preset].append(found["latent_scorecard.json"])
+            rows.append([float(state.best_loss), *(found[file][row][key] for file, row, key, _ in COLUMNS.values())])
         mean, deviation = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1 if seeds > 1 else 0)
         digits = [5, *(column[-1] for column in COLUMNS.values())]
         cells = [f"{m:.{d}f} ± {s:.{d}f}" for m, s, d in zip(mean, deviation, digits, strict=True)]
         print(f"| {preset} | " + " | ".join(cells) + " |", flush=True)
         for seed, row in enumerate(rows):
             print(f"| {preset}, seed {seed} | " + " | ".join(f"{v:.{d}f}" for v, d in zip(row, digits, strict=True)) + " |")
+    if figure:
+        rows_of = {preset: [rows["jaxae"] for rows in each] for preset, each in latent.items()}
+        compare_figure.draw(rows_of).savefig(figure, dpi=200)
+        messages.say(f"Wrote {figure}")
 
 
-def scores(directory: Path, dataset: Dataset) -> list[float]:
-    """The run's values of COLUMNS; what no script has written yet is measured and written now."""
+def scores(directory: Path, dataset: Dataset) -> dict[str, dict[str, dict[str, float]]]:
+    """The rows of the run's evaluation.json and latent_scorecard.json, which are written where no command has done so."""
     run = load(directory)
-    found: dict[str, dict[str, Any]] = {}
+    found = {}
     for name in ("evaluation.json", "latent_scorecard.json"):
-        old = files.read_json(directory / name)
-        if (old.get("checkpoint_epoch"), old.get("noise_factor", 0.25)) != (run.epoch, 0.25):
+        made = files.read_json(directory / name)
+        if (made.get("checkpoint_epoch"), made.get("noise_factor", 0.25)) != (run.epoch, 0.25):
             made = score_latent(run, dataset) if name == "latent_scorecard.json" else evaluate(run, dataset)
             files.write_json(directory / name, made)
-        found[name] = json.loads((directory / name).read_text())
-    return [found[file]["rows"][row][key] for file, row, key, _ in COLUMNS.values()]
+        found[name] = made["rows"]
+    return found
 
 
 if __name__ == "__main__":

@@ -18,13 +18,10 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 Initializer = Literal["lecun_normal", "he_normal", "orthogonal", "glorot_uniform"]
 PrngImpl = Literal["threefry2x32", "philox2x32", "rbg"]
+CHECKS = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True, use_attribute_docstrings=True)
 
 
-@dataclass(
-    frozen=True,
-    kw_only=True,
-    config=ConfigDict(extra="forbid", allow_inf_nan=False, strict=True, use_attribute_docstrings=True),
-)
+@dataclass(frozen=True, kw_only=True, config=CHECKS)
 class Config:
     """Everything that decides a run's result, beside the machine and the versions. Raises InputError."""
 
@@ -70,6 +67,10 @@ class Config:
     """After each epoch, take the batch statistics anew from so many training images; 0 keeps the running ones."""
     average_decay: Rate = 0.998
     """Evaluate an exponential moving average of the weights, of which a step keeps this share; 0 evaluates the weights."""
+    distance_weight: NonNegative = 0.0
+    """Weight, beside the loss, of 1 - r: r is the correlation of distances on the map with those between images. Try 0.02."""
+    distance_steps: PositiveInt = 10_000
+    """Steps in which that weight falls to 0: the first ones lay out the map, and later ones are better without."""
     learning_rate: Positive = 1e-3
     """AdamW's learning rate before the plateau reduces it."""
     weight_decay: NonNegative = 0.003

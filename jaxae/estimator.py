@@ -61,14 +61,15 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         learning_rate: float = 1e-3,
         weight_decay: float = 0.003,
         average_decay: float = 0.998,
+        distance_weight: float = 0.0,
         validation_fraction: float = 0.1,
         random_state: Any = None,
         progress: Report | None = None,
     ) -> None:
-        self.n_components, self.noise_factor, self.noise_range = n_components, noise_factor, noise_range
-        self.widths, self.dropout, self.starts, self.epochs, self.batch_size = widths, dropout, starts, epochs, batch_size
+        self.n_components, self.noise_factor, self.noise_range, self.widths = n_components, noise_factor, noise_range, widths
+        self.dropout, self.starts, self.epochs, self.batch_size, self.progress = dropout, starts, epochs, batch_size, progress
         self.learning_rate, self.weight_decay, self.average_decay = learning_rate, weight_decay, average_decay
-        self.validation_fraction, self.random_state, self.progress = validation_fraction, random_state, progress
+        self.distance_weight, self.validation_fraction, self.random_state = distance_weight, validation_fraction, random_state
 
     def fit(self, X: ArrayLike, y: Any = None) -> "DenoisingAutoencoder":
         """Trains on the rows of X, float or uint8 [N, features], two or more of each; y is ignored."""
@@ -94,10 +95,9 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
                     raise InputError(f"In the first epoch {advice}") from None
                 warnings.warn(f"After epoch {len(runs.rows[0])} {advice}", ConvergenceWarning, stacklevel=3)
         variables, self.best_epoch_ = runs.best[0]
-        self.variables_ = jax.tree.map(np.asarray, variables)
         self.loss_curve_ = np.array([row["train_loss"] for row in runs.rows[0]])
         self.validation_loss_curve_ = np.array([row["validation_loss"] for row in runs.rows[0]])
-        self.n_iter_ = len(runs.rows[0])
+        self.n_iter_, self.variables_ = len(runs.rows[0]), jax.tree.map(np.asarray, variables)
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Latents, f32[N, n_components]."""

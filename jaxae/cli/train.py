@@ -31,6 +31,7 @@ GROUPS = {
     "": ["epochs", "batch_size", "learning_rate", "noise_factor", "seed", "starts", "dataset"],
     "own_images": ["image_size", "split", "skip_damaged"],
     "network_and_noise": ["widths", "latent_dim", "latent_activation", "dropout", "initializer", "narrow_shift", "noise_range"],
+    "map": ["distance_weight", "distance_steps"],
     "optimiser": ["weight_decay", "clip_norm", "adam_b2"],
     "plateau_and_end": ["plateau_patience", "plateau_factor", "min_scale", "early_stop_patience"],
     "rarely_changed": ["statistics_images", "average_decay", "batch_norm_momentum", "prng_impl"],
@@ -85,7 +86,7 @@ def main(
     another_run: AnotherRun,
     *,
     run_dir: Path = Path("checkpoints/default"),
-    preset: Literal["default", "clean"] = "default",
+    preset: Literal["default", "clean", "map"] = "default",
     overwrite: bool = False,
     tensorboard: bool = False,
     quiet: bool = False,
@@ -98,7 +99,7 @@ def main(
 
     Args:
         run_dir: Where the run is kept.
-        preset: Which recipe the other options change: the given procedure, or one that is better on clean images.
+        preset: Which recipe the other options change: the given procedure; clean, for lower errors; map, for an ordered map.
         overwrite: Delete the run in the run directory and start afresh.
         tensorboard: Write RUN/tensorboard too: the losses of each epoch and, at the end, the figures. Needs tensorboardX.
         quiet: Print nothing but errors, the run directory's path, and that data are SYNTHETIC.

@@ -6,10 +6,27 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from jaxae.rng import Stream, derive
+
+Noise = float | tuple[float, float]
+"""A standard deviation, or two between which each image's is drawn."""
+
 
 def add_gaussian_noise(key: jax.Array, images: ArrayLike, *, std: ArrayLike) -> jax.Array:
     """Adds N(0, std²) noise and clips to [0, 1], which makes its error less than std². images: f32[...] in [0, 1]."""
     return jnp.clip(images + std * jax.random.normal(key, jnp.shape(images)), 0.0, 1.0)
+
+
+def add_training_noise(
+    root: jax.Array, stream: Stream, counter: jax.typing.ArrayLike, clean: jax.Array, noise: Noise
+) -> jax.Array:
+    """Gaussian noise as a recipe trains on it, clipped to [0, 1]. root: the run's root key; clean: f32[B, H, W, C]."""
+    key = derive(root, stream, counter)
+    if not isinstance(noise, tuple):
+        return add_gaussian_noise(key, clean, std=noise)
+    level_key = derive(derive(root, Stream.NOISE_LEVEL, stream), stream, counter)
+    std = jax.random.uniform(level_key, (len(clean), 1, 1, 1), minval=noise[0], maxval=noise[1])
+    return add_gaussian_noise(key, clean, std=std)
 
 
 def add_noise_to_each(keys: jax.Array, images: ArrayLike, *, std: ArrayLike) -> jax.Array:

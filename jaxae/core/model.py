@@ -90,7 +90,12 @@ class Autoencoder(nn.Module):
 
     def __call__(self, images: jax.Array, *, train: bool = False) -> jax.Array:
         """Reconstructions. f32[B, H, W, C] → f32[B, H, W, C]."""
-        return self.decode(self.encode(images, train=train), train=train)
+        return self.encode_decode(images, train=train)[1]
+
+    def encode_decode(self, images: jax.Array, *, train: bool = False) -> tuple[jax.Array, jax.Array]:
+        """Latents and reconstructions. f32[B, H, W, C] → f32[B, latent_dim], f32[B, H, W, C]."""
+        latents = self.encode(images, train=train)
+        return latents, self.decode(latents, train=train)
 
     def encode(self, images: jax.Array, *, train: bool = False) -> jax.Array:
         """Latents. f32[B, H, W, C] → f32[B, latent_dim]."""

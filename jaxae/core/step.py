@@ -7,17 +7,15 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxae.core.corruption import add_gaussian_noise
+from jaxae.core.corruption import Noise, add_training_noise
 from jaxae.core.images import as_rows, to_unit
 from jaxae.core.metrics import mae, mse
 from jaxae.core.model import Autoencoder
-from jaxae.core.objective import reconstruction_loss
+from jaxae.core.objective import distance_mismatch, reconstruction_loss
 from jaxae.core.state import TrainState, model_variables
 from jaxae.errors import InputError
 from jaxae.rng import Stream, derive
 
-Noise = float | tuple[float, float]
-"""A standard deviation, or two between which each image's is drawn."""
 SplitBatch = Callable[[jax.Array], jax.Array]
 """Says how several devices share a batch; it changes no value."""
 
@@ -30,19 +28,30 @@ def train_step(
     optimizer: optax.GradientTransformation,
     noise_factor: Noise,
     average_decay: float = 0.0,
+    distance_weight: float = 0.0,
+    distance_steps: int = 10_000,
 ) -> tuple[TrainState, jax.Array]:
-    """One update on a batch u8[B, H, W, C]. Returns the next state and the batch's mean loss, f32[]."""
+    """One update on a batch u8[B, H, W, C]. Returns the next state and the batch's mean loss, f32[].
+
+    distance_weight: at the first step, what is minimised has so many times objective.distance_mismatch beside the loss; the
+    weight falls to nothing over distance_steps. The loss that is returned is without.
+    """
     clean = to_unit(as_rows(images))
     noisy = add_training_noise(state.key, Stream.NOISE, state.step, clean, noise_factor)
     rngs = {"dropout": derive(state.key, Stream.DROPOUT, state.step)}
 
-    def mean_loss(params):
+    def objective(params):
         variables = {"params": params, "batch_stats": state.batch_stats}
         inputs = noisy.reshape(len(noisy), *model.image_shape)
-        output, updated = model.apply(variables, inputs, train=True, rngs=rngs, mutable=["batch_stats"])
-        return jnp.mean(reconstruction_loss(as_rows(output), clean)), updated["batch_stats"]
+        options: Any = {"train": True, "rngs": rngs, "mutable": ["batch_stats"], "method": "encode_decode"}
+        (latents, output), updated = model.apply(variables, inputs, **options)
+        loss = jnp.mean(reconstruction_loss(as_rows(output), clean))
+        if not distance_weight:
+            return loss, (loss, updated["batch_stats"])
+        weight = distance_weight * jnp.maximum(0.0, 1.0 - state.step / distance_steps)
+        return loss + weight * distance_mismatch(latents, clean), (loss, updated["batch_stats"])
 
-    (loss, batch_stats), gradients = jax.value_and_grad(mean_loss, has_aux=True)(state.params)
+    (_, (loss, batch_stats)), gradients = jax.value_and_grad(objective, has_aux=True)(state.params)
     updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
     updates = jax.tree.map(lambda u: state.plateau.scale * u, updates)
     params = optax.apply_updates(state.params, updates)
@@ -115,18 +124,6 @@ def end_epoch(
         best_epoch=jnp.where(improved, epoch, state.best_epoch),
         drop_epoch=jnp.where(plateau_state.scale < state.plateau.scale, epoch, state.drop_epoch),
     ), improved
-
-
-def add_training_noise(
-    root: jax.Array, stream: Stream, counter: jax.typing.ArrayLike, clean: jax.Array, noise: Noise
-) -> jax.Array:
-    """Gaussian noise as a recipe trains on it, clipped to [0, 1]. root: the run's root key; clean: f32[B, H, W, C]."""
-    key = derive(root, stream, counter)
-    if not isinstance(noise, tuple):
-        return add_gaussian_noise(key, clean, std=noise)
-    level_key = derive(derive(root, Stream.NOISE_LEVEL, stream), stream, counter)
-    std = jax.random.uniform(level_key, (len(clean), 1, 1, 1), minval=noise[0], maxval=noise[1])
-    return add_gaussian_noise(key, clean, std=std)
 
 
 def _moving_average(state: TrainState, params: Any, *, decay: float) -> Any:

@@ -38,9 +38,9 @@ class _PassesThrough:
     def __init__(self, image_shape: tuple[int, int, int]) -> None:
         self.image_shape, self.seen = image_shape, np.zeros(0)
 
-    def apply(self, variables: Any, inputs: jax.Array, **_: Any) -> tuple[jax.Array, Any]:
+    def apply(self, variables: Any, inputs: jax.Array, **_: Any) -> tuple[tuple[jax.Array, jax.Array], Any]:
         self.seen = np.asarray(inputs)
-        return inputs + variables["params"], {"batch_stats": {}}
+        return (inputs, inputs + variables["params"]), {"batch_stats": {}}
 
 
 def check_training_step(run: Run, dataset: Dataset) -> list[Check]:

@@ -87,6 +87,7 @@ def _program(config: Config, count: int, placement: Placement, on_host: bool) ->
     def steps(state, values, active, images):
         parts = build_parts(config, **values)
         options: Any = {"model": parts.model, "optimizer": parts.optimizer, "average_decay": parts.average_decay}
+        options |= {"distance_weight": config.distance_weight, "distance_steps": config.distance_steps}
         options |= {"noise_factor": config.training_noise, "split_batch": placement.split_batch}
         if on_host:
             trained, losses = train_batches(state, images, **options)

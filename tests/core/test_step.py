@@ -1,16 +1,20 @@
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from scipy import stats
+from scipy.spatial.distance import pdist
 
 from jaxae.build import build_parts
+from jaxae.core.corruption import add_training_noise
 from jaxae.core.images import to_unit
 from jaxae.core.optim import make_plateau
 from jaxae.core.state import init_state, model_variables
-from jaxae.core.step import add_training_noise, batch_statistics, end_epoch, epoch_order, eval_step, train_epoch, train_step
+from jaxae.core.step import batch_statistics, end_epoch, epoch_order, eval_step, train_epoch, train_step
 from jaxae.rng import Stream, derive, root_key
 
 BATCH = 64
@@ -83,6 +87,41 @@ def test_training_learns(bound, dataset):
         state, steps = epoch(state._replace(epoch=jnp.int32(number)), images)
         losses.append(float(steps.mean()))
     assert losses[-1] < 0.6 * losses[0]
+
+
+def test_the_weight_of_distances_orders_the_map_and_is_not_in_the_loss(bound, dataset):
+    parts, state, step, _ = bound
+    options = {"model": parts.model, "optimizer": parts.optimizer, "noise_factor": 0.25}
+    weighted = jax.jit(functools.partial(train_step, **options, distance_weight=1.0))
+    images = jnp.asarray(dataset.train.images[:BATCH])
+    assert float(weighted(state, images)[1]) == pytest.approx(float(step(state, images)[1]), rel=1e-6)
+    plain = ordered = state
+    for _ in range(30):
+        plain, ordered = step(plain, images)[0], weighted(ordered, images)[0]
+
+    def mismatch(state):
+        latents = parts.model.apply(model_variables(state), to_unit(images), method="encode")
+        return 1 - np.corrcoef(pdist(latents), pdist(np.reshape(to_unit(images), (BATCH, -1))))[0, 1]
+
+    assert mismatch(ordered) < 0.7 * mismatch(plain)
+
+
+def test_the_weight_of_distances_falls_to_nothing_in_equal_steps(bound, dataset):
+    """With plain gradient descent a step is the gradient, of which the weighted part is linear in the weight."""
+    parts, state, _, _ = bound
+    descent = optax.sgd(1.0)
+    state, images = state._replace(opt_state=descent.init(state.params)), jnp.asarray(dataset.train.images[:BATCH])
+    options: Any = {"model": parts.model, "optimizer": descent, "noise_factor": 0.25}
+    steps = [
+        jax.jit(functools.partial(train_step, **options)),
+        jax.jit(functools.partial(train_step, **options, distance_weight=1.0, distance_steps=20)),
+        jax.jit(functools.partial(train_step, **options, distance_weight=1.0, distance_steps=10**9)),
+    ]
+    for number, share in ((0, 1.0), (5, 0.75), (10, 0.5), (20, 0.0), (25, 0.0)):
+        moved = [step(state._replace(step=jnp.int32(number)), images)[0].params for step in steps]
+        plain, falling, constant = (np.asarray(params["encoder"]["Dense_0"]["kernel"]) for params in moved)
+        np.testing.assert_allclose(falling - plain, share * (constant - plain), atol=1e-5)
+        assert np.abs(constant - plain).max() > 1e-3
 
 
 def test_a_plateau_scale_of_zero_moves_no_parameter(bound, dataset):

@@ -1,0 +1,73 @@
+"""The benchmarks that train several seeds: their tables, from a small recipe and few images."""
+
+import re
+from dataclasses import replace
+
+import compare
+import numpy as np
+import pytest
+import search
+
+from jaxae.config import Config
+from jaxae.errors import InputError
+from jaxae.inference import load
+from jaxae.presets import PRESETS
+
+CONFIG = Config(dataset="synthetic", epochs=2, batch_size=64, learning_rate=3e-3, widths=(64, 16))
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch, dataset):
+    for benchmark in (compare, search):
+        monkeypatch.setattr(benchmark, "load_dataset", lambda name, report: dataset)
+        monkeypatch.setattr(benchmark, "PRESETS", {"default": CONFIG, "map": replace(CONFIG, distance_weight=0.1)})
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+@pytest.mark.slow
+def test_compare_averages_the_runs_and_measures_no_run_twice(tmp_path, capsys):
+    compare.main(presets=("default", "map"), seeds=2, place=tmp_path, figure=tmp_path / "figure.png")
+    lines = capsys.readouterr().out.splitlines()
+    assert [cells(line)[0] for line in lines[2:]] == [
+        f"{preset}{end}" for preset in ("default", "map") for end in ("", ", seed 0", ", seed 1")
+    ]
+    for mean, *seeds in (lines[2:5], lines[5:8]):
+        values = np.array([[float(cell) for cell in cells(line)[1:]] for line in seeds])
+        stated = np.array([[float(part) for part in cell.split(" ± ")] for cell in cells(mean)[1:]])
+        np.testing.assert_allclose(stated[:, 0], values.mean(axis=0), atol=1e-3)
+        np.testing.assert_allclose(stated[:, 1], values.std(axis=0, ddof=1), atol=1e-3)
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+    measured = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*[nd].json")}
+    compare.main(presets=("default", "map"), seeds=2, place=tmp_path)
+    assert capsys.readouterr().out.splitlines() == lines
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*[nd].json")} == measured
+
+
+@pytest.mark.slow
+def test_search_sorts_the_tries_and_takes_each_runs_best_loss(tmp_path, capsys):
+    tries = ("as it is", "learning_rate 5e-4")
+    search.main(epochs=2, seeds=2, only=tries, place=tmp_path)
+    rows = [cells(line) for line in capsys.readouterr().out.splitlines()[2:]]
+    assert {row[0] for row in rows} == set(tries)
+    assert [row[1] for row in rows] == sorted(row[1] for row in rows)
+    for name, stated, *_ in rows:
+        runs = sorted(tmp_path.glob(f"default-2-{name.replace(' ', '-')}/*"))
+        losses = [
+            min(map(float, re.findall(r'"validation_loss": ([\d.]+)', (run / "metrics.jsonl").read_text()))) for run in runs
+        ]
+        assert stated == f"{np.mean(losses):.5f} ± {np.std(losses, ddof=1):.5f}"
+        assert [load(run).config.seed for run in runs] == [0, 1]
+
+
+@pytest.mark.parametrize(("benchmark", "words"), [(compare, {"presets": ("best",)}), (search, {"only": ("best",)})])
+def test_an_unknown_name_is_refused_with_those_there_are(benchmark, words):
+    with pytest.raises(InputError, match=r"best is no .*default"):
+        benchmark.main(**words)
+
+
+def test_every_try_of_the_search_is_a_recipe_that_differs_from_the_default():
+    for name, changes in search.TRIES.items():
+        assert bool(replace(PRESETS["default"], **changes).differences(Config())) == (name != "as it is")
