@@ -11,6 +11,7 @@ from jaxae.data.dataset import Dataset
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
 from jaxae.evaluation.latent_scorecard import score_latent
+from jaxae.evaluation.published_results import PUBLISHED
 from jaxae.evaluation.reconstruction import evaluate
 from jaxae.inference import load
 from jaxae.presets import PRESETS
@@ -55,7 +56,7 @@ def main(
     dataset = load_dataset("auto", report=messages.say)
     print(f"| {dataset.name}, {seeds} seeds | validation loss | " + " | ".join(COLUMNS) + " |")
     print("|---" * (len(COLUMNS) + 2) + "|", flush=True)
-    latent: dict[str, list[dict[str, dict[str, float]]]] = {preset: [] for preset in presets}
+    latent: dict[str, list[dict[str, float]]] = {preset: [] for preset in presets}
     for preset in presets:
         rows = []
         for seed in range(seeds):
@@ -64,7 +65,7 @@ def main(
             directory = run_directory(place / f"{preset}-{seed}", config)
             state = fit_members([config], dataset, [directory], report=messages.say)[0]
             found = scores(directory, dataset)
-            latent[preset].append(found["latent_scorecard.json"])
+            latent[preset].append(found["latent_scorecard.json"]["jaxae"])
             rows.append([float(state.best_loss), *(found[file][row][key] for file, row, key, _ in COLUMNS.values())])
         mean, deviation = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1 if seeds > 1 else 0)
         digits = [5, *(column[-1] for column in COLUMNS.values())]
@@ -73,8 +74,9 @@ def main(
         for seed, row in enumerate(rows):
             print(f"| {preset}, seed {seed} | " + " | ".join(f"{v:.{d}f}" for v, d in zip(row, digits, strict=True)) + " |")
     if figure:
-        rows_of = {preset: [rows["jaxae"] for rows in each] for preset, each in latent.items()}
-        compare_figure.draw(rows_of).savefig(figure, dpi=200)
+        title = f"Maps and reconstructions of {dataset.title} test images: better is up and to the left"
+        drawn = compare_figure.draw(latent, published=PUBLISHED.get(dataset.name, {}), title=title)
+        drawn.savefig(figure, dpi=200)
         messages.say(f"Wrote {figure}")
 
 

@@ -90,3 +90,14 @@ def test_running_statistics_stay_where_the_recipe_keeps_them(state, dataset):
     fresh, _ = compile_epoch([replace(config, statistics_images=200)], dataset, Placement())(stack_members([state]), ALIVE)
     differ = jax.tree.map(lambda a, b: bool((a != b).any()), after.batch_stats, fresh.batch_stats)
     assert any(jax.tree.leaves(differ))
+
+
+def test_the_weight_of_distances_and_its_steps_are_the_recipes(dataset):
+    """Without the weight, with it in the first step alone, and with it in all steps, an epoch ends elsewhere."""
+    recipes = [CONFIG, *(replace(CONFIG, distance_weight=1.0, distance_steps=steps) for steps in (1, 10**9))]
+    kernels = []
+    for recipe in recipes:
+        after, _ = compile_epoch([recipe], dataset, Placement())(stack_members([first_state(recipe)]), ALIVE)
+        kernels.append(np.asarray(after.params["encoder"]["Dense_0"]["kernel"]))
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert np.abs(kernels[one] - kernels[other]).max() > 1e-3
