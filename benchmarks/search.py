@@ -43,6 +43,7 @@ TRIES: dict[str, dict[str, Any]] = {
     "plateau_patience 15": {"plateau_patience": 15},
     "plateau_factor 0.5": {"plateau_factor": 0.5},
     "plain weights": {"average_decay": 0.0},
+    "matmul_dtype bfloat16": {"matmul_dtype": "bfloat16"},
 }
 DIGITS = {"loss": 5, "noisy MSE": 5, "clean MSE": 5, "5-NN": 3, "ℓ-Trust": 4, "ℓ-Cont": 4, "filled": 2}
 """The columns, with their decimals. Filled: the share of the map's box that the box of the middle 98 % of the points takes."""

@@ -49,7 +49,9 @@ class Peer:
         self.graph: torch.cuda.CUDAGraph | None = None
 
     def _corrupted_loss(self, clean: torch.Tensor) -> torch.Tensor:
-        return loss(self.model, corrupt(clean, self.config.noise_factor), clean)
+        # The usual way to bfloat16. It rounds what layers give as well, where jaxae rounds what they multiply.
+        with torch.autocast(clean.device.type, torch.bfloat16, enabled=self.config.matmul_dtype == "bfloat16"):
+            return loss(self.model, corrupt(clean, self.config.noise_factor), clean)
 
     def _move_average(self, averaged: Any, current: Any, done: Any) -> None:
         torch._foreach_lerp_(averaged, current, 1 - min(self.config.average_decay, float((1 + done) / (10 + done))))

@@ -21,13 +21,15 @@ from jaxae.errors import InputError
 from jaxae.runs.environment import cpu
 
 HERE = Path(__file__).parent
-RACERS = ("jaxae", "plain", "tuned", "compiled")
+RACERS = ("jaxae", "plain", "tuned", "compiled", "jaxae bfloat16", "tuned bfloat16")
 LOOKS = ("evaluate", "plot_reconstructions", "plot_error_maps", "plot_noise_robustness", "plot_latent_space")
 LABELS = {
     "jaxae": "jaxae",
     "plain": "PyTorch, plain: DataLoader, AdamW as it comes",
     "tuned": "PyTorch, tuned: tensors in memory, fused AdamW",
     "compiled": "PyTorch, compiled: tuned, with torch.compile",
+    "jaxae bfloat16": "jaxae, `--matmul-dtype bfloat16`",
+    "tuned bfloat16": "PyTorch, tuned, autocast to bfloat16",
     "graphed": "PyTorch, graphed: tuned, the step as one CUDA graph",  # of gpu.py alone: it needs CUDA
 }
 
@@ -69,6 +71,8 @@ def main(rounds: int = 7, starts: int = 3, json_file: Annotated[Path | None, tyr
         "images_per_s": config.batch_size / ms["jaxae"] * 1000,
         **{f"ratio_{name}": ms[name] / ms["jaxae"] for name in ("plain", "compiled")},
         "ratio_tuned": min(ms["tuned"], ms["compiled"]) / ms["jaxae"],
+        "speedup_bfloat16": ms["jaxae"] / ms["jaxae bfloat16"],
+        "ratio_tuned_bfloat16": ms["tuned bfloat16"] / ms["jaxae bfloat16"],
         "ceiling_ms": ceiling,
         "ceiling_share": ceiling / ms["jaxae"],
         **{name: median(each[name] for each in begun) for name in begun[0]},
@@ -162,7 +166,7 @@ def table(title: str, config: Config, ms: dict[str, float], ceiling: float, alon
             "| | ms a step | images/s | times jaxae's | share of the ceiling |",
             "|---|---|---|---|---|",
             *rows,
-            f"| the ceiling: a step's matrix products alone | {ceiling:.2f} | | | 100% |",
+            f"| the ceiling: a step's matrix products alone, in float32 | {ceiling:.2f} | | | 100% |",
             "",
             f"The products at their fastest take {sums}; the ceiling takes each from the faster of the two.",
         ]

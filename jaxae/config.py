@@ -16,8 +16,6 @@ Positive = Annotated[float, Field(gt=0)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
-Initializer = Literal["lecun_normal", "he_normal", "orthogonal", "glorot_uniform"]
-PrngImpl = Literal["threefry2x32", "philox2x32", "rbg"]
 CHECKS = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True, use_attribute_docstrings=True)
 
 
@@ -39,7 +37,7 @@ class Config:
     """Seed of the root PRNG key, from which initialisation, order, noise and dropout are derived."""
     starts: Annotated[int, Field(ge=1, le=256)] = 1
     """Begin so many models, drop the worse half of them again and again, and train the one that is left."""
-    prng_impl: PrngImpl = "philox2x32"
+    prng_impl: Literal["threefry2x32", "philox2x32", "rbg"] = "philox2x32"
     """JAX's name of the generator that draws all random numbers."""
     epochs: PositiveInt = 300
     """Most epochs to train; the early stop may end the run sooner."""
@@ -57,10 +55,12 @@ class Config:
     """Numbers an image is sent through; of more than two, maps show the two leading principal axes."""
     latent_activation: Literal["linear", "relu"] = "linear"
     """What follows the latent layer: nothing, or BatchNorm and ReLU as after every other layer."""
-    initializer: Initializer = "lecun_normal"
+    initializer: Literal["lecun_normal", "he_normal", "orthogonal", "glorot_uniform"] = "lecun_normal"
     """How the layers before a BatchNorm begin."""
     narrow_shift: NonNegative = 2.0
     """Where BatchNorm's shift begins in layers of 16 units or fewer, so that nearly all of them are on; usually it is 0."""
+    matmul_dtype: Literal["float32", "bfloat16"] = "float32"
+    """What training steps round the operands of matrix products to: bfloat16 is faster where the processor multiplies it."""
     batch_norm_momentum: Rate = 0.9
     """Share of the running batch statistics that a step keeps."""
     statistics_images: Annotated[int, Field(ge=0, lt=2**31)] = 10_000

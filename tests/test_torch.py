@@ -145,6 +145,17 @@ def test_the_races_peer_does_jaxaes_work(kind):
     assert torch_model.corrupt(batch, 9.0).aminmax() == (0, 1)
 
 
+def test_the_races_peer_multiplies_in_bfloat16_where_the_recipe_does():
+    images, outputs = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1), np.uint8), []
+    for dtype in ("float32", "bfloat16"):
+        peer = torch_peer.Peer("tuned", Config(dataset="synthetic", batch_size=40, matmul_dtype=dtype), images)
+        *_, sigmoid = peer.model.modules()
+        sigmoid.register_forward_hook(lambda _module, _inputs, output: outputs.append(output.dtype))
+        assert np.isfinite(peer.epoch())
+        assert {p.dtype for p in peer.model.parameters()} == {torch.float32}
+    assert outputs == [torch.float32, torch.bfloat16]
+
+
 def test_the_races_peer_evaluates_what_jaxae_evaluates():
     """Averaged weights, with batch statistics of the first training images, noisy and without dropout."""
     images = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1), np.uint8)

@@ -86,7 +86,8 @@ def _program(config: Config, count: int, placement: Placement, on_host: bool) ->
 
     def steps(state, values, active, images):
         parts = build_parts(config, **values)
-        options: Any = {"model": parts.model, "optimizer": parts.optimizer, "average_decay": parts.average_decay}
+        model = parts.model.clone(matmul_dtype=config.matmul_dtype)  # for the steps alone: what is evaluated is float32
+        options: Any = {"model": model, "optimizer": parts.optimizer, "average_decay": parts.average_decay}
         options |= {"distance_weight": config.distance_weight, "distance_steps": config.distance_steps}
         options |= {"noise_factor": config.training_noise, "split_batch": placement.split_batch}
         if on_host:

@@ -101,3 +101,13 @@ def test_the_weight_of_distances_and_its_steps_are_the_recipes(dataset):
         kernels.append(np.asarray(after.params["encoder"]["Dense_0"]["kernel"]))
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert np.abs(kernels[one] - kernels[other]).max() > 1e-3
+
+
+def test_steps_in_bfloat16_are_other_steps_and_the_evaluation_stays_in_float32(state, dataset):
+    """At a rate of 0 the weights are the same after both, so the same losses are measured, to the bit."""
+    rounded = compile_epoch([replace(CONFIG, matmul_dtype="bfloat16")], dataset, Placement())
+    exact = compile_epoch([CONFIG], dataset, Placement())
+    results = [run(stack_members([state]), ALIVE)[1] for run in (rounded, exact)]
+    assert results[0].validation_loss == results[1].validation_loss
+    assert results[0].train_loss != results[1].train_loss
+    np.testing.assert_allclose(results[0].train_loss, results[1].train_loss, rtol=1e-2)
