@@ -68,9 +68,9 @@ class Config:
     average_decay: Rate = 0.998
     """Evaluate an exponential moving average of the weights, of which a step keeps this share; 0 evaluates the weights."""
     distance_weight: NonNegative = 0.0
-    """Weight, beside the loss, of 1 - r: r is the correlation of distances on the map with those between images. Try 0.02."""
+    """Weight, beside the loss, of 1 - r: r is the correlation of nearness on the map with that between images. Try 0.02."""
     distance_steps: PositiveInt = 10_000
-    """Steps in which that weight falls to 0: the first ones lay out the map, and later ones are better without."""
+    """Steps after which that weight is a half, after twice as many a third, and so on: the first ones lay out the map."""
     learning_rate: Positive = 1e-3
     """AdamW's learning rate before the plateau reduces it."""
     weight_decay: NonNegative = 0.003

@@ -6,8 +6,8 @@ from jax.typing import ArrayLike
 
 from jaxae.core.images import check_pair
 
-TINY = 1e-6
-"""Below this a squared distance is rounding, and the slope of its root would be infinite at 0."""
+NEAR = 0.25
+"""Where a similarity is a half, as a share of the mean squared distance: pairs nearer than that are what counts."""
 
 
 def reconstruction_loss(reconstruction: ArrayLike, target: ArrayLike) -> jax.Array:
@@ -17,20 +17,21 @@ def reconstruction_loss(reconstruction: ArrayLike, target: ArrayLike) -> jax.Arr
     return jnp.mean(jnp.square(error) + jnp.abs(error), axis=(-3, -2, -1))
 
 
-def distance_mismatch(latents: ArrayLike, images: ArrayLike) -> jax.Array:
-    """1 - r, where r is Pearson's correlation of the distances on the map with those between the images, over a batch's pairs.
+def similarity_mismatch(latents: ArrayLike, images: ArrayLike) -> jax.Array:
+    """1 - r, r being Pearson's correlation of the similarities on the map with those between the images, over a batch's pairs.
 
-    That of a Shepard diagram (Shepard 1962): 0 for a map in proportion, 1 for one without order, whatever its scale.
-    f32[B, latent_dim] and f32[B, H, W, C] → f32[].
+    A similarity is 1 / (1 + d² / (NEAR · mean d²)): Student's t, as in t-SNE (van der Maaten & Hinton 2008), in units of the
+    batch's own spread, so that the map's scale does not matter. Such an r is called kernel alignment (Cortes et al. 2012).
+    0 for a map in proportion, about 1 for one without order. f32[B, latent_dim] and f32[B, H, W, C] → f32[].
     """
-    on_map, between = (_distances(jnp.reshape(x, (jnp.shape(x)[0], -1))) for x in (latents, images))
+    on_map, between = (_similarities(jnp.reshape(x, (jnp.shape(x)[0], -1))) for x in (latents, images))
     on_map, between = on_map - jnp.mean(on_map), between - jnp.mean(between)
-    norms = jnp.sqrt(jnp.vdot(on_map, on_map) * jnp.vdot(between, between) + TINY)
+    norms = jnp.sqrt(jnp.vdot(on_map, on_map) * jnp.vdot(between, between) + 1e-6)  # not 0 for a map of one point
     return 1 - jnp.vdot(on_map, between) / norms
 
 
-def _distances(x: jax.Array) -> jax.Array:
-    """Euclidean distances of all pairs of rows, by one matrix product. f32[B, n] → f32[B (B - 1) / 2]."""
+def _similarities(x: jax.Array) -> jax.Array:
+    """Of all pairs of rows, their squared distances by one matrix product. f32[B, n] → f32[B (B - 1) / 2]."""
     squares = jnp.sum(jnp.square(x), axis=1)
-    distances = jnp.sqrt(jnp.maximum(squares[:, None] + squares - 2 * x @ x.T, TINY))
-    return distances[jnp.triu_indices(len(x), k=1)]
+    distances = jnp.maximum(squares[:, None] + squares - 2 * x @ x.T, 0)[jnp.triu_indices(len(x), k=1)]
+    return 1 / (1 + distances / (NEAR * jnp.mean(distances) + 1e-6))

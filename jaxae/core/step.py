@@ -11,7 +11,7 @@ from jaxae.core.corruption import Noise, add_training_noise
 from jaxae.core.images import as_rows, to_unit
 from jaxae.core.metrics import mae, mse
 from jaxae.core.model import Autoencoder
-from jaxae.core.objective import distance_mismatch, reconstruction_loss
+from jaxae.core.objective import reconstruction_loss, similarity_mismatch
 from jaxae.core.state import TrainState, model_variables
 from jaxae.errors import InputError
 from jaxae.rng import Stream, derive
@@ -33,8 +33,8 @@ def train_step(
 ) -> tuple[TrainState, jax.Array]:
     """One update on a batch u8[B, H, W, C]. Returns the next state and the batch's mean loss, f32[].
 
-    distance_weight: at the first step, what is minimised has so many times objective.distance_mismatch beside the loss; the
-    weight falls to nothing over distance_steps. The loss that is returned is without.
+    distance_weight: at the first step, what is minimised has so many times objective.similarity_mismatch beside the loss; after
+    distance_steps it is half of that, after twice these a third, and so on. The loss that is returned is without.
     """
     clean = to_unit(as_rows(images))
     noisy = add_training_noise(state.key, Stream.NOISE, state.step, clean, noise_factor)
@@ -48,8 +48,8 @@ def train_step(
         loss = jnp.mean(reconstruction_loss(as_rows(output), clean))
         if not distance_weight:
             return loss, (loss, updated["batch_stats"])
-        weight = distance_weight * jnp.maximum(0.0, 1.0 - state.step / distance_steps)
-        return loss + weight * distance_mismatch(latents, clean), (loss, updated["batch_stats"])
+        weight = distance_weight / (1 + state.step / distance_steps)
+        return loss + weight * similarity_mismatch(latents, clean), (loss, updated["batch_stats"])
 
     (_, (loss, batch_stats)), gradients = jax.value_and_grad(objective, has_aux=True)(state.params)
     updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)

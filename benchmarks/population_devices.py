@@ -1,0 +1,63 @@
+"""What a population gains on a CPU from one device a core, beside one device of all cores: the two in turn, in one process."""
+
+import os
+import time
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from speed_worker import prepare
+from train_speed import machine
+
+from jaxae.cli import command, messages
+from jaxae.config import Config
+from jaxae.data.load import load_dataset
+from jaxae.devices.sharding import Placement, make_placement
+from jaxae.errors import InputError
+from jaxae.tables import markdown
+
+STEPS = 24
+
+
+def main(config: Config, rounds: int = 7, members: tuple[int, ...] = (2, 4, 8, 16, 32, 64)) -> None:
+    """Prints model·images a second of populations that both ways of using the cores train. Wants at least two cores.
+
+    Args:
+        config: The recipe.
+        rounds: Laps of 24 steps of each program; the medians count.
+        members: How many models.
+    """
+    cores = len(os.sched_getaffinity(0))
+    if cores < 2 or rounds < 1:
+        raise InputError(f"rounds is {rounds}, and this process may use {cores} cores: give 1 or more, and two or more")
+    jax.config.update("jax_num_cpu_devices", cores)
+    images = load_dataset(config.dataset, report=messages.say).train.images[: STEPS * config.batch_size]
+    rows = []
+    for count in members:
+        shared = make_placement("auto", members=count, batch_size=config.batch_size)
+        one, several = (lap(config, images, count, placement) for placement in (Placement(), shared))
+        seconds = [(one(), several()) for _ in range(rounds + 1)][1:]  # the first is slower
+        rates = [count * config.batch_size / np.median(each) for each in zip(*seconds, strict=True)]
+        low, middle, high = np.quantile([a / b for a, b in seconds], [0.25, 0.5, 0.75])
+        rows.append([str(count), *(f"{rate:,.0f}" for rate in rates), f"{middle:.2f} ({low:.2f}–{high:.2f})"])
+        messages.say(" | ".join(rows[-1]))
+    print(f"{machine()}\n")
+    print(markdown(["models", "one device, model·images/s", f"{cores} devices", "gain, median of ratios (quartiles)"], rows))
+
+
+def lap(config: Config, images: np.ndarray, members: int, placement: Placement) -> Callable[[], float]:
+    """A function that takes the next steps and returns seconds a step."""
+    run, state = prepare(config, images, seeds=members, placement=placement)
+
+    def take() -> float:
+        nonlocal state
+        began = time.perf_counter()
+        state, losses = run(state)
+        losses.block_until_ready()
+        return (time.perf_counter() - began) / losses.shape[1]
+
+    return take
+
+
+if __name__ == "__main__":
+    command.run(main)
