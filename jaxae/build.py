@@ -42,6 +42,7 @@ def build_parts(config: Config, **values: Any) -> Parts:
         ),
         plateau=make_plateau(factor=config.plateau_factor, patience=config.plateau_patience, min_scale=config.min_scale),
         average_decay=config.average_decay,
+        restore_best=config.restore_best,
     )
 
 

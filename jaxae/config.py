@@ -83,6 +83,8 @@ class Config:
     """The learning rate is multiplied by this on a plateau of the validation loss."""
     plateau_patience: PositiveInt = 10
     """Epochs without a lower validation loss (by 0.01 %) that make a plateau."""
+    restore_best: bool = False
+    """Where the learning rate falls, go on from the best epoch's weights and optimiser instead of the latest ones."""
     min_scale: Annotated[float, Field(gt=0, le=1)] = 0.05
     """Floor of the learning rate, as a share of --learning-rate."""
     early_stop_patience: PositiveInt = 8

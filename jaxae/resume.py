@@ -1,6 +1,7 @@
 """A run that goes on from another run's checkpoint, in a directory of its own: the way on after a loss that broke."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 from jaxae.best import best_first
 from jaxae.build import first_state, state_shapes
 from jaxae.config import Config
+from jaxae.core.state import come_to
 from jaxae.errors import InputError
 from jaxae.runs import checkpoint, directory, files, metrics_log
 from jaxae.runs.environment import ORIGIN
@@ -39,7 +41,8 @@ def begin(origin: Origin, run_dir: Path, config: Config, *, data_sha256: str) ->
     old, epoch = directory.read_config(origin.run_dir), _epoch(origin)
     if epoch >= config.epochs:
         raise InputError(f"epochs is {config.epochs}, and {origin.run_dir} has done {epoch}: give more --epochs")
-    found = checkpoint.read(origin.run_dir, epoch, state_shapes(config), owner={"data_sha256": data_sha256})
+    like = state_shapes(replace(config, restore_best=old.restore_best))
+    found = checkpoint.read(origin.run_dir, epoch, like, owner={"data_sha256": data_sha256})
     first = first_state(config)
     is_best = int(found.best_epoch) == epoch and all(getattr(old, name) == getattr(config, name) for name in SAME_VALIDATION)
     state = found._replace(
@@ -48,6 +51,7 @@ def begin(origin: Origin, run_dir: Path, config: Config, *, data_sha256: str) ->
         drop_epoch=first.drop_epoch,
         best_loss=found.best_loss if is_best else jnp.float32(math.inf),
         best_epoch=found.epoch,
+        kept=come_to(found) if config.restore_best else None,
     )
     files.write_json(run_dir / "environment.json", {ORIGIN: {"run": origin.run_dir.name, "epoch": epoch}})
     metrics_log.write(run_dir, metrics_log.read(origin.run_dir, up_to_epoch=epoch))

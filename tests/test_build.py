@@ -12,7 +12,7 @@ from scipy import stats
 
 from jaxae.build import build_model, build_parts, first_state
 from jaxae.config import Config
-from jaxae.core.step import end_epoch
+from jaxae.core.state import end_epoch
 
 GRADIENTS = [np.array([3.0, -4.0, 0.5], np.float32), np.array([0.1, 0.2, -0.2], np.float32)]
 

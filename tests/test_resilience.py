@@ -15,7 +15,7 @@ from jaxae.build import state_shapes
 from jaxae.config import Config
 from jaxae.core.state import TrainState, model_variables
 from jaxae.digests import tree_digest
-from jaxae.errors import InputError
+from jaxae.errors import InputError, silent
 from jaxae.inference import load
 from jaxae.runs import checkpoint
 from tests import ROOT
@@ -60,6 +60,24 @@ def test_a_run_with_averaged_weights_resumes_and_evaluates_the_average(dataset, 
     assert int(state.best_epoch) == 3  # so the last state holds what is evaluated
     assert tree_digest(load(whole).variables) == tree_digest(model_variables(state))
     assert tree_digest(state.params) != tree_digest(state.average)
+
+
+def test_a_run_that_goes_back_to_its_best_resumes_to_the_same_bits(dataset, tmp_path):
+    """At this rate, with the running statistics of one batch, some epoch of fifteen is worse than the one before."""
+    uneven = {"learning_rate": 0.03, "plateau_patience": 1, "min_scale": 0.2, "average_decay": 0.0}
+    config = replace(CONFIG, epochs=15, statistics_images=0, batch_norm_momentum=0.0, restore_best=True, **uneven)
+    whole, plain = tmp_path / "whole", replace(config, restore_best=False)
+
+    def copy(line: str) -> None:
+        if line.startswith("epoch"):
+            shutil.copytree(whole, tmp_path / line.split("/")[0].split()[1])
+
+    state = fit_state(config, dataset, whole, report=copy)
+    drop = next(row["epoch"] for row in metrics(whole) if row["learning_rate"] < config.learning_rate) - 1
+    assert tree_digest(fit_state(plain, dataset, tmp_path / "plain", report=silent)) != tree_digest(state)
+    assert metrics(tmp_path / "plain")[:drop] == metrics(whole)[:drop]
+    for epoch in (drop - 1, drop, drop + 1):
+        assert tree_digest(fit_state(config, dataset, tmp_path / str(epoch), report=silent)) == tree_digest(state)
 
 
 def benchmark(name: str, *arguments: str) -> str:

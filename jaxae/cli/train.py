@@ -33,7 +33,7 @@ GROUPS = {
     "network_and_noise": ["widths", "latent_dim", "latent_activation", "dropout", "initializer", "narrow_shift", "noise_range"],
     "map": ["distance_weight", "distance_steps"],
     "optimiser": ["weight_decay", "clip_norm", "adam_b2"],
-    "plateau_and_end": ["plateau_patience", "plateau_factor", "min_scale", "early_stop_patience"],
+    "plateau_and_end": ["plateau_patience", "plateau_factor", "min_scale", "restore_best", "early_stop_patience"],
     "rarely_changed": ["statistics_images", "average_decay", "batch_norm_momentum", "matmul_dtype", "prng_impl"],
 }
 """The recipe's options by the groups of --help, those that people use first on top. image_shape comes from the data."""

@@ -1,5 +1,6 @@
-"""The state of a run, a pytree of arrays that is saved and restored whole; and the parts that act on it."""
+"""The state of a run, a pytree of arrays that is saved and restored whole: its beginning, and the end of an epoch."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -32,6 +33,17 @@ class TrainState(NamedTuple):
     """The root key: never split, never advanced."""
     average: Any = None
     """The exponential moving average of params, which is evaluated in their place; None where a recipe has none."""
+    kept: Any = None
+    """The values of KEPT at the best epoch, for where the learning rate falls; None where a recipe does not go back to them."""
+
+
+KEPT = ("params", "batch_stats", "opt_state", "average")
+"""What training has come to: the fields of a TrainState that steps change, but for their counter."""
+
+
+def come_to(state: TrainState) -> dict[str, Any]:
+    """The values of KEPT."""
+    return {name: getattr(state, name) for name in KEPT}
 
 
 class Parts(NamedTuple):
@@ -41,6 +53,7 @@ class Parts(NamedTuple):
     optimizer: optax.GradientTransformation
     plateau: optax.GradientTransformationExtraArgs
     average_decay: float
+    restore_best: bool = False
 
 
 def init_variables(key: jax.Array, *, model: Autoencoder) -> dict[str, Any]:
@@ -51,7 +64,7 @@ def init_variables(key: jax.Array, *, model: Autoencoder) -> dict[str, Any]:
 def init_state(key: jax.Array, *, parts: Parts) -> TrainState:
     """The state before the first step. key: the run's root key, which the state keeps."""
     variables = init_variables(key, model=parts.model)
-    return TrainState(
+    state = TrainState(
         step=jnp.zeros((), jnp.int32),
         epoch=jnp.zeros((), jnp.int32),
         params=variables["params"],
@@ -64,11 +77,38 @@ def init_state(key: jax.Array, *, parts: Parts) -> TrainState:
         key=key,
         average=jax.tree.map(jnp.copy, variables["params"]) if parts.average_decay else None,
     )
+    return state._replace(kept=jax.tree.map(jnp.copy, come_to(state))) if parts.restore_best else state
 
 
 def model_variables(state: TrainState) -> dict[str, Any]:
     """What `model.apply` needs to evaluate: parameters, averaged where the recipe says so, and batch statistics."""
     return {"params": state.params if state.average is None else state.average, "batch_stats": state.batch_stats}
+
+
+def end_epoch(
+    state: TrainState, validation_loss: jax.Array, *, plateau: optax.GradientTransformationExtraArgs
+) -> tuple[TrainState, jax.Array]:
+    """Counts the epoch, steps the plateau, notes the best and drops. Returns the state and whether it is the best, bool[].
+
+    A state that keeps its best goes back to it where the learning rate drops; what it has counted stays.
+    """
+    epoch = state.epoch + 1
+    _, plateau_state = plateau.update({}, state.plateau, value=validation_loss)
+    improved, drops = validation_loss < state.best_loss, plateau_state.scale < state.plateau.scale
+    if state.kept is not None:
+        kept = _choose(improved, come_to(state), state.kept)
+        state = state._replace(kept=kept, **_choose(drops, kept, come_to(state)))
+    return state._replace(
+        epoch=epoch,
+        plateau=plateau_state,
+        best_loss=jnp.where(improved, validation_loss, state.best_loss),
+        best_epoch=jnp.where(improved, epoch, state.best_epoch),
+        drop_epoch=jnp.where(drops, epoch, state.drop_epoch),
+    ), improved
+
+
+def _choose(condition: jax.Array, one: Any, other: Any) -> Any:
+    return jax.tree.map(functools.partial(jnp.where, condition), one, other)
 
 
 def stack_members(states: Sequence[TrainState]) -> TrainState:

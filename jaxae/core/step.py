@@ -110,22 +110,6 @@ def eval_step(variables, noisy: jax.Array, images: jax.Array, *, model: Autoenco
     return {"loss": reconstruction_loss(output, clean), "mse": mse(output, clean), "mae": mae(output, clean)}
 
 
-def end_epoch(
-    state: TrainState, validation_loss: jax.Array, *, plateau: optax.GradientTransformationExtraArgs
-) -> tuple[TrainState, jax.Array]:
-    """Counts the epoch, steps the plateau, notes the best and drops. Returns the state and whether it is the best, bool[]."""
-    epoch = state.epoch + 1
-    _, plateau_state = plateau.update({}, state.plateau, value=validation_loss)
-    improved = validation_loss < state.best_loss
-    return state._replace(
-        epoch=epoch,
-        plateau=plateau_state,
-        best_loss=jnp.where(improved, validation_loss, state.best_loss),
-        best_epoch=jnp.where(improved, epoch, state.best_epoch),
-        drop_epoch=jnp.where(plateau_state.scale < state.plateau.scale, epoch, state.drop_epoch),
-    ), improved
-
-
 def _moving_average(state: TrainState, params: Any, *, decay: float) -> Any:
     warm = jnp.minimum(decay, (1 + state.step) / (10 + state.step))  # so that the first weights do not linger
     return optax.incremental_update(params, state.average, 1 - warm)

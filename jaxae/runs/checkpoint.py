@@ -77,7 +77,9 @@ def read(run_dir: Path, epoch: int, like: TrainState, *, owner: Mapping[str, Any
 
 
 def _items(state: TrainState) -> dict[str, Any]:
-    rest = {name: value for name, value in state._asdict().items() if name not in ("params", "average", "batch_stats")}
+    variables = ("params", "average", "batch_stats")
+    # A field that is not used is left out, so that a run goes on that a version without it has begun.
+    rest = {name: value for name, value in state._asdict().items() if name not in variables and value is not None}
     if state.average is not None:  # it is what the variables hold, and the parameters in training stand beside
         rest["params"] = state.params
     return {"variables": model_variables(state), "training": rest}

@@ -13,8 +13,8 @@ from jaxae.build import build_model, build_parts, compiled_part
 from jaxae.config import Config
 from jaxae.core.corruption import add_gaussian_noise
 from jaxae.core.images import as_rows, to_unit
-from jaxae.core.state import TrainState, model_variables
-from jaxae.core.step import batch_statistics, end_epoch, eval_step
+from jaxae.core.state import TrainState, end_epoch, model_variables
+from jaxae.core.step import batch_statistics, eval_step
 from jaxae.data.dataset import Dataset
 from jaxae.devices.sharding import Placement
 from jaxae.rng import Stream, derive

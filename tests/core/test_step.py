@@ -12,9 +12,8 @@ from scipy.spatial.distance import pdist
 from jaxae.build import build_parts
 from jaxae.core.corruption import add_training_noise
 from jaxae.core.images import to_unit
-from jaxae.core.optim import make_plateau
 from jaxae.core.state import init_state, model_variables
-from jaxae.core.step import batch_statistics, end_epoch, epoch_order, eval_step, train_epoch, train_step
+from jaxae.core.step import batch_statistics, epoch_order, eval_step, train_epoch, train_step
 from jaxae.rng import Stream, derive, root_key
 
 BATCH = 64
@@ -155,38 +154,6 @@ def test_eval_step_is_per_image_and_uses_running_statistics(bound, dataset):
     for name in whole:
         np.testing.assert_allclose(whole[name][7:9], part[name], rtol=1e-5)
     np.testing.assert_allclose(whole["loss"], whole["mse"] + whole["mae"], rtol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("losses", "best", "best_epoch"),
-    [
-        ([3.0, 2.0, 1.0], 1.0, 3),
-        ([1.0, 2.0, 3.0], 1.0, 1),
-        ([2.0, 1.0, 1.0], 1.0, 2),  # a tie keeps the earlier epoch
-        ([2.0, float("nan"), 3.0], 2.0, 1),
-    ],
-)
-def test_end_epoch_keeps_the_lowest_loss_and_its_epoch(bound, losses, best, best_epoch):
-    parts, state, _, _ = bound
-    end = jax.jit(functools.partial(end_epoch, plateau=parts.plateau))
-    improvements = []
-    for loss in losses:
-        state, improved = end(state, jnp.float32(loss))
-        improvements.append(bool(improved))
-    assert float(state.best_loss) == best
-    assert int(state.best_epoch) == best_epoch
-    assert int(state.epoch) == 3
-    assert improvements[0]
-
-
-def test_end_epoch_notes_at_whose_end_the_rate_fell(bound):
-    _, state, _, _ = bound
-    end = jax.jit(functools.partial(end_epoch, plateau=make_plateau(factor=0.5, patience=2, min_scale=0.5)))
-    drops = []
-    for _ in range(7):
-        state, _ = end(state, jnp.float32(1.0))
-        drops.append((int(state.drop_epoch), float(state.plateau.scale)))
-    assert drops == [(0, 1.0), (0, 1.0), *[(3, 0.5)] * 5]  # at the floor it falls no further
 
 
 def test_bytes_become_the_unit_interval():

@@ -14,8 +14,7 @@ import pytest
 from jaxae import best
 from jaxae.build import build_parts
 from jaxae.config import Config
-from jaxae.core.state import TrainState, init_state, init_variables, model_variables
-from jaxae.core.step import end_epoch
+from jaxae.core.state import TrainState, end_epoch, init_state, init_variables, model_variables
 from jaxae.digests import json_digest, tree_digest
 from jaxae.errors import DamagedError, InputError
 from jaxae.rng import root_key
@@ -55,6 +54,13 @@ def test_what_is_saved_is_loaded_to_the_bit(state, tmp_path):
     assert loaded is not None
     assert str(jax.tree.structure(loaded)) == str(jax.tree.structure(state))
     assert equal(loaded, state)
+
+
+def test_a_state_that_keeps_no_best_is_saved_in_the_fields_that_versions_before_have(state, tmp_path):
+    checkpoint.save(tmp_path, state)
+    names = {"step", "epoch", "params", "opt_state", "plateau", "best_loss", "best_epoch", "drop_epoch", "key"}
+    leaves = manifest.read_manifest(tmp_path / checkpoint.FOLDER / str(int(state.epoch))).leaves["training"]
+    assert {re.split(r"\W+", leaf.strip("[.'"))[0] for leaf in leaves} == names
 
 
 def test_best_and_latest_are_kept_whatever_comes_after(state, tmp_path):

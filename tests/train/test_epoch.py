@@ -93,14 +93,14 @@ def test_running_statistics_stay_where_the_recipe_keeps_them(state, dataset):
 
 
 def test_the_weight_of_distances_and_its_steps_are_the_recipes(dataset):
-    """Without the weight, with it in the first step alone, and with it in all steps, an epoch ends elsewhere."""
+    """Without the weight, with one that falls off at once, and with one that stays, an epoch ends elsewhere."""
     recipes = [CONFIG, *(replace(CONFIG, distance_weight=1.0, distance_steps=steps) for steps in (1, 10**9))]
     kernels = []
     for recipe in recipes:
         after, _ = compile_epoch([recipe], dataset, Placement())(stack_members([first_state(recipe)]), ALIVE)
         kernels.append(np.asarray(after.params["encoder"]["Dense_0"]["kernel"]))
     for one, other in ((0, 1), (0, 2), (1, 2)):
-        assert np.abs(kernels[one] - kernels[other]).max() > 1e-3
+        assert np.abs(kernels[one] - kernels[other]).max() > 1e-4
 
 
 def test_steps_in_bfloat16_are_other_steps_and_the_evaluation_stays_in_float32(state, dataset):
