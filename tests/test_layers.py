@@ -28,7 +28,7 @@ BELOW: dict[str, set[str]] = {
     "runs": {"errors", "rng", "config", "digests", "core", "build", "paths"},
     "devices": {"errors", "rng", "digests", "core"},
     "best": {"errors", "runs"},
-    "resume": {"errors", "config", "build", "runs", "best"},
+    "resume": {"errors", "config", "core", "build", "runs", "best"},
     "inference": {"errors", "rng", "batches", "config", "core", "build", "runs", "best", "paths"},
     "evaluation": {"errors", "rng", "config", "tables", "core", "data", "runs", "inference"},
     "train": {

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ def test_a_run_with_averaged_weights_resumes_and_evaluates_the_average(dataset, 
 
 def test_a_run_that_goes_back_to_its_best_resumes_to_the_same_bits(dataset, tmp_path):
     """At this rate, with the running statistics of one batch, some epoch of fifteen is worse than the one before."""
-    uneven = {"learning_rate": 0.03, "plateau_patience": 1, "min_scale": 0.2, "average_decay": 0.0}
+    uneven: Any = {"learning_rate": 0.03, "plateau_patience": 1, "min_scale": 0.2, "average_decay": 0.0}
     config = replace(CONFIG, epochs=15, statistics_images=0, batch_norm_momentum=0.0, restore_best=True, **uneven)
     whole, plain = tmp_path / "whole", replace(config, restore_best=False)
 
@@ -181,6 +182,7 @@ def test_a_checkpoint_loads_on_other_devices(saving, loading, tmp_path):
     script = f"""
 import functools, sys
 from pathlib import Path
+from typing import Any
 import jax
 from jaxae.build import build_parts
 from jaxae.config import Config

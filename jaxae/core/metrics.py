@@ -3,6 +3,9 @@
 Raises InputError for two shapes that differ.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +15,8 @@ from jaxae.core.images import check_pair
 from jaxae.errors import InputError
 
 SSIM_WINDOW = 11
+STACK = 250
+"""Images of one tall picture: fewer, and the work around them shows; more, and they leave the cache."""
 
 
 def mse(output: ArrayLike, target: ArrayLike) -> jax.Array:
@@ -36,18 +41,23 @@ def ssim(output: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Structural similarity as in Wang et al. 2004 (Gaussian window σ = 1.5, 11×11, valid region), mean over
     channels, through scikit-image.
 
-    The images are stacked into one tall picture and the map cut up again: no window of the valid region of one image
+    Images are stacked into tall pictures and the maps cut up again: no window of the valid region of one image
     reaches into the next, so the numbers are those of a loop, at a fraction of its time.
     """
-    from skimage.metrics import structural_similarity  # here, not above: training need not wait for SciPy
-
     check_pair(output, target)
     if min(output.shape[1:3]) < SSIM_WINDOW:
         raise InputError(
             f"images have the shape {list(output.shape)}: SSIM's window wants a height and width of {SSIM_WINDOW} or more"
         )
-    if len(output) == 0:
-        return np.zeros(0)
+    starts = range(0, len(output), STACK)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # SciPy's filters and NumPy leave the interpreter to others meanwhile
+        parts = pool.map(lambda start: _ssim_of_stack(*(x[start : start + STACK] for x in (output, target))), starts)
+        return np.concatenate([np.zeros(0), *parts])
+
+
+def _ssim_of_stack(output: np.ndarray, target: np.ndarray) -> np.ndarray:
+    from skimage.metrics import structural_similarity  # here, not above: training need not wait for SciPy
+
     tall = [np.asarray(images, np.float64).reshape(-1, *images.shape[2:]) for images in (output, target)]
     result = structural_similarity(
         *tall, channel_axis=-1, data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True

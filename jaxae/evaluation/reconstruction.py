@@ -31,17 +31,17 @@ def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> dict[
     check_data(run.config, dataset, trained_on=run.data_sha256)
     clean = to_unit(dataset.test.images)
     noisy = corrupt(clean, std=noise_factor)
-    denoised = reconstruct(run, noisy)
+    denoised = per_image(reconstruct(run, noisy), clean)
     mean_image = (dataset.train.images.mean(axis=0, dtype=np.float64) / 255).astype(np.float32)
     return {
         **header(run, dataset, f"test, {len(clean)} images"),
         "noise_factor": noise_factor,
         "noise_key": noise_key(),
         "rows": {
-            "jaxae, noisy input": summarise(denoised, clean),
-            "jaxae, clean input": summarise(reconstruct(run, clean), clean),
-            "do nothing, noisy input": summarise(noisy, clean),
-            "mean training image": summarise(np.broadcast_to(mean_image, clean.shape), clean),
+            "jaxae, noisy input": summarise(denoised),
+            "jaxae, clean input": summarise(per_image(reconstruct(run, clean), clean)),
+            "do nothing, noisy input": summarise(per_image(noisy, clean)),
+            "mean training image": summarise(per_image(np.broadcast_to(mean_image, clean.shape), clean)),
         },
         "classes": by_class(run, dataset, denoised),
     }
@@ -67,37 +67,41 @@ def header(run: Run, dataset: Dataset, images: str) -> dict[str, Any]:
     }
 
 
-def summarise(output: np.ndarray, target: np.ndarray) -> dict[str, float | None]:
-    """Means over all images of two f32[N, H, W, C] in [0, 1]. Raises InputError where the output is not finite."""
+def per_image(output: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
+    """MSE, MAE and SSIM of each of two f32[N, H, W, C] in [0, 1], f64[N]. Raises InputError where the output is not finite."""
     squared = np.asarray(mse(output, target), np.float64)
     if not np.isfinite(squared).all():
         raise InputError(f"The output for image {np.flatnonzero(~np.isfinite(squared))[0]} is not finite: the model is broken")
-    similarity = ssim(output, target) if min(output.shape[1:3]) >= SSIM_WINDOW else np.array([np.nan])
-    values = {
-        "mse": squared.mean(),
-        "mae": np.asarray(mae(output, target), np.float64).mean(),
-        "psnr_of_mean_mse_db": psnr(squared.mean()),
-        "mean_of_image_psnr_db": psnr(squared).mean(),
-        "ssim_mean": similarity.mean(),
-        "ssim_std": similarity.std(),
+    similarity = ssim(output, target) if min(output.shape[1:3]) >= SSIM_WINDOW else np.full(len(output), np.nan)
+    return {"mse": squared, "mae": np.asarray(mae(output, target), np.float64), "ssim": similarity}
+
+
+def summarise(values: dict[str, np.ndarray]) -> dict[str, float | None]:
+    """Means of per_image's values over the images."""
+    means = {
+        "mse": values["mse"].mean(),
+        "mae": values["mae"].mean(),
+        "psnr_of_mean_mse_db": psnr(values["mse"].mean()),
+        "mean_of_image_psnr_db": psnr(values["mse"]).mean(),
+        "ssim_mean": values["ssim"].mean(),
+        "ssim_std": values["ssim"].std(),
     }
-    return {name: float(value) if np.isfinite(value) else None for name, value in values.items()}
+    return {name: float(value) if np.isfinite(value) else None for name, value in means.items()}
 
 
-def by_class(run: Run, dataset: Dataset, denoised: np.ndarray) -> dict[str, dict[str, Any]]:
-    """The metrics of each class's test images, denoised, and its recall; nothing for data without labels.
+def by_class(run: Run, dataset: Dataset, values: dict[str, np.ndarray]) -> dict[str, dict[str, Any]]:
+    """The metrics of each class's test images, from per_image's values, and its recall; nothing for data without labels.
 
     recall: the share of the class whose clean latent's five nearest training neighbours vote for it.
     """
     train, test = dataset.train.at_most(REFERENCES), dataset.test
     if train.labels is None or test.labels is None:
         return {}
-    clean = to_unit(test.images)
     found = knn_predict(encode(run, train.images), train.labels, encode(run, test.images), k=NEIGHBOURS)
     return {
         dataset.class_names[label]: {
             "images": int(mine.sum()),
-            **summarise(denoised[mine], clean[mine]),
+            **summarise({name: each[mine] for name, each in values.items()}),
             f"recall_{NEIGHBOURS}nn": float(np.mean(found[mine] == label)),
         }
         for label, mine in ((label, test.labels == label) for label in np.unique(test.labels))

@@ -6,7 +6,7 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from jaxae.data.synthetic import CLASS_NAMES
 from jaxae.errors import InputError
 from jaxae.evaluation.latent_plane import drift_of_noise, local_error, plane_of, quantile_grid, regular_grid
-from jaxae.evaluation.reconstruction import by_class
+from jaxae.evaluation.reconstruction import by_class, per_image
 from jaxae.inference import Run, corrupt, decode, encode, reconstruct
 from tests.helpers import untrained_run
 
@@ -36,7 +36,7 @@ def test_drift_counts_the_classes_that_change(run, dataset, knn):
 def test_by_class_is_the_mean_over_each_class_and_its_recall(run, dataset, knn):
     clean = dataset.test.images / np.float32(255)
     denoised = reconstruct(run, corrupt(clean, std=0.25))
-    rows = by_class(run, dataset, denoised)
+    rows = by_class(run, dataset, per_image(denoised, clean))
     error = np.square(denoised - clean).mean(axis=(1, 2, 3))
     right = knn.predict(encode(run, clean)) == dataset.test.labels
     assert list(rows) == list(CLASS_NAMES)

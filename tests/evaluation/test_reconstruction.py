@@ -9,7 +9,7 @@ from jaxae import batches
 from jaxae.config import Config
 from jaxae.core.images import to_unit
 from jaxae.errors import InputError
-from jaxae.evaluation.reconstruction import evaluate, header, summarise, table
+from jaxae.evaluation.reconstruction import evaluate, header, per_image, summarise, table
 from jaxae.inference import Run, corrupt, encode, load, reconstruct
 from tests.helpers import fit_state
 
@@ -79,7 +79,7 @@ def test_no_noise_makes_doing_nothing_perfect_and_the_json_says_null(run, datase
 
 def test_summary_of_one_image_off_by_a_tenth():
     target = np.full((1, 28, 28, 1), 0.5, np.float32)
-    row = summarise(target + np.float32(0.1), target)
+    row = summarise(per_image(target + np.float32(0.1), target))
     assert row["mse"] == pytest.approx(0.01, rel=1e-4)
     assert row["mae"] == pytest.approx(0.1, rel=1e-4)
     assert row["psnr_of_mean_mse_db"] == pytest.approx(20, rel=1e-4)
@@ -91,7 +91,7 @@ def test_a_model_that_gives_no_numbers_is_refused_and_not_averaged(run, dataset)
         evaluate(broken, dataset)
     images = np.zeros((3, 28, 28, 1), np.float32)
     with pytest.raises(InputError, match="output for image 2 is not finite"):
-        summarise(np.where(np.arange(3)[:, None, None, None] == 2, np.nan, images), images)
+        per_image(np.where(np.arange(3)[:, None, None, None] == 2, np.nan, images), images)
 
 
 def test_shapes_for_any_number_of_images(run, dataset):
