@@ -28,9 +28,13 @@ def main(config: Config, rounds: int = 7, members: tuple[int, ...] = (2, 4, 8, 1
         members: How many models.
     """
     cores = len(os.sched_getaffinity(0))
-    if cores < 2 or rounds < 1:
-        raise InputError(f"rounds is {rounds}, and this process may use {cores} cores: give 1 or more, and two or more")
+    if rounds < 1:
+        raise InputError(f"rounds is {rounds}: give 1 or more")
+    if cores < 2:
+        raise InputError("this process may use one core: give it more")
     jax.config.update("jax_num_cpu_devices", cores)
+    if jax.default_backend() != "cpu":
+        raise InputError(f"JAX computes on a {jax.default_backend()} here: set JAX_PLATFORMS=cpu")
     images = load_dataset(config.dataset, report=messages.say).train.images[: STEPS * config.batch_size]
     rows = []
     for count in members:
@@ -39,10 +43,11 @@ def main(config: Config, rounds: int = 7, members: tuple[int, ...] = (2, 4, 8, 1
         seconds = [(one(), several()) for _ in range(rounds + 1)][1:]  # the first is slower
         rates = [count * config.batch_size / np.median(each) for each in zip(*seconds, strict=True)]
         low, middle, high = np.quantile([a / b for a, b in seconds], [0.25, 0.5, 0.75])
-        rows.append([str(count), *(f"{rate:,.0f}" for rate in rates), f"{middle:.2f} ({low:.2f}–{high:.2f})"])
+        gain = f"{middle:.2f} ({low:.2f}–{high:.2f})"
+        rows.append([str(count), *(f"{rate:,.0f}" for rate in rates), str(shared.size), gain])
         messages.say(" | ".join(rows[-1]))
     print(f"{machine()}\n")
-    print(markdown(["models", "one device, model·images/s", f"{cores} devices", "gain, median of ratios (quartiles)"], rows))
+    print(markdown(["models", "one device, model·images/s", "several", "how many", "gain, median of ratios (quartiles)"], rows))
 
 
 def lap(config: Config, images: np.ndarray, members: int, placement: Placement) -> Callable[[], float]:

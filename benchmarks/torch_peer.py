@@ -50,7 +50,8 @@ class Peer:
 
     def _corrupted_loss(self, clean: torch.Tensor) -> torch.Tensor:
         # The usual way to bfloat16. It rounds what layers give as well, where jaxae rounds what they multiply.
-        with torch.autocast(clean.device.type, torch.bfloat16, enabled=self.config.matmul_dtype == "bfloat16"):
+        rounded = self.config.matmul_dtype == "bfloat16"
+        with torch.autocast(clean.device.type, torch.bfloat16, enabled=rounded, cache_enabled=self.kind != "graphed"):
             return loss(self.model, corrupt(clean, self.config.noise_factor), clean)
 
     def _move_average(self, averaged: Any, current: Any, done: Any) -> None:

@@ -67,10 +67,10 @@ class Config:
     """After each epoch, take the batch statistics anew from so many training images; 0 keeps the running ones."""
     average_decay: Rate = 0.998
     """Evaluate an exponential moving average of the weights, of which a step keeps this share; 0 evaluates the weights."""
-    distance_weight: NonNegative = 0.0
-    """Weight, beside the loss, of 1 - r: r is the correlation of nearness on the map with that between images. Try 0.02."""
-    distance_steps: PositiveInt = 10_000
-    """Steps after which that weight is a half, after twice as many a third, and so on: the first ones lay out the map."""
+    similarity_weight: NonNegative = 0.0
+    """Weight, beside the loss, of 1 - r: r correlates similarities on the map with those between the images. Try 0.02."""
+    similarity_steps: PositiveInt = 10_000
+    """Steps after which that weight has halved; after N times as many it is 1/(N + 1) of what it was."""
     learning_rate: Positive = 1e-3
     """AdamW's learning rate before the plateau reduces it."""
     weight_decay: NonNegative = 0.003
@@ -84,7 +84,7 @@ class Config:
     plateau_patience: PositiveInt = 10
     """Epochs without a lower validation loss (by 0.01 %) that make a plateau."""
     restore_best: bool = False
-    """Where the learning rate falls, go on from the best epoch's weights and optimiser instead of the latest ones."""
+    """When the learning rate drops, go on from the best epoch's weights and optimiser instead of the latest ones."""
     min_scale: Annotated[float, Field(gt=0, le=1)] = 0.05
     """Floor of the learning rate, as a share of --learning-rate."""
     early_stop_patience: PositiveInt = 8
@@ -137,12 +137,12 @@ class Config:
             raise InputError(f"not valid JSON: {error}") from error
         if not isinstance(values, dict):
             raise InputError(f"expected a JSON object, got {values!r:.60}")
-        return Config(**{name: value for name, value in values.items() if name != "data"})
+        gone = {"data"} if values.get("distance_weight") else {"data", "distance_weight", "distance_steps"}  # of another term
+        return Config(**{name: value for name, value in values.items() if name not in gone})
 
     def differences(self, other: "Config") -> list[str]:
         """'field: mine, not theirs' for each field in which two recipes differ."""
-        mine, theirs = vars(self), vars(other)
-        return [f"{name}: {mine[name]}, not {theirs[name]}" for name in mine if mine[name] != theirs[name]]
+        return [f"{k}: {mine}, not {vars(other)[k]}" for k, mine in vars(self).items() if mine != vars(other)[k]]
 
 
 def _one_line(location: tuple[int | str, ...], message: str, value: object) -> str:

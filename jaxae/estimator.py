@@ -61,15 +61,15 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         learning_rate: float = 1e-3,
         weight_decay: float = 0.003,
         average_decay: float = 0.998,
-        distance_weight: float = 0.0,
+        similarity_weight: float = 0.0,
         validation_fraction: float = 0.1,
         random_state: Any = None,
         progress: Report | None = None,
     ) -> None:
         self.n_components, self.noise_factor, self.noise_range, self.widths = n_components, noise_factor, noise_range, widths
         self.dropout, self.starts, self.epochs, self.batch_size, self.progress = dropout, starts, epochs, batch_size, progress
-        self.learning_rate, self.weight_decay, self.average_decay = learning_rate, weight_decay, average_decay
-        self.distance_weight, self.validation_fraction, self.random_state = distance_weight, validation_fraction, random_state
+        self.learning_rate, self.weight_decay, self.validation_fraction = learning_rate, weight_decay, validation_fraction
+        self.average_decay, self.similarity_weight, self.random_state = average_decay, similarity_weight, random_state
 
     def fit(self, X: ArrayLike, y: Any = None) -> "DenoisingAutoencoder":
         """Trains on the rows of X, float or uint8 [N, features], two or more of each; y is ignored."""

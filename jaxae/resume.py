@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxae.best import best_first
 from jaxae.build import first_state, state_shapes
 from jaxae.config import Config
-from jaxae.core.state import come_to
+from jaxae.core.state import restorable
 from jaxae.errors import InputError
 from jaxae.runs import checkpoint, directory, files, metrics_log
 from jaxae.runs.environment import ORIGIN
@@ -51,7 +51,7 @@ def begin(origin: Origin, run_dir: Path, config: Config, *, data_sha256: str) ->
         drop_epoch=first.drop_epoch,
         best_loss=found.best_loss if is_best else jnp.float32(math.inf),
         best_epoch=found.epoch,
-        kept=come_to(found) if config.restore_best else None,
+        best_state=restorable(found) if config.restore_best else None,
     )
     files.write_json(run_dir / "environment.json", {ORIGIN: {"run": origin.run_dir.name, "epoch": epoch}})
     metrics_log.write(run_dir, metrics_log.read(origin.run_dir, up_to_epoch=epoch))

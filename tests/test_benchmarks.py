@@ -20,7 +20,7 @@ CONFIG = Config(dataset="synthetic", epochs=2, batch_size=64, learning_rate=3e-3
 def small(monkeypatch, dataset):
     for benchmark in (compare, search):
         monkeypatch.setattr(benchmark, "load_dataset", lambda name, report: dataset)
-        monkeypatch.setattr(benchmark, "PRESETS", {"default": CONFIG, "map": replace(CONFIG, distance_weight=0.1)})
+        monkeypatch.setattr(benchmark, "PRESETS", {"default": CONFIG, "map": replace(CONFIG, similarity_weight=0.1)})
 
 
 def cells(line: str) -> list[str]:

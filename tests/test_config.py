@@ -78,6 +78,13 @@ def test_json_of_a_synthetic_run_says_so():
     assert "SYNTHETIC" not in Config(dataset="fashion_mnist").to_json()
 
 
+def test_the_recipe_of_a_version_with_another_term_is_taken_where_it_did_not_use_it_and_refused_where_it_did():
+    recipe = json.loads(Config(dataset="synthetic").to_json()) | {"distance_weight": 0.0, "distance_steps": 10_000}
+    assert Config.from_json(json.dumps(recipe)) == Config(dataset="synthetic")
+    with pytest.raises(InputError, match="distance_weight is 0"):
+        Config.from_json(json.dumps(recipe | {"distance_weight": 0.02}))
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"epoch": 3}', '{"epochs": "3"}', "[" * 10**5, b"\xff\xfe\x00"])
 def test_json_that_is_no_config_is_refused(text):
     with pytest.raises(InputError):
@@ -97,6 +104,6 @@ def test_differences_name_field_and_both_values():
 def test_presets_are_recipes_and_the_default_one_is_the_default():
     assert PRESETS["default"] == Config()
     named = {"default": set(), "clean": {"noise_range", "dropout", "plateau_patience"}}
-    named["map"] = named["clean"] | {"distance_weight"}
+    named["map"] = named["clean"] | {"similarity_weight", "restore_best"}
     for name, preset in PRESETS.items():
         assert {line.split(":")[0] for line in preset.differences(Config())} == named[name]

@@ -182,7 +182,6 @@ def test_a_checkpoint_loads_on_other_devices(saving, loading, tmp_path):
     script = f"""
 import functools, sys
 from pathlib import Path
-from typing import Any
 import jax
 from jaxae.build import build_parts
 from jaxae.config import Config

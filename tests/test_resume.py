@@ -13,7 +13,7 @@ import pytest
 from jaxae.best import load_best
 from jaxae.build import first_state, state_shapes
 from jaxae.config import Config
-from jaxae.core.state import TrainState, model_variables
+from jaxae.core.state import TrainState, model_variables, restorable
 from jaxae.digests import tree_digest
 from jaxae.errors import InputError, silent
 from jaxae.resume import Origin, begin
@@ -63,6 +63,22 @@ def test_weights_go_on_and_the_plateau_begins_anew(epoch, number, old, dataset, 
     assert [row["epoch"] for row in metrics_log.read(tmp_path)] == list(range(1, number + 1))
     found = load_best(tmp_path, model_variables(state_shapes(LOWER)))
     assert (found.epoch, tree_digest(found.variables)) == (number, tree_digest(model_variables(theirs)))
+
+
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("after", [False, True])
+def test_a_run_that_goes_back_to_its_best_has_the_state_that_it_began_with(before, after, dataset, tmp_path):
+    """Whether or not the run before kept one."""
+    place, recipe = tmp_path / "old", replace(CONFIG, restore_best=before)
+    place.mkdir()
+    (place / "config.json").write_text(recipe.to_json())
+    metrics_log.append(place, {"data": "SYNTHETIC", "epoch": 1, "validation_loss": 1.0})
+    saved = first_state(recipe)._replace(epoch=jnp.int32(1), best_epoch=jnp.int32(1))
+    saved = saved._replace(params=jax.tree.map(lambda x: x + 1, saved.params))
+    checkpoint.save(place, saved, owner=owner_of(recipe, data_sha256=dataset.digest))
+    state = begun(place, tmp_path / "new", replace(LOWER, restore_best=after), "best", dataset.digest)
+    assert tree_digest(state.params) == tree_digest(saved.params)
+    assert tree_digest(state.best_state) == tree_digest(restorable(saved) if after else None)
 
 
 @pytest.mark.parametrize("other", [{"seed": 7}, {"noise_factor": 0.4}])

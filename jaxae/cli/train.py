@@ -31,7 +31,7 @@ GROUPS = {
     "": ["epochs", "batch_size", "learning_rate", "noise_factor", "seed", "starts", "dataset"],
     "own_images": ["image_size", "split", "skip_damaged"],
     "network_and_noise": ["widths", "latent_dim", "latent_activation", "dropout", "initializer", "narrow_shift", "noise_range"],
-    "map": ["distance_weight", "distance_steps"],
+    "map": ["similarity_weight", "similarity_steps"],
     "optimiser": ["weight_decay", "clip_norm", "adam_b2"],
     "plateau_and_end": ["plateau_patience", "plateau_factor", "min_scale", "restore_best", "early_stop_patience"],
     "rarely_changed": ["statistics_images", "average_decay", "batch_norm_momentum", "matmul_dtype", "prng_impl"],

@@ -3,6 +3,7 @@
 Raises InputError for two shapes that differ.
 """
 
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,8 +16,10 @@ from jaxae.core.images import check_pair
 from jaxae.errors import InputError
 
 SSIM_WINDOW = 11
-STACK = 250
-"""Images of one tall picture: fewer, and the work around them shows; more, and they leave the cache."""
+STACK_VALUES = 200_000
+"""Values of one tall picture: with fewer, the work around them shows; more leave the cache."""
+THREADS = 8
+"""At most: each has some ten arrays of a tall picture."""
 
 
 def mse(output: ArrayLike, target: ArrayLike) -> jax.Array:
@@ -49,9 +52,10 @@ def ssim(output: np.ndarray, target: np.ndarray) -> np.ndarray:
         raise InputError(
             f"images have the shape {list(output.shape)}: SSIM's window wants a height and width of {SSIM_WINDOW} or more"
         )
-    starts = range(0, len(output), STACK)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # SciPy's filters and NumPy leave the interpreter to others meanwhile
-        parts = pool.map(lambda start: _ssim_of_stack(*(x[start : start + STACK] for x in (output, target))), starts)
+    size = max(1, STACK_VALUES // math.prod(output.shape[1:]))
+    starts = range(0, len(output), size)
+    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:  # SciPy's filters and NumPy let go of the interpreter
+        parts = pool.map(lambda start: _ssim_of_stack(*(x[start : start + size] for x in (output, target))), starts)
         return np.concatenate([np.zeros(0), *parts])
 
 

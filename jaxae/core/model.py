@@ -6,7 +6,7 @@ A Dense layer in front of a BatchNorm has no bias: BatchNorm subtracts the mean,
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from flax import linen as nn
 WIDTHS = (512, 256, 128, 64, 32, 16, 8, 4)
 NARROW = 16
 """Layers of so many units or fewer begin shifted: where one unit of a layer alone is on, different images share a ray.
-They are multiplied in float32 in any case: in bfloat16 they turn the gradient of a trained model by some 60 degrees."""
+Products with such a side are of float32 in any case: in bfloat16 they turn a trained model's gradient by some 60 degrees."""
 
 
 class Layer(nn.Module):
@@ -78,7 +78,7 @@ class Autoencoder(nn.Module):
 
     image_shape: height, width, channels. momentum: of the running batch statistics. initializer: a name in
     jax.nn.initializers, for the layers before a BatchNorm. narrow_shift: where BatchNorm's shift begins in narrow layers.
-    matmul_dtype: bfloat16 for matmul_bfloat16 in all layers but narrow ones; anything else for products in float32.
+    matmul_dtype: bfloat16 for matmul_bfloat16 in all layers but narrow ones, float32 for none.
     """
 
     image_shape: tuple[int, int, int] = (28, 28, 1)
@@ -89,10 +89,10 @@ class Autoencoder(nn.Module):
     momentum: float = 0.9
     initializer: str = "lecun_normal"
     narrow_shift: float = 0.0
-    matmul_dtype: str = "float32"
+    matmul_dtype: Literal["float32", "bfloat16"] = "float32"
 
     def setup(self) -> None:
-        dense = functools.partial(nn.Dense, dot_general=_wide_in_bfloat16 if self.matmul_dtype == "bfloat16" else None)
+        dense = functools.partial(nn.Dense, dot_general={"float32": None, "bfloat16": _wide_in_bfloat16}[self.matmul_dtype])
         layer = functools.partial(
             Layer, momentum=self.momentum, initializer=self.initializer, narrow_shift=self.narrow_shift, dense=dense
         )

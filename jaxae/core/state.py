@@ -33,17 +33,17 @@ class TrainState(NamedTuple):
     """The root key: never split, never advanced."""
     average: Any = None
     """The exponential moving average of params, which is evaluated in their place; None where a recipe has none."""
-    kept: Any = None
-    """The values of KEPT at the best epoch, for where the learning rate falls; None where a recipe does not go back to them."""
+    best_state: Any = None
+    """What RESTORED held at the best epoch, for when the learning rate drops; None where a recipe does not go back to it."""
 
 
-KEPT = ("params", "batch_stats", "opt_state", "average")
-"""What training has come to: the fields of a TrainState that steps change, but for their counter."""
+RESTORED = ("params", "batch_stats", "opt_state", "average")
+"""The fields of a TrainState that training goes back to: all that steps change, but for their counter."""
 
 
-def come_to(state: TrainState) -> dict[str, Any]:
-    """The values of KEPT."""
-    return {name: getattr(state, name) for name in KEPT}
+def restorable(state: TrainState) -> dict[str, Any]:
+    """The values of RESTORED."""
+    return {name: getattr(state, name) for name in RESTORED}
 
 
 class Parts(NamedTuple):
@@ -77,7 +77,7 @@ def init_state(key: jax.Array, *, parts: Parts) -> TrainState:
         key=key,
         average=jax.tree.map(jnp.copy, variables["params"]) if parts.average_decay else None,
     )
-    return state._replace(kept=jax.tree.map(jnp.copy, come_to(state))) if parts.restore_best else state
+    return state._replace(best_state=jax.tree.map(jnp.copy, restorable(state))) if parts.restore_best else state
 
 
 def model_variables(state: TrainState) -> dict[str, Any]:
@@ -95,9 +95,9 @@ def end_epoch(
     epoch = state.epoch + 1
     _, plateau_state = plateau.update({}, state.plateau, value=validation_loss)
     improved, drops = validation_loss < state.best_loss, plateau_state.scale < state.plateau.scale
-    if state.kept is not None:
-        kept = _choose(improved, come_to(state), state.kept)
-        state = state._replace(kept=kept, **_choose(drops, kept, come_to(state)))
+    if state.best_state is not None:
+        best_state = _select(improved, restorable(state), state.best_state)
+        state = state._replace(best_state=best_state, **_select(drops, best_state, restorable(state)))
     return state._replace(
         epoch=epoch,
         plateau=plateau_state,
@@ -107,7 +107,7 @@ def end_epoch(
     ), improved
 
 
-def _choose(condition: jax.Array, one: Any, other: Any) -> Any:
+def _select(condition: jax.Array, one: Any, other: Any) -> Any:
     return jax.tree.map(functools.partial(jnp.where, condition), one, other)
 
 

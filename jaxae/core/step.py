@@ -28,13 +28,13 @@ def train_step(
     optimizer: optax.GradientTransformation,
     noise_factor: Noise,
     average_decay: float = 0.0,
-    distance_weight: float = 0.0,
-    distance_steps: int = 10_000,
+    similarity_weight: float = 0.0,
+    similarity_steps: int = 10_000,
 ) -> tuple[TrainState, jax.Array]:
     """One update on a batch u8[B, H, W, C]. Returns the next state and the batch's mean loss, f32[].
 
-    distance_weight: at the first step, what is minimised has so many times objective.similarity_mismatch beside the loss; after
-    distance_steps it is half of that, after twice these a third, and so on. The loss that is returned is without.
+    similarity_weight: what is minimised has so many times objective.similarity_mismatch beside the loss, at the first step;
+    half of that after similarity_steps, a third after twice these, and so on. The loss that is returned is without.
     """
     clean = to_unit(as_rows(images))
     noisy = add_training_noise(state.key, Stream.NOISE, state.step, clean, noise_factor)
@@ -46,9 +46,9 @@ def train_step(
         options: Any = {"train": True, "rngs": rngs, "mutable": ["batch_stats"], "method": "encode_decode"}
         (latents, output), updated = model.apply(variables, inputs, **options)
         loss = jnp.mean(reconstruction_loss(as_rows(output), clean))
-        if not distance_weight:
+        if not similarity_weight:
             return loss, (loss, updated["batch_stats"])
-        weight = distance_weight / (1 + state.step / distance_steps)
+        weight = similarity_weight / (1 + state.step / similarity_steps)
         return loss + weight * similarity_mismatch(latents, clean), (loss, updated["batch_stats"])
 
     (_, (loss, batch_stats)), gradients = jax.value_and_grad(objective, has_aux=True)(state.params)

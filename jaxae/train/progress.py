@@ -101,12 +101,13 @@ def epoch_line(rows: Sequence[dict[str, Any]], epochs: int, *, members: int = 1)
     return f"{number}{n} of {members}  {reached}  {speed}  {minutes}:{seconds:02d} left"
 
 
-def drop_lines(before: float | None, row: Mapping[str, Any]) -> list[str]:
-    """A line where the learning rate of this epoch is lower than that of the one before, if one is known."""
+def drop_lines(before: float | None, row: Mapping[str, Any], *, restore_best: bool = False) -> list[str]:
+    """A line where the learning rate of this epoch is lower than that of the one before, and where it began."""
     now = row["learning_rate"]
     if before is None or now >= before:
         return []
-    return [f"The validation loss has stopped falling: the learning rate drops from {before:.1e} to {now:.1e}."]
+    drop = f"The validation loss has stopped falling: the learning rate drops from {before:.1e} to {now:.1e}."
+    return [drop, "This epoch began with the weights of the best one before."] if restore_best else [drop]
 
 
 def broken_lines(configs: Sequence[Config], result: EpochResult, lost: np.ndarray) -> list[str]:

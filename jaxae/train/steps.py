@@ -88,7 +88,7 @@ def _program(config: Config, count: int, placement: Placement, on_host: bool) ->
         parts = build_parts(config, **values)
         model = parts.model.clone(matmul_dtype=config.matmul_dtype)  # for the steps alone: what is evaluated is float32
         options: Any = {"model": model, "optimizer": parts.optimizer, "average_decay": parts.average_decay}
-        options |= {"distance_weight": config.distance_weight, "distance_steps": config.distance_steps}
+        options |= {"similarity_weight": config.similarity_weight, "similarity_steps": config.similarity_steps}
         options |= {"noise_factor": config.training_noise, "split_batch": placement.split_batch}
         if on_host:
             trained, losses = train_batches(state, images, **options)

@@ -94,7 +94,7 @@ class Store:
                 self.best[k] = model_variables(state), int(state.best_epoch)
             self.latest[k] = state
         if len(self.configs) == 1 and rows:
-            for line in progress.drop_lines(self.rate, rows[0]):
+            for line in progress.drop_lines(self.rate, rows[0], restore_best=self.configs[0].restore_best):
                 self.report(line)
             self.rate = rows[0]["learning_rate"]
         if rows:

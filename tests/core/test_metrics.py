@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
+from jaxae.core import metrics
 from jaxae.core.metrics import mae, mse, psnr, ssim
 
 
@@ -28,8 +29,10 @@ def test_mse_mae_psnr_per_image_against_scikit_image(pairs):
     np.testing.assert_allclose(psnr(mse(*pairs)), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_ssim_of_a_batch_is_scikit_images_of_each_image(pairs):
+@pytest.mark.parametrize("values", [1, 3 * 784, metrics.STACK_VALUES])
+def test_ssim_of_a_batch_is_scikit_images_of_each_image(pairs, values, monkeypatch):
     """Stacking must not let one image's windows see its neighbour: float64 all the way, so equal to rounding."""
+    monkeypatch.setattr(metrics, "STACK_VALUES", values)
     expected = [
         structural_similarity(
             o.astype(np.float64),

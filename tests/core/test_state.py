@@ -8,7 +8,7 @@ import pytest
 
 from jaxae.build import build_parts, first_state
 from jaxae.core.optim import make_plateau
-from jaxae.core.state import KEPT, come_to, end_epoch, init_state, stack_members
+from jaxae.core.state import RESTORED, end_epoch, init_state, restorable, stack_members
 from jaxae.rng import root_key
 
 
@@ -68,11 +68,11 @@ def test_where_the_rate_falls_a_state_that_keeps_its_best_goes_back_to_it_and_ot
     end = jax.jit(jax.vmap(functools.partial(end_epoch, plateau=plateau)))
     state = stack_members([first_state(recipe)] * 2)
     for epoch, losses in enumerate([(3.0, 4.0), (2.0, 3.0), (2.5, 2.0), (2.5, 1.0)], start=1):
-        fields = {name: jax.tree.map(lambda leaf, n=epoch: jnp.full_like(leaf, n), come_to(state)[name]) for name in KEPT}
+        fields = jax.tree.map(lambda leaf, n=epoch: jnp.full_like(leaf, n), restorable(state))
         state, _ = end(state._replace(step=state.step + 10, **fields), jnp.float32(losses))
     assert state.drop_epoch.tolist() == [4, 0]
     assert state.step.tolist() == [40, 40]
     assert state.epoch.tolist() == [4, 4]
-    for name in KEPT:
+    for name in RESTORED:
         for leaf in jax.tree.leaves(getattr(state, name)):
             assert [set(np.ravel(member).tolist()) for member in leaf] == [{2}, {4}], name

@@ -91,7 +91,7 @@ def test_training_learns(bound, dataset):
 def test_the_weight_of_distances_orders_the_map_and_is_not_in_the_loss(bound, dataset):
     parts, state, step, _ = bound
     options = {"model": parts.model, "optimizer": parts.optimizer, "noise_factor": 0.25}
-    weighted = jax.jit(functools.partial(train_step, **options, distance_weight=1.0))
+    weighted = jax.jit(functools.partial(train_step, **options, similarity_weight=1.0))
     images = jnp.asarray(dataset.train.images[:BATCH])
     assert float(weighted(state, images)[1]) == pytest.approx(float(step(state, images)[1]), rel=1e-6)
     plain = ordered = state
@@ -113,8 +113,8 @@ def test_the_weight_of_distances_is_halved_after_its_steps(bound, dataset):
     options: Any = {"model": parts.model, "optimizer": descent, "noise_factor": 0.25}
     steps = [
         jax.jit(functools.partial(train_step, **options)),
-        jax.jit(functools.partial(train_step, **options, distance_weight=1.0, distance_steps=20)),
-        jax.jit(functools.partial(train_step, **options, distance_weight=1.0, distance_steps=10**9)),
+        jax.jit(functools.partial(train_step, **options, similarity_weight=1.0, similarity_steps=20)),
+        jax.jit(functools.partial(train_step, **options, similarity_weight=1.0, similarity_steps=10**9)),
     ]
     for number, share in ((0, 1.0), (5, 4 / 5), (20, 1 / 2), (60, 1 / 4)):
         moved = [step(state._replace(step=jnp.int32(number)), images)[0].params for step in steps]

@@ -27,7 +27,9 @@ from jaxae.train.steps import compile_steps
 from tests.helpers import fit_state
 from tests.train.test_loop import metrics
 
-CONFIG = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=3e-3, statistics_images=200, widths=(64, 16))
+CONFIG = Config(
+    dataset="synthetic", epochs=3, batch_size=64, learning_rate=3e-3, statistics_images=200, widths=(64, 16), restore_best=True
+)
 
 
 def silent(line: str) -> None:

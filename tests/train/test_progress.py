@@ -44,7 +44,7 @@ def test_lines_fit_a_hundred_columns(dataset):
         progress.epoch_line([big], 999),
         progress.epoch_line([big] * 64, 999, members=64),
         *progress.begin_lines("/runs/default", [0], [config], dataset),
-        *progress.drop_lines(1e-3, {**ROW, "learning_rate": 5e-4}),
+        *progress.drop_lines(1e-3, {**ROW, "learning_rate": 5e-4}, restore_best=True),
     ]
     assert [line for line in lines if len(line) > 100] == []
 
@@ -73,6 +73,7 @@ def test_a_drop_of_the_learning_rate_has_a_line_of_its_own(before, drops):
     lines = progress.drop_lines(before, ROW)
     assert len(lines) == drops
     assert not drops or "from 3.0e-03 to 1.5e-03" in lines[0]
+    assert len(progress.drop_lines(before, ROW, restore_best=True)) == 2 * drops
 
 
 def test_what_broke_last_is_named():

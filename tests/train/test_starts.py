@@ -21,7 +21,7 @@ from jaxae.train.open_runs import open_runs
 from jaxae.train.starts import Stage, begin_with_best, plan_line, select, stage_line, stages, start_recipes
 from tests.helpers import fit_state
 
-CONFIG = Config(dataset="synthetic", starts=4, epochs=6, batch_size=64, learning_rate=3e-3, widths=(64, 16))
+CONFIG = Config(dataset="synthetic", starts=4, epochs=6, batch_size=64, learning_rate=3e-3, widths=(64, 16), restore_best=True)
 
 
 @pytest.fixture(scope="module", autouse=True)
