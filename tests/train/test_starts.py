@@ -153,7 +153,7 @@ def test_a_kill_while_the_winner_moves_loses_nothing(moment, whole, dataset, tmp
 def test_the_best_epoch_of_the_start_goes_along_where_it_is_not_the_last_one(dataset, tmp_path, monkeypatch):
     """With a learning rate at which the loss jumps, and an end that comes with the stage: no later epoch is better."""
     monkeypatch.setattr(starts, "FIRST_STAGE", 12)
-    config = replace(CONFIG, starts=2, epochs=12, learning_rate=30.0, average_decay=0.0)
+    config = replace(CONFIG, starts=2, epochs=12, learning_rate=30.0, average_decay=0.0, restore_best=False)
     best = int(fit_state(config, dataset, tmp_path).best_epoch)
     assert best < 12
     assert jaxae.load(tmp_path).epoch == best
