@@ -8,7 +8,7 @@ import pytest
 
 from jaxae.build import build_parts, first_state
 from jaxae.core.optim import make_plateau
-from jaxae.core.state import RESTORED, end_epoch, init_state, restorable, stack_members
+from jaxae.core.state import end_epoch, init_state, stack_members
 from jaxae.rng import root_key
 
 
@@ -63,16 +63,16 @@ def test_end_epoch_notes_at_whose_end_the_rate_fell(config):
 
 def test_where_the_rate_falls_a_state_that_keeps_its_best_goes_back_to_it_and_others_do_not(config):
     """Two members: the rate of the first falls at the end of epoch 4, two after its best; the other gets better."""
-    recipe = replace(config, restore_best=True)
+    recipe, trained = replace(config, restore_best=True), ("params", "batch_stats", "opt_state", "average")
     plateau = make_plateau(factor=0.5, patience=2, min_scale=0.1)
     end = jax.jit(jax.vmap(functools.partial(end_epoch, plateau=plateau)))
     state = stack_members([first_state(recipe)] * 2)
     for epoch, losses in enumerate([(3.0, 4.0), (2.0, 3.0), (2.5, 2.0), (2.5, 1.0)], start=1):
-        fields = jax.tree.map(lambda leaf, n=epoch: jnp.full_like(leaf, n), restorable(state))
-        state, _ = end(state._replace(step=state.step + 10, **fields), jnp.float32(losses))
+        values = {name: jax.tree.map(lambda leaf, n=epoch: jnp.full_like(leaf, n), getattr(state, name)) for name in trained}
+        state, _ = end(state._replace(step=state.step + 10, **values), jnp.float32(losses))
     assert state.drop_epoch.tolist() == [4, 0]
     assert state.step.tolist() == [40, 40]
     assert state.epoch.tolist() == [4, 4]
-    for name in RESTORED:
+    for name in trained:
         for leaf in jax.tree.leaves(getattr(state, name)):
             assert [set(np.ravel(member).tolist()) for member in leaf] == [{2}, {4}], name
