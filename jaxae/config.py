@@ -137,7 +137,7 @@ class Config:
             raise InputError(f"not valid JSON: {error}") from error
         if not isinstance(values, dict):
             raise InputError(f"expected a JSON object, got {values!r:.60}")
-        gone = {"data"} if values.get("distance_weight") else {"data", "distance_weight", "distance_steps"}  # of another term
+        gone = {"data"} if values.get("distance_weight") else {"data", "distance_weight", "distance_steps"}  # an older term's
         return Config(**{name: value for name, value in values.items() if name not in gone})
 
     def differences(self, other: "Config") -> list[str]:

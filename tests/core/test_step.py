@@ -88,7 +88,7 @@ def test_training_learns(bound, dataset):
     assert losses[-1] < 0.6 * losses[0]
 
 
-def test_the_weight_of_distances_orders_the_map_and_is_not_in_the_loss(bound, dataset):
+def test_the_weight_of_similarities_orders_the_map_and_is_not_in_the_loss(bound, dataset):
     parts, state, step, _ = bound
     options = {"model": parts.model, "optimizer": parts.optimizer, "noise_factor": 0.25}
     weighted = jax.jit(functools.partial(train_step, **options, similarity_weight=1.0))
@@ -105,7 +105,7 @@ def test_the_weight_of_distances_orders_the_map_and_is_not_in_the_loss(bound, da
     assert mismatch(ordered) < 0.7 * mismatch(plain)
 
 
-def test_the_weight_of_distances_is_halved_after_its_steps(bound, dataset):
+def test_the_weight_of_similarities_is_halved_after_its_steps(bound, dataset):
     """With plain gradient descent a step is the gradient, of which the weighted part is linear in the weight."""
     parts, state, _, _ = bound
     descent = optax.sgd(1.0)

@@ -92,7 +92,7 @@ def test_running_statistics_stay_where_the_recipe_keeps_them(state, dataset):
     assert any(jax.tree.leaves(differ))
 
 
-def test_the_weight_of_distances_and_its_steps_are_the_recipes(dataset):
+def test_the_weight_of_similarities_and_its_steps_are_the_recipes(dataset):
     """Without the weight, with one that falls off at once, and with one that stays, an epoch ends elsewhere."""
     recipes = [CONFIG, *(replace(CONFIG, similarity_weight=1.0, similarity_steps=steps) for steps in (1, 10**9))]
     kernels = []
