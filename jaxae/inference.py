@@ -49,7 +49,7 @@ def load(run_dir: str | Path, *, report: Report = print) -> Run:
 
     >>> run = jaxae.load("checkpoints/released")
     >>> run.epoch, run.config.noise_factor
-    (137, 0.25)
+    (114, 0.25)
     """
     place = expand(run_dir)
     config = directory.read_config(place)
