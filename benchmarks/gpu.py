@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 import tyro
 from gpu_table import table
-from train_speed import last_line, machine
+from racers import last_line, machine
 
 from jaxae.cli import command, messages
 from jaxae.errors import InputError

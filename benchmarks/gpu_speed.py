@@ -9,8 +9,8 @@ from statistics import median
 from typing import Any, NamedTuple
 
 import jax
+from racers import RACERS, Worker
 from scaling import Size, program
-from train_speed import RACERS, Worker
 
 from jaxae.config import Config
 from jaxae.data.load import load_dataset

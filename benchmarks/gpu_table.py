@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from train_speed import LABELS
+from racers import LABELS
 
 from jaxae.tables import decibels, markdown
 

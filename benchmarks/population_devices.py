@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import jax
 import numpy as np
+from racers import machine
 from speed_worker import prepare
-from train_speed import machine
 
 from jaxae.cli import command, messages
 from jaxae.config import Config

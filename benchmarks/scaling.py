@@ -12,9 +12,9 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from racers import machine
 from scaling_figure import draw
 from speed_worker import prepare
-from train_speed import machine
 
 from jaxae.cli import command, messages
 from jaxae.config import Config

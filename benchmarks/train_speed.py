@@ -10,28 +10,18 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 
 import tyro
+from racers import LABELS, RACERS, Worker, machine
 
 from jaxae.cli import command, messages
 from jaxae.config import Config
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
-from jaxae.runs.environment import cpu
 
 HERE = Path(__file__).parent
-RACERS = ("jaxae", "plain", "tuned", "compiled", "jaxae bfloat16", "tuned bfloat16")
 LOOKS = ("evaluate", "plot_reconstructions", "plot_error_maps", "plot_noise_robustness", "plot_latent_space")
-LABELS = {
-    "jaxae": "jaxae",
-    "plain": "PyTorch, plain: DataLoader, AdamW as it comes",
-    "tuned": "PyTorch, tuned: tensors in memory, fused AdamW",
-    "compiled": "PyTorch, compiled: tuned, with torch.compile",
-    "jaxae bfloat16": "jaxae, `--matmul-dtype bfloat16`",
-    "tuned bfloat16": "PyTorch, tuned, autocast to bfloat16",
-    "graphed": "PyTorch, graphed: tuned, the step as one CUDA graph",  # of gpu.py alone: it needs CUDA
-}
 
 
 def main(rounds: int = 7, starts: int = 3, json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None) -> None:
@@ -88,32 +78,6 @@ def main(rounds: int = 7, starts: int = 3, json_file: Annotated[Path | None, tyr
         json_file.write_text(json.dumps(result, indent=2) + "\n")
 
 
-class Worker:
-    """A process that answers each line with a line of JSON, and otherwise waits."""
-
-    def __init__(self, name: str, dataset: str) -> None:
-        self.command = [sys.executable, str(HERE / "speed_worker.py"), name, dataset]
-        self.said = tempfile.TemporaryFile("w+")  # noqa: SIM115 (as long as the process)
-        pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.said, "text": True}
-        self.process = subprocess.Popen(self.command, **pipes)
-
-    def ask(self) -> Any:
-        """The answer to 'go on'."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        print("go", file=self.process.stdin, flush=True)
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise InputError(f"{' '.join(self.command)} has ended: {last_line(self.said)}")
-        return json.loads(answer)
-
-
-def last_line(said: IO[str]) -> str:
-    """The last line that a process wrote into a file, shortened."""
-    said.seek(0)
-    return next((line.strip()[:300] for line in reversed(said.readlines()) if line.strip()), "it said nothing")
-
-
 def start(dataset: str) -> dict[str, float]:
     """Runs scripts/train.py for two epochs, without a compilation cache: seconds to its first line and step, peak memory."""
     environment = {name: value for name, value in os.environ.items() if "COMPILATION_CACHE" not in name}
@@ -144,11 +108,6 @@ def look(run: Path) -> dict[str, float]:
                 raise InputError(f"{' '.join(command)} failed: {done.stderr.strip()}")
             seconds[name] = time.perf_counter() - began
     return seconds
-
-
-def machine() -> str:
-    """The processor's name and the cores that this process may use."""
-    return f"{cpu()['model']}, {len(os.sched_getaffinity(0))} cores"
 
 
 def table(title: str, config: Config, ms: dict[str, float], ceiling: float, alone: dict[str, list[float]]) -> str:
