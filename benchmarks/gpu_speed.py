@@ -4,7 +4,6 @@ import importlib.util
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import replace
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -114,7 +113,7 @@ def time_programs(sizes: Sizes, wanted: list[Size], until: float) -> Found:
             return
         row: dict[str, Any] = dict(zip(("members", "batch_size", "width"), size, strict=True))
         try:
-            run = program(replace(sizes.config, average_decay=0.0), images, size)
+            run = program(sizes.config, images, size)
             run()  # the first is slower
             seconds = median(run() for _ in range(3))
         except jax.errors.JaxRuntimeError as error:

@@ -38,8 +38,8 @@ SHARED: dict[str, tuple[str, ...]] = {
     "a batch of 2048, half each": ("--batch-size", "2048", "--steps", "15"),
 }
 """What one process does alone and two do together, and the options of processes_worker.py for it."""
-BYTES_A_WEIGHT = 4 * 8
-"""Gradient written and read; weight and AdamW's two moments read and written: float32."""
+BYTES_A_WEIGHT = 4 * 10
+"""Gradient written and read; weight, AdamW's two moments and the average read and written: float32."""
 
 
 def main(config: Config, rounds: int = 3) -> None:

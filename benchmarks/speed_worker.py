@@ -126,8 +126,7 @@ def milliseconds(work: Callable[..., Any], *operands: Any) -> float:
 def answers(name: str, dataset: Any) -> Iterator[Any]:
     """What this worker has to say, piece by piece."""
     name, _, dtype = name.partition(" ")
-    # PyTorch's step averages no weights.
-    config = Config(average_decay=0.0, matmul_dtype="bfloat16" if dtype == "bfloat16" else "float32")
+    config = Config(matmul_dtype="bfloat16" if dtype == "bfloat16" else "float32")
     if name == "ceiling-jaxae":
         return ceiling_jaxae(config.batch_size)
     if name == "ceiling-pytorch":

@@ -58,7 +58,7 @@ def best_first(run_dir: Path) -> list[int]:
 
 
 def release(source: Path, destination: Path, like: Any) -> None:
-    """Copies the best checkpoint's variables alone: enough to evaluate and draw, a third of the size. Raises InputError."""
+    """Copies the best checkpoint's variables alone: enough to evaluate and draw, a quarter of the size. Raises InputError."""
     best, folder = load_best(source, like), destination.absolute() / FOLDER
     folder.mkdir(parents=True)
     owner = read_manifest(source / FOLDER / str(best.epoch)).owner

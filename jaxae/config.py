@@ -36,7 +36,7 @@ class Config:
     seed: Seed = 0
     """Seed of the root PRNG key, from which initialisation, order, noise and dropout are derived."""
     starts: Annotated[int, Field(ge=1, le=256)] = 1
-    """Begin so many models, drop the worse half of them again and again, and train the one that is left."""
+    """Begin this many models, drop the worse half of them again and again, and train the one that is left."""
     prng_impl: Literal["threefry2x32", "philox2x32", "rbg"] = "philox2x32"
     """JAX's name of the generator that draws all random numbers."""
     epochs: PositiveInt = 300
@@ -58,13 +58,13 @@ class Config:
     initializer: Literal["lecun_normal", "he_normal", "orthogonal", "glorot_uniform"] = "lecun_normal"
     """How the layers before a BatchNorm begin."""
     narrow_shift: NonNegative = 2.0
-    """Where BatchNorm's shift begins in layers of 16 units or fewer, so that nearly all of them are on; usually it is 0."""
+    """Where BatchNorm's shift begins in layers of 16 units or fewer, so that nearly all of them are on; elsewhere 0."""
     matmul_dtype: Literal["float32", "bfloat16"] = "float32"
     """What training steps round the operands of matrix products to: bfloat16 is faster where the processor multiplies it."""
     batch_norm_momentum: Rate = 0.9
     """Share of the running batch statistics that a step keeps."""
     statistics_images: Annotated[int, Field(ge=0, lt=2**31)] = 10_000
-    """After each epoch, take the batch statistics anew from so many training images; 0 keeps the running ones."""
+    """After each epoch, take the batch statistics anew from this many training images; 0 keeps the running ones."""
     average_decay: Rate = 0.998
     """Evaluate an exponential moving average of the weights, of which a step keeps this share; 0 evaluates the weights."""
     similarity_weight: NonNegative = 0.0

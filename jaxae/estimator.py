@@ -113,7 +113,7 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         run, latents = self.run_, check_array(Z, dtype=np.float32)
         if latents.shape[1] != run.model.latent_dim:
             raise ValueError(f"Z has {latents.shape[1]} columns: give {run.model.latent_dim}, the model's n_components")
-        return self.scale_.back(rows.in_few_shapes(lambda z: decode(run, z), latents))
+        return self.scale_.back(decode(run, latents))
 
     def anomaly_score(self, X: ArrayLike) -> np.ndarray:
         """Mean squared error of each row's reconstruction, f64[N], on the scale of X squared: the higher, the stranger."""
@@ -147,4 +147,4 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
 
     def _of_rows(self, function: Callable[[Run, np.ndarray], np.ndarray], unit: np.ndarray) -> np.ndarray:
         run = self.run_
-        return rows.in_few_shapes(lambda images: function(run, images), rows.as_images(np.clip(unit, 0, 1).astype(np.float32)))
+        return function(run, rows.as_images(np.clip(unit, 0, 1).astype(np.float32)))

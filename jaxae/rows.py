@@ -1,6 +1,5 @@
-"""Rows of numbers as images of height 1, for the estimator: their scale, their data set, and how many go through at once."""
+"""Rows of numbers as images of height 1, for the estimator: their scale and their data set."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,8 +10,6 @@ from jaxae.errors import InputError
 FEWEST_HELD_OUT = 10
 BATCHES = 8
 """Of an epoch, at least: with fewer, the learning rate would fall before the weights have moved."""
-FEW, MANY = 128, 1000
-"""How many rows go through a model at once."""
 
 
 class Scale(NamedTuple):
@@ -73,9 +70,3 @@ def _repeated(X: np.ndarray, batch_size: int) -> np.ndarray:
     enough = BATCHES * batch_size
     size = enough if len(X) < batch_size else -(-enough // len(X)) * len(X)
     return X if size == len(X) else np.resize(X, (size, X.shape[1]))
-
-
-def in_few_shapes(function: Callable[[np.ndarray], np.ndarray], rows: np.ndarray) -> np.ndarray:
-    """function of rows, which are padded to 128 or to thousands: no other shapes have to be compiled."""
-    padding = FEW - len(rows) if len(rows) <= FEW else -len(rows) % MANY
-    return function(np.pad(rows, [(0, padding)] + [(0, 0)] * (rows.ndim - 1)))[: len(rows)]

@@ -16,7 +16,7 @@ from jaxae.errors import DamagedError, InputError
 
 NAME = "manifest.json"
 ENDS = ("epochs", "early_stop_patience")
-"""What may change in a run's recipe: a run that has ended can be told to go on."""
+"""What a checkpoint's owner is not asked for: when the run ends. The directory's own recipe is compared whole."""
 
 
 class Manifest(BaseModel, extra="forbid", strict=True):
