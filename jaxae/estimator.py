@@ -146,5 +146,4 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         return self.scale_.unit(validate_data(self, X, dtype=DTYPES, reset=False))
 
     def _of_rows(self, function: Callable[[Run, np.ndarray], np.ndarray], unit: np.ndarray) -> np.ndarray:
-        run = self.run_
-        return function(run, rows.as_images(np.clip(unit, 0, 1).astype(np.float32)))
+        return function(self.run_, rows.as_images(np.clip(unit, 0, 1).astype(np.float32)))
