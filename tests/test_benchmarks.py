@@ -1,4 +1,4 @@
-"""The benchmarks that train several seeds: their tables, from a small recipe and few images."""
+"""The benchmarks that train several seeds, from a small recipe and few images: their tables; and what the racers train."""
 
 import re
 from dataclasses import replace
@@ -6,7 +6,9 @@ from dataclasses import replace
 import compare
 import numpy as np
 import pytest
+import racers
 import search
+import speed_worker
 
 from jaxae.config import Config
 from jaxae.errors import InputError
@@ -71,3 +73,8 @@ def test_an_unknown_name_is_refused_with_those_there_are(benchmark, words):
 def test_every_try_of_the_search_is_a_recipe_that_differs_from_the_default():
     for name, changes in search.TRIES.items():
         assert bool(replace(PRESETS["default"], **changes).differences(Config())) == (name != "as it is")
+
+
+@pytest.mark.parametrize("racer", racers.RACERS)
+def test_every_racer_runs_the_whole_default_recipe(racer):
+    assert speed_worker.recipe(racer) == (Config(matmul_dtype="bfloat16") if "bfloat16" in racer else Config())
