@@ -86,7 +86,7 @@ def whole(parts: Parts, noise: float) -> Callable[[TrainState, jax.Array], tuple
 
 def timer(config: Config, parts: Parts, images: jax.Array, step: Callable) -> Callable[[], float]:
     """A function that runs STEPS steps in one program and returns the milliseconds of one."""
-    state = jax.jit(functools.partial(init_state, root_key(config.seed, impl=config.prng_impl), parts=parts))()
+    state = jax.jit(functools.partial(init_state, root_key(config.seed), parts=parts))()
     order = epoch_order(derive(state.key, Stream.ORDER), len(images), batch_size=config.batch_size)[:STEPS]
 
     def steps(state, images, order):

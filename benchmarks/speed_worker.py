@@ -46,7 +46,7 @@ def prepare(
     run = compile_steps(configs, images, placement=placement)
     # Stacking a thousand states would take longer than timing them.
     state = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (seeds, *leaf.shape)), first_state(config))
-    keys = jnp.stack([root_key(each.seed, impl=each.prng_impl) for each in configs])
+    keys = jnp.stack([root_key(each.seed) for each in configs])
     return lambda state: run(state, np.ones(seeds, bool)), placement.put(state._replace(key=keys))
 
 

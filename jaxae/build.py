@@ -54,7 +54,7 @@ def first_state(config: Config) -> TrainState:
 def first_states(configs: Sequence[Config]) -> list[TrainState]:
     """first_state of several recipes, which differ in nothing that has a shape: they share one compiled program."""
     init = _init_program(compiled_part(configs[0]))
-    return [init(root_key(config.seed, impl=config.prng_impl)) for config in configs]
+    return [init(root_key(config.seed)) for config in configs]
 
 
 @functools.lru_cache
@@ -69,7 +69,7 @@ def compiled_part(config: Config) -> Config:
 
 def state_shapes(config: Config) -> TrainState:
     """first_state as shapes and dtypes alone: what a checkpoint has to fit."""
-    return jax.eval_shape(_init_program(compiled_part(config)), root_key(config.seed, impl=config.prng_impl))
+    return jax.eval_shape(_init_program(compiled_part(config)), root_key(config.seed))
 
 
 def finished(state: TrainState, config: Config) -> bool:

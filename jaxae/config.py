@@ -16,6 +16,13 @@ Positive = Annotated[float, Field(gt=0)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
+RETIRED: dict[str, object] = {
+    "prng_impl": None,
+    "distance_weight": 0.0,
+    "distance_steps": None,
+}
+"""Options of earlier versions, and the value with which a run means the same today; None where any does, once it is trained."""
+
 CHECKS = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True, use_attribute_docstrings=True)
 
 
@@ -37,8 +44,6 @@ class Config:
     """Seed of the root PRNG key, from which initialisation, order, noise and dropout are derived."""
     starts: Annotated[int, Field(ge=1, le=256)] = 1
     """Begin this many models, drop the worse half of them again and again, and train the one that is left."""
-    prng_impl: Literal["threefry2x32", "philox2x32", "rbg"] = "philox2x32"
-    """JAX's name of the generator that draws all random numbers."""
     epochs: PositiveInt = 300
     """Most epochs to train; the early stop may end the run sooner."""
     batch_size: PositiveInt = 128
@@ -137,8 +142,10 @@ class Config:
             raise InputError(f"not valid JSON: {error}") from error
         if not isinstance(values, dict):
             raise InputError(f"expected a JSON object, got {values!r:.60}")
-        gone = {"data"} if values.get("distance_weight") else {"data", "distance_weight", "distance_steps"}  # an older term's
-        return Config(**{name: value for name, value in values.items() if name not in gone})
+        for name, same in RETIRED.items():
+            if name in values and same is not None and values[name] != same:
+                raise InputError(f"{name} is {values[name]}, an option that is gone: use the version that wrote it")
+        return Config(**{name: value for name, value in values.items() if name not in {"data", *RETIRED}})
 
     def differences(self, other: "Config") -> list[str]:
         """'field: mine, not theirs' for each field in which two recipes differ."""

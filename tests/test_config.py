@@ -16,7 +16,6 @@ from jaxae.presets import PRESETS
         ("image_size", (0, 28)),
         ("split", (0.5, 0.5, 0.5)),
         ("seed", -1),
-        ("prng_impl", "mersenne"),
         ("epochs", 0),
         ("epochs", 1.5),
         ("epochs", True),

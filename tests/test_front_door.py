@@ -107,7 +107,7 @@ def test_the_options_people_use_stand_first(capsys):
     first, rest = shown.split("network-and-noise options", 1)
     for option in ("--run-dir", "--epochs", "--batch-size", "--learning-rate", "--noise-factor", "--seed"):
         assert option in first
-    assert "--prng-impl" in rest
+    assert "--matmul-dtype" in rest
     for name in vars(jaxae.Config()):
         assert ("--" + name.replace("_", "-") in shown) == (name != "image_shape"), name
 

@@ -190,7 +190,7 @@ from jaxae.digests import tree_digest
 from jaxae.rng import root_key
 from jaxae.runs import checkpoint
 make = functools.partial(init_state, parts=build_parts(Config(widths=(64, 16))))
-key = root_key(0, impl="philox2x32")
+key = root_key(0)
 if sys.argv[1] == "save":
     mesh = jax.make_mesh((jax.device_count(),), ("all",), axis_types=(jax.sharding.AxisType.Auto,))
     state = jax.device_put(jax.jit(make)(key), jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec()))

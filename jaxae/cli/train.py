@@ -34,7 +34,7 @@ GROUPS = {
     "map": ["similarity_weight", "similarity_steps"],
     "optimiser": ["weight_decay", "clip_norm", "adam_b2"],
     "plateau_and_end": ["plateau_patience", "plateau_factor", "min_scale", "restore_best", "early_stop_patience"],
-    "rarely_changed": ["statistics_images", "average_decay", "batch_norm_momentum", "matmul_dtype", "prng_impl"],
+    "rarely_changed": ["statistics_images", "average_decay", "batch_norm_momentum", "matmul_dtype"],
 }
 """The recipe's options by the groups of --help, those that people use first on top. image_shape comes from the data."""
 

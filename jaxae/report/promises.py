@@ -48,7 +48,7 @@ def check_training_step(run: Run, dataset: Dataset) -> list[Check]:
     images = dataset.train.images[:256]
     clean, model = to_unit(images), _PassesThrough(dataset.image_shape)
     optimizer, zero = optax.sgd(0.0), jnp.float32(0)
-    count, key = jnp.zeros((), jnp.int32), root_key(run.config.seed, impl=run.config.prng_impl)
+    count, key = jnp.zeros((), jnp.int32), root_key(run.config.seed)
     plateau = optax.contrib.reduce_on_plateau().init(zero)
     state = TrainState(count, count, zero, {}, optimizer.init(zero), plateau, zero, count, count, key)
     noise: Any = {"noise_factor": run.config.training_noise}

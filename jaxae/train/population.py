@@ -41,8 +41,6 @@ def varying(configs: Sequence[Config]) -> list[str]:
     names = [name for name in vars(configs[0]) if any(getattr(c, name) != getattr(configs[0], name) for c in configs)]
     if len(configs) > 1 and configs[0].starts > 1:
         raise InputError(f"starts is {configs[0].starts}, and there are {len(configs)} members: give one of the two")
-    if len(configs) > 1 and configs[0].prng_impl == "rbg":
-        raise InputError("prng_impl is rbg, which JAX does not draw for each member separately: choose another --prng-impl")
     if fixed := [name for name in names if name not in (*SWEEPABLE, "seed")]:
         raise InputError(f"The members differ in {fixed[0]}: they may differ in seed, {', '.join(SWEEPABLE)}")
     return [name for name in names if name != "seed"]

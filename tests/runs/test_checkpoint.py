@@ -26,7 +26,7 @@ RECIPE = Config(widths=(128, 8))
 @pytest.fixture(scope="module")
 def state() -> TrainState:
     """A state whose every leaf differs from its initial value."""
-    key = root_key(5, impl="philox2x32")
+    key = root_key(5)
     state = jax.jit(functools.partial(init_state, parts=build_parts(RECIPE)))(key)
     rng = np.random.default_rng(0)
     noisy = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape), x.dtype), state._replace(key=jnp.zeros(())))
@@ -34,7 +34,7 @@ def state() -> TrainState:
 
 
 def like(config: Config) -> TrainState:
-    key = root_key(0, impl=config.prng_impl)
+    key = root_key(0)
     return jax.eval_shape(functools.partial(init_state, parts=build_parts(config)), key)
 
 

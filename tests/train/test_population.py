@@ -77,12 +77,6 @@ def test_members_that_differ_in_a_shape_are_refused(dataset, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_bits_that_jax_does_not_draw_for_each_member_are_refused():
-    with pytest.raises(InputError, match="prng_impl is rbg"):
-        varying(recipes(Config(prng_impl="rbg"), seeds=2))
-    assert varying([Config(prng_impl="rbg")]) == []
-
-
 def test_a_population_of_which_nothing_is_left_is_an_error(dataset, tmp_path):
     configs = recipes(CONFIG, sweep=["learning_rate=1e37,1e38"])
     with pytest.raises(
