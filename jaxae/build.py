@@ -64,7 +64,7 @@ def _init_program(config: Config) -> Callable[[jax.Array], TrainState]:
 
 def compiled_part(config: Config) -> Config:
     """The recipe without what no compiled program depends on: recipes that agree in the rest share their programs."""
-    return replace(config, dataset="auto", seed=0, starts=1, epochs=1, early_stop_patience=1)
+    return replace(config, dataset="auto", seed=0, epochs=1, early_stop_patience=1)
 
 
 def state_shapes(config: Config) -> TrainState:

@@ -18,6 +18,7 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 RETIRED: dict[str, object] = {
     "prng_impl": None,
+    "starts": None,
     "distance_weight": 0.0,
     "distance_steps": None,
 }
@@ -42,8 +43,6 @@ class Config:
     """Leave out pictures of a folder that can't be read, instead of stopping at the first."""
     seed: Seed = 0
     """Seed of the root PRNG key, from which initialisation, order, noise and dropout are derived."""
-    starts: Annotated[int, Field(ge=1, le=256)] = 1
-    """Begin this many models, drop the worse half of them again and again, and train the one that is left."""
     epochs: PositiveInt = 300
     """Most epochs to train; the early stop may end the run sooner."""
     batch_size: PositiveInt = 128

@@ -55,7 +55,6 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         noise_range: tuple[float, float] | None = None,
         widths: Sequence[int] = (512, 256, 128, 64, 32, 16, 8, 4),
         dropout: tuple[float, float, float] = (0.2, 0.2, 0.1),
-        starts: int = 1,
         epochs: int = 300,
         batch_size: int = 128,
         learning_rate: float = 1e-3,
@@ -67,7 +66,7 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         progress: Report | None = None,
     ) -> None:
         self.n_components, self.noise_factor, self.noise_range, self.widths = n_components, noise_factor, noise_range, widths
-        self.dropout, self.starts, self.epochs, self.batch_size, self.progress = dropout, starts, epochs, batch_size, progress
+        self.dropout, self.epochs, self.batch_size, self.progress = dropout, epochs, batch_size, progress
         self.learning_rate, self.weight_decay, self.validation_fraction = learning_rate, weight_decay, validation_fraction
         self.average_decay, self.similarity_weight, self.random_state = average_decay, similarity_weight, random_state
 

@@ -16,7 +16,7 @@ from jaxae.runs import checkpoint, directory, files, metrics_log
 from jaxae.runs.environment import ORIGIN
 from jaxae.runs.manifest import owner_of
 
-SAME_VALIDATION = ("seed", "starts", "noise_factor")
+SAME_VALIDATION = ("seed", "noise_factor")
 """Where two recipes agree in these, their validation losses are of the same noisy images."""
 
 

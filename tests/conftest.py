@@ -29,7 +29,7 @@ settings.register_profile("few", max_examples=40, deadline=None)
 settings.register_profile("many", max_examples=3000, deadline=None)  # pytest --hypothesis-profile many
 settings.load_profile("few")
 LONGEST = (
-    *("test_scripts", "test_resilience", "test_explorer", "test_gpu_benchmark", "test_starts", "test_population"),
+    *("test_scripts", "test_resilience", "test_explorer", "test_gpu_benchmark", "test_population"),
     *("test_multihost", "test_estimator", "test_real", "test_torch", "test_sharding", "test_own_images", "test_report"),
 )
 """Files that are begun first: of two workers neither is left alone with one of them at the end."""

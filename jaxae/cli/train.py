@@ -28,7 +28,7 @@ from jaxae.train.loop import fit_members, settle
 from jaxae.train.population import labels, recipes
 
 GROUPS = {
-    "": ["epochs", "batch_size", "learning_rate", "noise_factor", "seed", "starts", "dataset"],
+    "": ["epochs", "batch_size", "learning_rate", "noise_factor", "seed", "dataset"],
     "own_images": ["image_size", "split", "skip_damaged"],
     "network_and_noise": ["widths", "latent_dim", "latent_activation", "dropout", "initializer", "narrow_shift", "noise_range"],
     "map": ["similarity_weight", "similarity_steps"],

@@ -16,10 +16,8 @@ from jaxae.runs.files import file_errors, write_text
 
 SYNTHETIC_SUFFIX = "-SYNTHETIC"
 RESULTS = ("evaluation.json", "latent_scorecard.json", "noise_curve.json")
-STARTS = "starts"
-"""The folder of a run's several starts, each a run directory."""
 WRITTEN = {"config.json", "environment.json", "metrics.jsonl", *RESULTS, "figures", "states", "damaged", "tensorboard"}
-WRITTEN |= {"comparison.html", "explorer.html", "export", "report.html", STARTS}
+WRITTEN |= {"comparison.html", "explorer.html", "export", "report.html"}
 
 
 def run_directory(run_dir: Path, config: Config) -> Path:

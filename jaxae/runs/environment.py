@@ -13,9 +13,6 @@ from jaxae.errors import InputError
 
 ORIGIN = "resumed_from"
 """The entry of environment.json that says which run and epoch a run went on from, where it did not begin afresh."""
-START = "start"
-"""The entry that says which of several starts a run went on with."""
-BEGINNINGS = (ORIGIN, START)
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy", "scikit-image", "matplotlib")
 
 

@@ -1,6 +1,5 @@
 """The training loop: restore, run an epoch, drop what broke, save and report, until no member is active."""
 
-import functools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -25,7 +24,6 @@ from jaxae.train import progress
 from jaxae.train.epoch import compile_epoch
 from jaxae.train.open_runs import open_runs
 from jaxae.train.population import check
-from jaxae.train.starts import begin_with_best, has_begun
 from jaxae.train.store import Store
 
 
@@ -34,8 +32,6 @@ def train(runs: Store, *, devices: str | int = 1, on_host: bool = False) -> list
 
     devices, on_host: as of fit_members.
     """
-    if runs.configs[0].starts > 1 and not has_begun(runs):
-        begin_with_best(runs, functools.partial(train, devices=devices, on_host=on_host))
     configs, active = runs.configs, runs.load()
     if not active.any():
         return runs.latest
@@ -62,9 +58,8 @@ def train(runs: Store, *, devices: str | int = 1, on_host: bool = False) -> list
     runs.wait()
     if broken.all():
         raise InputError(progress.all_broken(configs, result, lost))
-    if not runs.until:
-        for line in progress.end_lines(configs, runs.latest, clock.seconds):
-            runs.report(line)
+    for line in progress.end_lines(configs, runs.latest, clock.seconds):
+        runs.report(line)
     return runs.latest
 
 
@@ -122,9 +117,6 @@ def fit_members(
     """
     multihost.check_agreement(recipe=[c.to_json() for c in configs], data=dataset.digest, devices=str(devices))
     check(configs, dataset)
-    if configs[0].starts > 1 and (origin or multihost.joined()):
-        other = "--resume-from, which names where to begin" if origin else "--coordinator: one process trains several starts"
-        raise InputError(f"starts is {configs[0].starts}, given with {other}. Give one of the two")
     make_placement(devices, members=len(configs), batch_size=configs[0].batch_size)  # its errors come before any file
     with open_runs(run_dirs, configs, dataset, overwrite=overwrite, origin=origin, report=report) as runs:
         return train(runs, devices=devices, on_host=images_on_host)

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from jaxae.config import Config
@@ -23,16 +22,14 @@ def open_runs(
     *,
     overwrite: bool,
     origin: Origin | None = None,
-    until: int | None = None,
     report: Report,
 ) -> Iterator[Store]:
     """The store of these runs, whose directories are locked meanwhile; None keeps nothing on disk. Raises InputError.
 
-    origin: where runs begin that have not begun yet. until: the epoch that ends a stage of several starts.
+    origin: where runs begin that have not begun yet.
     When it is interrupted, it reports which epoch is saved.
     """
-    ends = [replace(config, epochs=min(config.epochs, until or config.epochs)) for config in configs]
-    store = Store(ends, dataset, run_dirs, report, until)
+    store = Store(configs, dataset, run_dirs, report)
     with contextlib.ExitStack() as stack:
         with multihost.share_errors():
             for config, run_dir in zip(configs, store.run_dirs, strict=False):
@@ -49,7 +46,7 @@ def open_runs(
                 store.writer.shutdown()  # what it has begun to write, it writes to the end
             if store.loaded and not store.in_memory:
                 done = progress.span(state.epoch if state else 0 for state in store.latest or store.loaded)
-                without = ", without --overwrite," if overwrite or until else ""
+                without = ", without --overwrite," if overwrite else ""
                 again = f"Start the same command again{without} to go on from there."
                 store.report(f"Interrupted: epoch {done} is saved in {store.place}. {again}")
             raise

@@ -39,8 +39,6 @@ def recipes(config: Config, *, seeds: int = 1, sweep: Sequence[str] = ()) -> lis
 def varying(configs: Sequence[Config]) -> list[str]:
     """The names in which recipes differ, but for the seed. Raises InputError where one of them cannot be mapped over."""
     names = [name for name in vars(configs[0]) if any(getattr(c, name) != getattr(configs[0], name) for c in configs)]
-    if len(configs) > 1 and configs[0].starts > 1:
-        raise InputError(f"starts is {configs[0].starts}, and there are {len(configs)} members: give one of the two")
     if fixed := [name for name in names if name not in (*SWEEPABLE, "seed")]:
         raise InputError(f"The members differ in {fixed[0]}: they may differ in seed, {', '.join(SWEEPABLE)}")
     return [name for name in names if name != "seed"]

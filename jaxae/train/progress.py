@@ -75,10 +75,8 @@ def compiled_line(steps: int, devices: int, kind: str) -> str:
     return f"Compiled for {many}{kind}: {steps} steps an epoch. * is a new best; the time left is an upper bound."
 
 
-def nothing_to_do_line(place: str, states: Sequence[TrainState], *, until: int | None = None) -> str:
-    """The line for a run, or a stage of several starts, that is finished."""
-    if until:
-        return f"{place}: the stage that ends with epoch {until} is done"
+def nothing_to_do_line(place: str, states: Sequence[TrainState]) -> str:
+    """The line for a run that is finished."""
     done, best = span(state.epoch for state in states), span(state.best_epoch for state in states)
     return f"{place} is finished: epoch {done}, best epoch {best}. --overwrite trains it again."
 

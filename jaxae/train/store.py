@@ -15,7 +15,7 @@ from jaxae.data.dataset import Dataset
 from jaxae.devices import multihost
 from jaxae.errors import Report, silent
 from jaxae.runs import checkpoint, files, metrics_log
-from jaxae.runs.environment import BEGINNINGS, changes, describe_environment
+from jaxae.runs.environment import ORIGIN, changes, describe_environment
 from jaxae.runs.manifest import owner_of
 from jaxae.train import progress
 from jaxae.train.epoch import EpochResult
@@ -24,10 +24,8 @@ from jaxae.train.epoch import EpochResult
 class Store:
     """The runs of one or many members. Every process calls every method; if one fails, all raise its error."""
 
-    def __init__(
-        self, configs: Sequence[Config], dataset: Dataset, run_dirs: Sequence[Path] | None, report: Report, until: int | None
-    ) -> None:
-        self.configs, self.dataset, self.until, self.told = configs, dataset, until, False
+    def __init__(self, configs: Sequence[Config], dataset: Dataset, run_dirs: Sequence[Path] | None, report: Report) -> None:
+        self.configs, self.dataset = configs, dataset
         self.run_dirs = run_dirs if run_dirs and multihost.is_first() else ()  # empty: this process writes nothing
         self.owners = [owner_of(config, data_sha256=dataset.digest) for config in configs]
         self.in_memory = run_dirs is None
@@ -59,7 +57,7 @@ class Store:
                 self._describe()
         active = np.array(multihost.from_first(active, active))
         if not active.any():
-            self.report(progress.nothing_to_do_line(self.place, self.restore(), until=self.until))
+            self.report(progress.nothing_to_do_line(self.place, self.restore()))
         return active
 
     def restore(self) -> list[TrainState]:
@@ -109,8 +107,7 @@ class Store:
     def _describe(self) -> None:
         """Writes environment.json, cuts metrics.jsonl back to the checkpoint, and reports what has changed since."""
         epochs = [int(state.epoch) if state else 0 for state in self.loaded]
-        lines = progress.begin_lines(self.place, epochs, self.configs, self.dataset)
-        for line in lines[:1] if self.told else lines:
+        for line in progress.begin_lines(self.place, epochs, self.configs, self.dataset):
             self.report(line)
         environment = describe_environment(self.dataset.title, self.dataset.digest)
         before = [files.read_json(run_dir / "environment.json") for run_dir in self.run_dirs]
@@ -119,5 +116,5 @@ class Store:
         for line in dict.fromkeys(itertools.chain(*changed, *rewound)):
             self.report(line)
         for run_dir, each in zip(self.run_dirs, before, strict=True):
-            origin = {name: each[name] for name in BEGINNINGS if name in each}
+            origin = {ORIGIN: each[ORIGIN]} if ORIGIN in each else {}
             files.write_json(run_dir / "environment.json", environment | origin)
