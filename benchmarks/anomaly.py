@@ -14,8 +14,8 @@ from jaxae.cli import command, messages
 from jaxae.core.images import to_unit
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
-from jaxae.estimator import DenoisingAutoencoder
-from jaxae.tables import markdown
+from jaxae.estimator.autoencoder import DenoisingAutoencoder
+from jaxae.evaluation.tables import markdown
 
 Data = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]
 

@@ -7,14 +7,13 @@ import compare_figure
 import numpy as np
 
 from jaxae.cli import command, messages
+from jaxae.config import PRESETS
 from jaxae.data.dataset import Dataset
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
-from jaxae.evaluation.latent_scorecard import score_latent
-from jaxae.evaluation.published_results import PUBLISHED
+from jaxae.evaluation.latent_scorecard import PUBLISHED, score_latent
 from jaxae.evaluation.reconstruction import evaluate
 from jaxae.inference import load
-from jaxae.presets import PRESETS
 from jaxae.runs import files
 from jaxae.runs.directory import run_directory
 from jaxae.train.loop import fit_members

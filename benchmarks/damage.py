@@ -20,11 +20,11 @@ from jaxae.data import load as data_load
 from jaxae.data.dataset import check_data
 from jaxae.data.load import load_dataset, synthetic_dataset
 from jaxae.data.synthetic import synthetic_arrays
-from jaxae.digests import digest, tree_digest
+from jaxae.digests import digest
 from jaxae.errors import InputError, silent
 from jaxae.inference import load
 from jaxae.runs import checkpoint
-from jaxae.runs.manifest import owner_of
+from jaxae.runs.manifest import owner_of, tree_digest
 from jaxae.train.loop import fit_members
 
 OUTCOMES = ("exact", "fell back", "named error", "WRONG")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxae.data import load as data_load
+from jaxae.data.cache import DIGEST
 from jaxae.digests import digest, file_digest, json_digest
 from jaxae.runs import checkpoint
 from jaxae.runs.manifest import NAME
@@ -128,4 +128,4 @@ def falsify_cache(copy: Path, draw: random.Random) -> None:
         arrays = {name: stored[name].copy() for name in stored.files}
     array = arrays[draw.choice(sorted(arrays))].reshape(-1)
     array[draw.randrange(array.size)] ^= 1
-    np.savez(copy / CACHE, allow_pickle=False, **arrays, **{data_load.DIGEST: np.array(digest(arrays))})
+    np.savez(copy / CACHE, allow_pickle=False, **arrays, **{DIGEST: np.array(digest(arrays))})

@@ -16,9 +16,9 @@ from sklearn.model_selection import train_test_split
 from jaxae.cli import command, messages
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
-from jaxae.estimator import DenoisingAutoencoder
+from jaxae.estimator.autoencoder import DenoisingAutoencoder
 from jaxae.evaluation.embedding_quality import knn_predict, scorecard
-from jaxae.tables import markdown
+from jaxae.evaluation.tables import markdown
 
 NEW_POINTS = 10_000
 COLUMNS = ["fit", "CPU", "10,000 new points", "CPU", "trust k=5", "5-NN", "MSE"]

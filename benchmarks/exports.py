@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from jaxae.cli import command, export, messages
-from jaxae.cli.options import Source
-from jaxae.tables import markdown
+from jaxae.cli.command import Source
+from jaxae.evaluation.tables import markdown
 
 FILES = ("denoiser.onnx", "denoiser.stablehlo", "denoiser.of_weights.stablehlo", "denoiser.safetensors")
 COUNTS = (1, 10_000)

@@ -4,7 +4,7 @@ from typing import Any
 
 from racers import LABELS
 
-from jaxae.tables import decibels, markdown
+from jaxae.evaluation.tables import decibels, markdown
 
 
 def table(found: dict[str, Any]) -> str:

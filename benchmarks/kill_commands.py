@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 from jaxae.cli import messages
-from jaxae.digests import tree_digest
 from jaxae.errors import InputError
 from jaxae.inference import load
+from jaxae.runs.manifest import tree_digest
 
 SIGNALS = {"KILL": {-9}, "TERM": {-15, 143}, "HUP": {-1}, "QUIT": {-3}, "INT": {-2, 130}, "STOP": {-9}}
 """The exit codes of a process that such a signal has ended. STOP: stopped, gone on with CONT, then KILL."""

@@ -15,10 +15,10 @@ import kill_commands
 
 from jaxae.build import state_shapes
 from jaxae.cli import command, messages
-from jaxae.digests import tree_digest
 from jaxae.errors import InputError
 from jaxae.runs import checkpoint, directory
-from jaxae.runs.population_directory import members
+from jaxae.runs.directory import members
+from jaxae.runs.manifest import tree_digest
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 CLOCK = ("images_per_s", "seconds_left")

@@ -12,9 +12,9 @@ from speed_worker import prepare
 from jaxae.cli import command, messages
 from jaxae.config import Config
 from jaxae.data.load import load_dataset
-from jaxae.devices.sharding import Placement, make_placement
 from jaxae.errors import InputError
-from jaxae.tables import markdown
+from jaxae.evaluation.tables import markdown
+from jaxae.train.sharding import Placement, make_placement
 
 STEPS = 24
 

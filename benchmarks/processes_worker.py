@@ -5,11 +5,12 @@ from dataclasses import replace
 
 from speed_worker import prepare
 
-from jaxae.cli import command, options
+from jaxae.cli import command
+from jaxae.cli import train as options
 from jaxae.config import Config
 from jaxae.data.load import load_dataset
-from jaxae.devices.sharding import make_placement
 from jaxae.errors import silent
+from jaxae.train.sharding import make_placement
 
 
 def main(config: Config, together: options.SeveralProcesses, seeds: int = 1, steps: int = 16) -> None:

@@ -17,11 +17,11 @@ from jaxae.cli import command, messages
 from jaxae.config import Config
 from jaxae.core.state import stack_members
 from jaxae.data.load import load_dataset
-from jaxae.devices.sharding import make_placement
 from jaxae.runs import checkpoint
 from jaxae.train import epoch
+from jaxae.train.epoch import compile_steps
 from jaxae.train.loop import fit_members, settle
-from jaxae.train.steps import compile_steps
+from jaxae.train.sharding import make_placement
 
 
 def main(config: Config, rounds: int = 7) -> None:

@@ -16,10 +16,10 @@ from jaxae.config import Config
 from jaxae.core.corruption import add_gaussian_noise
 from jaxae.core.images import to_unit
 from jaxae.core.objective import reconstruction_loss
+from jaxae.core.rng import Stream, derive, root_key
 from jaxae.core.state import TrainState, init_state
 from jaxae.core.step import epoch_order, train_step
 from jaxae.data.load import load_dataset
-from jaxae.rng import Stream, derive, root_key
 
 STEPS = 100
 

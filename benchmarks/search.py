@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from jaxae.cli import command, messages
+from jaxae.config import PRESETS
 from jaxae.data.dataset import Dataset
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
 from jaxae.evaluation.latent_scorecard import PCA, score_latent
+from jaxae.evaluation.tables import markdown
 from jaxae.inference import encode, load
-from jaxae.presets import PRESETS
 from jaxae.runs import metrics_log
 from jaxae.runs.directory import run_directory
-from jaxae.tables import markdown
 from jaxae.train.loop import fit_members
 from jaxae.train.population import recipes
 

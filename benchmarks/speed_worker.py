@@ -15,13 +15,13 @@ import numpy as np
 from jaxae.build import first_state
 from jaxae.config import Config
 from jaxae.core.model import WIDTHS
+from jaxae.core.rng import root_key
 from jaxae.core.state import TrainState
 from jaxae.data.load import load_dataset
-from jaxae.devices.sharding import Placement
 from jaxae.errors import silent
-from jaxae.rng import root_key
+from jaxae.train.epoch import compile_steps
 from jaxae.train.population import recipes
-from jaxae.train.steps import compile_steps
+from jaxae.train.sharding import Placement
 
 REPEATS = 50
 

@@ -15,7 +15,7 @@ import tyro
 
 from jaxae.cli import command, messages
 from jaxae.errors import InputError
-from jaxae.tables import markdown
+from jaxae.evaluation.tables import markdown
 
 HERE = Path(__file__).parent
 LINE = re.compile(r"epoch +(\d+)/.* validation ([\d.]+)")

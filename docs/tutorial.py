@@ -26,10 +26,10 @@ import jaxae
 from jaxae.build import build_parts, first_state
 from jaxae.core.corruption import add_gaussian_noise, add_training_noise
 from jaxae.core.images import to_unit
-from jaxae.core.metrics import mse
+from jaxae.core.objective import mse
+from jaxae.core.rng import Stream, derive, root_key
 from jaxae.core.state import model_variables
 from jaxae.core.step import train_epoch, train_step
-from jaxae.rng import Stream, derive, root_key
 
 # %% [markdown]
 # ## The data

@@ -5,13 +5,12 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxae.config import Config
+    from jaxae.config import PRESETS, Config
     from jaxae.data.load import load_dataset
     from jaxae.errors import InputError
-    from jaxae.estimator import DenoisingAutoencoder
+    from jaxae.estimator.autoencoder import DenoisingAutoencoder
     from jaxae.evaluation.reconstruction import evaluate
     from jaxae.inference import corrupt, decode, encode, load, reconstruct
-    from jaxae.presets import PRESETS
     from jaxae.train.loop import fit
 
     __version__: str
@@ -24,10 +23,10 @@ _PLACES = {
     "corrupt": "inference",
     "evaluate": "evaluation.reconstruction",
     "fit": "train.loop",
-    "DenoisingAutoencoder": "estimator",
+    "DenoisingAutoencoder": "estimator.autoencoder",
     "load_dataset": "data.load",
     "Config": "config",
-    "PRESETS": "presets",
+    "PRESETS": "config",
     "InputError": "errors",
 }
 """Each public name and the module that it is loaded from on first use: `import jaxae` itself is quick."""
@@ -55,7 +54,7 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         value: Any = importlib.import_module("importlib.metadata").version("jaxae")
     elif name == "plots":
-        value = importlib.import_module("jaxae.plots")
+        value = importlib.import_module("jaxae.evaluation.plots")
     elif name in _PLACES:
         value = getattr(importlib.import_module(f"jaxae.{_PLACES[name]}"), name)
     else:

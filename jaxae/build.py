@@ -11,8 +11,8 @@ import numpy as np
 from jaxae.config import Config
 from jaxae.core.model import Autoencoder
 from jaxae.core.optim import make_optimizer, make_plateau
+from jaxae.core.rng import root_key
 from jaxae.core.state import Parts, TrainState, init_state
-from jaxae.rng import root_key
 
 
 def build_model(config: Config) -> Autoencoder:

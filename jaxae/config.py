@@ -1,7 +1,7 @@
 """The recipe of a run: a frozen dataclass, checked when it is made, JSON in and out. No JAX here."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, field_validator, model_validator
@@ -154,3 +154,10 @@ class Config:
 def _one_line(location: tuple[int | str, ...], message: str, value: object) -> str:
     name = repr(".".join(map(str, location)) or "the recipe")[1:-1]  # a hostile name may hold line breaks
     return f"{name} is {value!r:.60}: {message[0].lower()}{message[1:]}"
+
+
+CLEAN = Config(noise_range=(0.0, 0.4), dropout=(0.0, 0.0, 0.0), plateau_patience=15)
+
+
+PRESETS = {"default": Config(), "clean": CLEAN, "map": replace(CLEAN, similarity_weight=0.02, restore_best=True)}
+"""The procedure as it is given; a recipe for clean images and noisy ones, without dropout; and that with an ordered map."""

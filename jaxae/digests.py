@@ -1,15 +1,13 @@
 """What tells one set of arrays from another: SHA-256 digests, and the dtypes and shapes of a tree's leaves."""
 
+import base64
 import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
-
-from jaxae.rng import keys_to_data
 
 
 def digest(arrays: Mapping[str, np.ndarray]) -> str:
@@ -19,11 +17,6 @@ def digest(arrays: Mapping[str, np.ndarray]) -> str:
         sha.update(f"{name} {array.dtype} {array.shape}\n".encode())
         sha.update(np.ascontiguousarray(array).data)
     return sha.hexdigest()
-
-
-def tree_digest(tree: Any) -> str:
-    """digest of a pytree's leaves under their paths; typed keys count by their data."""
-    return digest({name: np.asarray(leaf) for name, leaf in named_leaves(keys_to_data(tree)).items()})
 
 
 def file_digest(path: Path) -> str:
@@ -36,11 +29,6 @@ def json_digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def describe_leaves(tree: Any) -> dict[str, str]:
-    """path → "float32[784, 512]" for each leaf of a pytree of arrays or shapes."""
-    return {name: f"{leaf.dtype}{list(leaf.shape)}" for name, leaf in named_leaves(tree).items()}
-
-
-def named_leaves(tree: Any) -> dict[str, Any]:
-    """path → leaf for each leaf of a pytree, such as params/encoder/Dense_0/kernel."""
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in jax.tree.leaves_with_path(tree)}
+def policy_digest(text: str) -> str:
+    """What a Content-Security-Policy calls an inline script or style: it allows these, and nothing else."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

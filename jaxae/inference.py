@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Callable
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,18 +11,16 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxae.batches import in_batches
-from jaxae.best import load_best
 from jaxae.build import build_model
 from jaxae.config import Config
 from jaxae.core.corruption import add_noise_to_each
 from jaxae.core.images import as_array, as_unit
 from jaxae.core.model import Autoencoder
+from jaxae.core.rng import Stream, derive, derive_each, root_key
 from jaxae.core.state import init_variables
-from jaxae.errors import InputError, Report
-from jaxae.paths import expand
-from jaxae.rng import Stream, derive, derive_each, root_key
+from jaxae.errors import InputError, Report, expand
 from jaxae.runs import directory, files
+from jaxae.runs.checkpoint import load_best
 from jaxae.runs.manifest import owner_of
 
 COUNTERS = 2**32
@@ -145,3 +144,19 @@ def _model_program(variables: dict[str, Any], rows: jax.Array, *, model: Autoenc
 @jax.jit
 def _noisy_program(indices: jax.Array, images: jax.Array, *, std: jax.Array, draw: jax.Array) -> jax.Array:
     return add_noise_to_each(noise_keys(Stream.EVALUATION, draw, indices), images, std=std)
+
+
+FEW, MANY = 32, 1000
+"""Rows at a time. Fewer are filled up to one of the two, so that no program is compiled for more than two shapes."""
+
+
+def in_batches(program: Callable[..., jax.Array], *columns: np.ndarray) -> np.ndarray:
+    """What a program makes of rows, each of which it treats alone: arrays [N, ...] → an array [N, ...]."""
+    count = len(columns[0])
+    size = FEW if count <= FEW else MANY
+    batches = ([_filled(rows[start : start + size], size) for rows in columns] for start in range(0, count or 1, size))
+    return np.concatenate([program(*batch) for batch in batches])[:count]
+
+
+def _filled(rows: np.ndarray, size: int) -> np.ndarray:
+    return np.concatenate([rows, np.zeros((size - len(rows), *rows.shape[1:]), rows.dtype)])

@@ -1,6 +1,6 @@
 """The command `jaxae plot noise-drift`."""
 
-from jaxae.__main__ import main
+from jaxae.cli.main import main
 
 if __name__ == "__main__":
     main("plot", "noise-drift")

@@ -30,7 +30,7 @@ settings.register_profile("many", max_examples=3000, deadline=None)  # pytest --
 settings.load_profile("few")
 LONGEST = (
     *("test_scripts", "test_resilience", "test_explorer", "test_gpu_benchmark", "test_population"),
-    *("test_multihost", "test_estimator", "test_real", "test_torch", "test_sharding", "test_own_images", "test_report"),
+    *("test_multihost", "test_autoencoder", "test_real", "test_torch", "test_sharding", "test_own_images", "test_report"),
 )
 """Files that are begun first: of two workers neither is left alone with one of them at the end."""
 REAL_FILES = Path(os.environ.get("JAXAE_MANUAL_DIR") or Path(__file__).parents[2] / "shared" / "fashion-mnist")

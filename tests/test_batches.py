@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jaxae.batches import in_batches
+from jaxae.inference import in_batches
 
 
 @pytest.mark.parametrize("count", [0, 1, 32, 33, 1000, 1001, 2500])

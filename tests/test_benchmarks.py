@@ -10,10 +10,9 @@ import racers
 import search
 import speed_worker
 
-from jaxae.config import Config
+from jaxae.config import PRESETS, Config
 from jaxae.errors import InputError
 from jaxae.inference import load
-from jaxae.presets import PRESETS
 
 CONFIG = Config(dataset="synthetic", epochs=2, batch_size=64, learning_rate=3e-3, widths=(64, 16))
 

@@ -3,9 +3,8 @@ import json
 
 import pytest
 
-from jaxae.config import Config
+from jaxae.config import PRESETS, Config
 from jaxae.errors import InputError
-from jaxae.presets import PRESETS
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxae.digests import describe_leaves, digest, json_digest, tree_digest
+from jaxae.digests import digest, json_digest
+from jaxae.runs.manifest import describe_leaves, tree_digest
 
 
 def test_digest_depends_on_names_dtypes_shapes_and_bits():

@@ -12,16 +12,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jaxae.cli import plot
-from jaxae.cli.options import Source
+from jaxae.cli.command import Source
 from jaxae.config import Config
+from jaxae.core.rng import root_key
 from jaxae.data.load import synthetic_dataset
-from jaxae.digests import json_digest, tree_digest
+from jaxae.digests import json_digest
 from jaxae.errors import InputError, silent
 from jaxae.inference import Run, load
-from jaxae.rng import root_key
 from jaxae.runs import directory, manifest, metrics_log
-from jaxae.runs.manifest import ENDS
-from jaxae.runs.population_directory import POPULATION, members
+from jaxae.runs.directory import POPULATION, members
+from jaxae.runs.manifest import ENDS, tree_digest
 from jaxae.train.loop import fit
 
 SHA = "0" * 64

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import jaxae
-from jaxae.__main__ import COMMANDS
+from jaxae.cli.main import COMMANDS
 from tests import ROOT
 from tests.cli.test_command import call
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import jaxae
-from jaxae import plots
 from jaxae.data.dataset import Dataset
 from jaxae.data.split import split
 from jaxae.errors import InputError, silent
+from jaxae.evaluation import plots
 from jaxae.evaluation.denoising_curve import denoising_curve
 from jaxae.evaluation.latent_scorecard import score_latent, table
 from jaxae.evaluation.reconstruction import table as evaluation_table

@@ -11,10 +11,10 @@ from skimage.metrics import structural_similarity
 from sklearn.datasets import load_digits
 
 import jaxae
-from jaxae.cli.options import Source
+from jaxae.cli.command import Source
 from jaxae.errors import InputError, silent
 from jaxae.evaluation.latent_scorecard import score_latent
-from jaxae.plots import latent_space
+from jaxae.evaluation.plots import latent_space
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ import re
 import numpy as np
 import pytest
 
-from jaxae.__main__ import COMMANDS
 from jaxae.cli import plot
+from jaxae.cli.main import COMMANDS
 from jaxae.config import Config
-from jaxae.digests import tree_digest
-from jaxae.evaluation.published_results import RELEASED_LOSS
+from jaxae.evaluation.latent_scorecard import RELEASED_LOSS
 from jaxae.inference import encode, load
+from jaxae.runs.manifest import tree_digest
 from tests import ROOT
 from tests.cli.test_command import call
 

@@ -15,10 +15,10 @@ import pytest
 from jaxae.build import state_shapes
 from jaxae.config import Config
 from jaxae.core.state import TrainState, model_variables
-from jaxae.digests import tree_digest
 from jaxae.errors import InputError, silent
 from jaxae.inference import load
 from jaxae.runs import checkpoint
+from jaxae.runs.manifest import tree_digest
 from tests import ROOT
 from tests.cli.test_scripts import start
 from tests.helpers import fit_state
@@ -186,8 +186,8 @@ import jax
 from jaxae.build import build_parts
 from jaxae.config import Config
 from jaxae.core.state import init_state
-from jaxae.digests import tree_digest
-from jaxae.rng import root_key
+from jaxae.runs.manifest import tree_digest
+from jaxae.core.rng import root_key
 from jaxae.runs import checkpoint
 make = functools.partial(init_state, parts=build_parts(Config(widths=(64, 16))))
 key = root_key(0)

@@ -14,8 +14,8 @@ from jaxae.config import Config
 from jaxae.core.model import NARROW, WIDTHS, Autoencoder
 from jaxae.core.objective import reconstruction_loss
 from jaxae.core.optim import make_optimizer, make_plateau
+from jaxae.core.rng import root_key
 from jaxae.core.state import init_variables
-from jaxae.rng import root_key
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -e '.[torch]' brings it")
 import torch_model  # noqa: E402 - it imports torch

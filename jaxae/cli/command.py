@@ -6,22 +6,28 @@ import importlib.metadata
 import inspect
 import io
 import os
+import shlex
 import signal
 import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
 
 import jax
 import tyro
 
 from jaxae.cli.messages import PIPE, Stop, say
-from jaxae.devices import multihost
+from jaxae.config import Config
+from jaxae.data.dataset import Dataset
+from jaxae.data.load import load_dataset
 from jaxae.digests import json_digest
-from jaxae.errors import InputError, brief, refusal
-from jaxae.paths import expand
+from jaxae.errors import InputError, Report, brief, expand, refusal
+from jaxae.runs.directory import members
 from jaxae.runs.environment import cpu
+from jaxae.train import multihost
 
 Main = Callable[..., None] | Mapping[str, Callable[..., None]]
 """A function, or several by the names of subcommands."""
@@ -147,3 +153,75 @@ def _parse(main: Main) -> Callable[[], None]:
         words = [line for line in lines if line.strip("-")][1:]  # after the title
         end = next((i for i, line in enumerate(words) if line.startswith("For full helptext")), len(words))
         raise InputError(f"{' '.join(words[:end])} (see --help)") from None
+
+
+def optional(metavar: str, text: str) -> Any:
+    """How --help shows an option that may be left out."""
+    return tyro.conf.arg(metavar=metavar, help=text, help_behavior_hint="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataPlace:
+    """Where the data are."""
+
+    data_dir: Annotated[
+        Path | None, optional("DIR", "Keep the decoded data here; by default in $TFDS_DATA_DIR or ~/tensorflow_datasets.")
+    ] = None
+    manual_dir: Annotated[
+        Path | None, optional("DIR", "Folder with the four official .gz files; by default $JAXAE_MANUAL_DIR.")
+    ] = None
+
+    def dataset(self, config: Config, *, moved_to: str | None = None, report: Report = say) -> Dataset:
+        """The data that a recipe names, perhaps in another place. Raises InputError."""
+        return load_dataset(
+            moved_to or config.dataset,
+            image_size=config.image_size,
+            shares=config.split,
+            skip_damaged=config.skip_damaged,
+            data_dir=self.data_dir,
+            manual_dir=self.manual_dir,
+            report=report,
+        )
+
+    @property
+    def words(self) -> str:
+        """The options as they were given, for a command that is to find the same data."""
+        given = {"--data-dir": self.data_dir, "--manual-dir": self.manual_dir}
+        return "".join(f" {option} {shlex.quote(str(place))}" for option, place in given.items() if place)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(DataPlace):
+    """A run to look at, and the data to look with."""
+
+    run: tyro.conf.Positional[Path]
+    """Run directory, as jaxae train writes it."""
+    member: Annotated[int | None, optional("INT", "Which member of a population to look at, from 0.")] = None
+    moved_to: Annotated[
+        str | None,
+        tyro.conf.arg(
+            name="dataset", metavar="PATH", help="Where the run's images are now, if they have moved.", help_behavior_hint=""
+        ),
+    ] = None
+
+    def dataset(self, config: Config, *, moved_to: str | None = None, report: Report = say) -> Dataset:
+        """The run's data, wherever they are now. Raises InputError."""
+        return super().dataset(config, moved_to=moved_to or self.moved_to, report=report)
+
+    @property
+    def directories(self) -> list[Path]:
+        """The run, the chosen member of a population, or all of them. Raises InputError."""
+        found = members(self.run)
+        if self.member is None:
+            return found
+        if not 0 <= self.member < len(found) or found == [self.run]:
+            has = "is an ordinary run" if found == [self.run] else f"has members 0 to {len(found) - 1}"
+            raise InputError(f"--member is {self.member}, but {self.run} {has}")
+        return [found[self.member]]
+
+    @property
+    def directory(self) -> Path:
+        """The run, or the chosen member of a population. Raises InputError."""
+        if len(self.directories) > 1:
+            raise InputError(f"{self.run} has {len(self.directories)} members: choose one, from --member 0 on")
+        return self.directories[0]

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from jaxae.cli.command import Source
 from jaxae.cli.messages import say
-from jaxae.cli.options import Source
 from jaxae.data.dataset import Dataset
 from jaxae.errors import InputError
 from jaxae.evaluation.reconstruction import evaluate, table
-from jaxae.evaluation.seeds import spread, spread_table
+from jaxae.evaluation.tables import spread, spread_table
 from jaxae.inference import Run, load
 from jaxae.runs import files
 from jaxae.runs.checkpoint import epochs

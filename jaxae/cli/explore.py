@@ -2,9 +2,9 @@
 
 import tyro
 
+from jaxae.cli.command import Source
 from jaxae.cli.messages import say
-from jaxae.cli.options import Source
-from jaxae.export.explorer import explorer_page
+from jaxae.export.explorer_page import explorer_page
 from jaxae.export.page_data import Weights
 from jaxae.inference import load
 from jaxae.runs import files

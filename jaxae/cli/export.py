@@ -2,17 +2,17 @@
 
 from typing import Any
 
+from jaxae.cli.command import Source
 from jaxae.cli.messages import say
-from jaxae.cli.options import Source
 from jaxae.core.images import to_unit
 from jaxae.data.dataset import check_data
 from jaxae.errors import InputError
 from jaxae.evaluation.reconstruction import header
+from jaxae.evaluation.tables import markdown
 from jaxae.export.folder import Format, export_run
+from jaxae.export.model_card import model_card
 from jaxae.inference import load
-from jaxae.report.model_card import model_card
 from jaxae.runs import files
-from jaxae.tables import markdown
 
 IMAGES = 1000
 """How many of the first test images the files are compared on."""

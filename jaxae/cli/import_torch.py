@@ -6,17 +6,16 @@ from typing import Annotated
 
 import tyro
 
+from jaxae.cli.command import optional
 from jaxae.cli.messages import say
-from jaxae.cli.options import optional
 from jaxae.data.load import canonical_name
 from jaxae.digests import file_digest
-from jaxae.errors import InputError
-from jaxae.paths import expand
+from jaxae.errors import InputError, expand
+from jaxae.export.torch_weights import read_torch
 from jaxae.runs import checkpoint, files
 from jaxae.runs.directory import run_directory
 from jaxae.runs.environment import versions
 from jaxae.runs.manifest import owner_of
-from jaxae.torch_weights import read_torch
 
 EPOCH = 0
 """What the checkpoint is called: jaxae has trained no epoch of it."""

@@ -4,10 +4,12 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from jaxae.config import Config
 from jaxae.errors import Report
+from jaxae.evaluation.tables import markdown
+from jaxae.train.population import varying
 
 PIPE = 13
 """SIGPIPE's number, which Windows has no name for."""
@@ -80,3 +82,11 @@ def synthetic_banner(config: Config) -> Iterator[None]:
     finally:
         if show:
             say(banner)
+
+
+def ranking(configs: Sequence[Config], losses: Sequence[float]) -> str:
+    """The members as a Markdown table, the lowest validation loss first."""
+    names = [*varying(configs), "seed"]
+    order = sorted(range(len(losses)), key=losses.__getitem__)
+    rows = [[f"{k}", *(f"{getattr(configs[k], name)}" for name in names), f"{losses[k]:.5f}"] for k in order]
+    return markdown(["member", *names, "validation loss"], rows)

@@ -5,11 +5,11 @@ Example: jaxae plot latent-space checkpoints/released
 
 from collections.abc import Callable
 
-from jaxae import plots
+from jaxae.cli.command import Source
 from jaxae.cli.messages import say
-from jaxae.cli.options import Source
 from jaxae.data.dataset import Dataset
 from jaxae.errors import InputError
+from jaxae.evaluation import plots
 from jaxae.evaluation.denoising_curve import denoising_curve
 from jaxae.figures.style import Figure
 from jaxae.figures.training_curves import training_curves as curves

@@ -5,15 +5,13 @@ from pathlib import Path
 
 import tyro
 
-from jaxae.best import release
 from jaxae.cli.messages import say
-from jaxae.errors import InputError
+from jaxae.errors import InputError, expand
 from jaxae.inference import Run, load
-from jaxae.paths import expand
 from jaxae.runs import checkpoint, files
-from jaxae.runs.directory import RESULTS
+from jaxae.runs.checkpoint import release
+from jaxae.runs.directory import RESULTS, members
 from jaxae.runs.manifest import NAME, read_manifest
-from jaxae.runs.population_directory import members
 
 COPIED = ("config.json", "environment.json", "metrics.jsonl", *RESULTS)
 

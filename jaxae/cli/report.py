@@ -6,8 +6,8 @@ from typing import Annotated
 
 import tyro
 
+from jaxae.cli.command import Source
 from jaxae.cli.messages import say
-from jaxae.cli.options import Source
 from jaxae.errors import InputError
 from jaxae.inference import load
 from jaxae.report.agreement import check_agreement
@@ -15,7 +15,7 @@ from jaxae.report.facts import gather
 from jaxae.report.page import Described, report_page
 from jaxae.report.promises import check_promises
 from jaxae.runs import files
-from jaxae.runs.population_directory import members
+from jaxae.runs.directory import members
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from jaxae.cli.command import Source
 from jaxae.cli.evaluate import measure_members
-from jaxae.cli.options import Source
 from jaxae.data.dataset import Dataset
 from jaxae.evaluation.latent_scorecard import PCA, score_latent, table
 from jaxae.inference import Run

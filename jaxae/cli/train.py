@@ -6,26 +6,26 @@ import shlex
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import field, is_dataclass, make_dataclass
+from dataclasses import dataclass, field, is_dataclass, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
 import tyro
 
-from jaxae.cli.messages import live_line, say, synthetic_banner
-from jaxae.cli.options import AnotherRun, DataPlace, SeveralModels, SeveralProcesses
-from jaxae.config import Config
+from jaxae.cli.command import DataPlace, optional
+from jaxae.cli.messages import live_line, ranking, say, synthetic_banner
+from jaxae.config import PRESETS, Config
 from jaxae.data.dataset import Dataset
-from jaxae.devices import multihost
-from jaxae.errors import silent
-from jaxae.evaluation.published_results import RELEASED_LOSS
+from jaxae.errors import InputError, Report, expand, silent
+from jaxae.evaluation.latent_scorecard import RELEASED_LOSS
 from jaxae.inference import load
-from jaxae.presets import PRESETS
-from jaxae.runs.directory import run_directory
-from jaxae.runs.metrics_log import Events
-from jaxae.runs.population_directory import member_directories
+from jaxae.runs.directory import member_directories, run_directory
+from jaxae.runs.tensorboard import Events
+from jaxae.train import multihost
 from jaxae.train.loop import fit_members, settle
 from jaxae.train.population import labels, recipes
+from jaxae.train.resume import Origin
+from jaxae.train.sharding import take_cores
 
 GROUPS = {
     "": ["epochs", "batch_size", "learning_rate", "noise_factor", "seed", "dataset"],
@@ -78,6 +78,64 @@ Recipe = Annotated[Config, tyro.conf.arg(name="", constructor_factory=recipe)]
 """A recipe whose fields are options of the command."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class SeveralModels:
+    """Several models in one program: seeds times swept values, each kept as a run of its own."""
+
+    seeds: int = 1
+    """How many seeds, from --seed on."""
+    sweep: Annotated[
+        tyro.conf.UseAppendAction[tuple[str, ...]],
+        optional("NAME=VALUE,...", "Values to try, such as learning_rate=1e-3,2e-3; given several times, a grid."),
+    ] = ()
+    devices: str = "auto"
+    """How many devices (of each process) share the work, or all: models first, then each model's batches. auto: one, or of a
+    CPU that trains several models as many of its cores as divide their number."""
+    images_on_host: bool = False
+    """Send the training images to the device block by block, as is done where they don't fit on it. It changes no bit."""
+
+    def take_cores(self, recipe: Config) -> None:
+        """Makes devices of a CPU's cores, as --devices asks. Before any other use of JAX. Raises InputError."""
+        take_cores(self.devices, members=len(recipes(recipe, seeds=self.seeds, sweep=self.sweep)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeveralProcesses:
+    """Several processes that train together, on one machine or many: start the same command in each, but for --process-id."""
+
+    coordinator: Annotated[
+        str | None, optional("HOST:PORT", "Where all can reach process 0; auto: as the cluster's environment says.")
+    ] = None
+    processes: Annotated[int | None, optional("INT", "How many they are.")] = None
+    process_id: Annotated[
+        int | None, optional("INT", "The number of this process, from 0. Process 0 alone writes the run directory.")
+    ] = None
+
+    def join(self, *, report: Report = say) -> None:
+        """Joins them; before any other use of JAX. Raises InputError."""
+        if self.coordinator is not None:
+            multihost.join(self.coordinator, processes=self.processes, process_id=self.process_id, report=report)
+        elif (self.processes, self.process_id) != (None, None):
+            raise InputError("--processes and --process-id are given without --coordinator: say where process 0 can be reached")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnotherRun:
+    """Go on from a checkpoint of another run, in the --run-dir, such as with a lower learning rate after its loss broke."""
+
+    resume_from: Annotated[
+        Path | None, optional("RUN", "Take weights and optimiser from this run; learning rate and plateau begin anew.")
+    ] = None
+    resume_epoch: Annotated[str | None, optional("EPOCH", "best (by default), latest, or a number that RUN/states has.")] = None
+
+    @property
+    def origin(self) -> Origin | None:
+        """The checkpoint, if one is named. Raises InputError."""
+        if self.resume_from is None and self.resume_epoch is not None:
+            raise InputError(f"--resume-epoch is {self.resume_epoch}, without --resume-from: name the run that has it")
+        return None if self.resume_from is None else Origin(expand(self.resume_from).absolute(), self.resume_epoch or "best")
+
+
 def main(
     recipe: Recipe,
     data: DataPlace,
@@ -124,17 +182,19 @@ def main(
             tell = each.ahead_of(tell)
         how: Any = {"devices": several_models.devices, "images_on_host": several_models.images_on_host}
         how |= {"overwrite": overwrite, "origin": another_run.origin}
-        fit_members(members, dataset, directories, **how, report=tell)
+        states = fit_members(members, dataset, directories, **how, report=tell)
         for each in events:
             _add_figures(each, dataset)
             each.close()
+    if len(members) > 1:
+        report(ranking(members, [float(state.best_loss) for state in states]))
     for line in next_steps(directory, dataset, members=len(members), options=data.words):
         report(line)
     print(directory)
 
 
 def _add_figures(events: Events, dataset: Dataset) -> None:
-    from jaxae import plots  # here, not above: 0.3 s that most trainings need not pay
+    from jaxae.evaluation import plots  # here, not above: 0.3 s that most trainings need not pay
 
     run = load(events.run_dir)
     for name in ("reconstructions", "error_maps", "noise_robustness", "latent_space"):

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxae.rng import Stream, derive
+from jaxae.core.rng import Stream, derive
 
 Noise = float | tuple[float, float]
 """A standard deviation, or two between which each image's is drawn."""

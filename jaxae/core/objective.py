@@ -37,3 +37,15 @@ def _similarities(x: jax.Array) -> jax.Array:
     squares = jnp.sum(jnp.square(x), axis=1)
     squared = jnp.maximum(squares[:, None] + squares - 2 * x @ x.T, 0)[jnp.triu_indices(len(x), k=1)]
     return 1 / (1 + squared / (NEAR * jnp.mean(squared) + TINY))
+
+
+def mse(output: ArrayLike, target: ArrayLike) -> jax.Array:
+    """Mean squared error over an image's values."""
+    check_pair(output, target)
+    return jnp.mean(jnp.square(jnp.subtract(output, target)), axis=(-3, -2, -1))
+
+
+def mae(output: ArrayLike, target: ArrayLike) -> jax.Array:
+    """Mean absolute error over an image's values."""
+    check_pair(output, target)
+    return jnp.mean(jnp.abs(jnp.subtract(output, target)), axis=(-3, -2, -1))

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxae.core.model import Autoencoder
-from jaxae.rng import Stream, derive
+from jaxae.core.rng import Stream, derive
 
 
 class TrainState(NamedTuple):

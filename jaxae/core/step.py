@@ -9,12 +9,11 @@ import optax
 
 from jaxae.core.corruption import Noise, add_training_noise
 from jaxae.core.images import as_rows, to_unit
-from jaxae.core.metrics import mae, mse
 from jaxae.core.model import Autoencoder
-from jaxae.core.objective import reconstruction_loss, similarity_mismatch
+from jaxae.core.objective import mae, mse, reconstruction_loss, similarity_mismatch
+from jaxae.core.rng import Stream, derive
 from jaxae.core.state import TrainState, model_variables
 from jaxae.errors import InputError
-from jaxae.rng import Stream, derive
 
 SplitBatch = Callable[[jax.Array], jax.Array]
 """Says how several devices share a batch; it changes no value."""

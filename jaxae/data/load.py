@@ -1,30 +1,24 @@
 """Data sets by their names in a recipe: official ones, files, folders, and what TFDS has prepared."""
 
-import contextlib
 import functools
 import os
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
+from jaxae.core.rng import Stream, derive, root_key
 from jaxae.data import image_folder
 from jaxae.data.array_files import read_arrays
+from jaxae.data.cache import cached
 from jaxae.data.dataset import FASHION_MNIST_SHA256, Arrays, Dataset
 from jaxae.data.split import Shares, split
 from jaxae.data.synthetic import CLASS_NAMES, synthetic_arrays
-from jaxae.data.tfds_files import OFFICIAL, fetch
-from jaxae.data.tfds_prepared import read_prepared
-from jaxae.digests import digest
-from jaxae.errors import DataUnavailableError, InputError, Report
-from jaxae.paths import expand
-from jaxae.rng import Stream, derive, root_key
+from jaxae.data.tfds_files import OFFICIAL, fetch, read_prepared
+from jaxae.errors import DataUnavailableError, InputError, Report, expand
 
 SHARES = (0.8, 0.1, 0.1)
-DIGEST = "sha256"
 
 
 def load_dataset(
@@ -87,40 +81,6 @@ def synthetic_dataset(key: jax.Array, *, train: int = 6000, test: int = 1000) ->
     """The stand-in as a data set: so many training images, of which 1/12 are for validation, and test images."""
     arrays = synthetic_arrays(key, train=train, test=test)
     return split(arrays, name="synthetic", title="SYNTHETIC", class_names=CLASS_NAMES, source="jaxae, which drew it")
-
-
-def cached(path: Path, build: Callable[[], Arrays], *, sha256: str | None = None, report: Report) -> Arrays:
-    """What build returns, kept in an .npz file; a damaged one is built again. Raises InputError.
-
-    sha256: digests.digest that the arrays must have; without it the file holds the one that they had when it was written.
-    """
-    if os.path.exists(path):
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            told = str(arrays.pop(DIGEST, ""))
-            if digest(arrays) == (sha256 or told):
-                return arrays
-        except Exception:  # whatever a damaged file makes zipfile, zlib and NumPy raise: the cache can always be rebuilt
-            pass
-        report(f"The cache {path} is damaged: building it again.")
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # a name of its own: two processes may build it at once
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        arrays = build()
-        for leftover in path.parent.glob(f"{path.name}.*.tmp"):
-            if time.time() - leftover.stat().st_mtime > 3600:  # of a process that was killed
-                leftover.unlink(missing_ok=True)
-        own = {} if sha256 else {DIGEST: np.array(digest(arrays))}
-        with temporary.open("wb") as unfinished:
-            np.savez(unfinished, allow_pickle=False, **arrays, **own)
-        os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        place = error.filename or path.parent
-        raise InputError(f"{place} can't be used ({error.strerror}): name another folder with --data-dir") from error
-    return arrays
 
 
 def _official(name: str, place: Path, manual_dir: Path | None, report: Report) -> Dataset:

@@ -11,13 +11,13 @@ from scipy.ndimage import gaussian_filter
 
 from jaxae.core.corruption import add_gaussian_noise, mask_pixels, poisson_noise, salt_and_pepper
 from jaxae.core.images import to_unit
-from jaxae.core.metrics import psnr, ssim
+from jaxae.core.rng import Stream, derive, root_key
 from jaxae.data.dataset import REFERENCES, Dataset, check_data
 from jaxae.errors import InputError, Report, silent
 from jaxae.evaluation.baselines import fit_affine, fit_rivals, moments
+from jaxae.evaluation.metrics import psnr, ssim
 from jaxae.evaluation.reconstruction import header
 from jaxae.inference import Run, corrupt, noise_keys, reconstruct
-from jaxae.rng import Stream, derive, root_key
 
 LEVELS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 MATCHED = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)

@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 
 from jaxae.core.images import to_unit
-from jaxae.core.metrics import SSIM_WINDOW, mae, mse, psnr, ssim
+from jaxae.core.objective import mae, mse
 from jaxae.data.dataset import REFERENCES, Dataset, check_data
 from jaxae.errors import InputError
 from jaxae.evaluation.embedding_quality import knn_predict
+from jaxae.evaluation.metrics import SSIM_WINDOW, psnr, ssim
+from jaxae.evaluation.tables import decibels, markdown
 from jaxae.inference import Run, corrupt, encode, reconstruct
 from jaxae.runs.environment import DRAWS, settings, variables, versions
-from jaxae.tables import decibels, markdown
 
 NEIGHBOURS = 5
 COLUMNS = ("MSE", "MAE", "PSNR of the mean MSE", "mean of image PSNR", "SSIM, mean ± std")

@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxae.digests import named_leaves
 from jaxae.errors import InputError
 from jaxae.export.fold_batch_norm import FoldedModel, Part
 from jaxae.inference import Run
+from jaxae.runs.manifest import named_leaves
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 LOCATIONS = "jax_traceback_in_locations_limit"

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from jaxae.config import Config
+from jaxae.evaluation.tables import decibels
 from jaxae.report.facts import Facts
 from jaxae.report.markup import link, source, table, terms, text
 from jaxae.report.promises import Check
-from jaxae.tables import decibels
 
 
 def glance(facts: Facts, checks: list[Check]) -> str:

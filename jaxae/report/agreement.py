@@ -8,13 +8,14 @@ import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from jaxae.core.images import to_unit
-from jaxae.core.metrics import SSIM_WINDOW, image_psnr, ssim
-from jaxae.digests import file_digest, tree_digest
+from jaxae.digests import file_digest
 from jaxae.errors import InputError
+from jaxae.evaluation.metrics import SSIM_WINDOW, image_psnr, ssim
 from jaxae.inference import corrupt, reconstruct
 from jaxae.report.facts import Facts
 from jaxae.report.promises import Check
 from jaxae.runs.environment import ORIGIN
+from jaxae.runs.manifest import tree_digest
 
 CLOSE = 1e-3
 """How far two numbers may be apart that two machines have computed, as a share."""

@@ -6,8 +6,8 @@ from pathlib import Path
 from string import Template
 from typing import NamedTuple
 
+from jaxae.digests import policy_digest
 from jaxae.errors import InputError, brief
-from jaxae.export.explorer import policy_digest
 from jaxae.report import about, results
 from jaxae.report.facts import Facts
 from jaxae.report.markup import source, table, text

@@ -10,12 +10,12 @@ import optax
 
 from jaxae.config import Config
 from jaxae.core.images import to_unit
+from jaxae.core.rng import root_key
 from jaxae.core.state import TrainState
 from jaxae.core.step import train_step
 from jaxae.data.dataset import Dataset, Split
 from jaxae.errors import silent
 from jaxae.inference import Run
-from jaxae.rng import root_key
 from jaxae.train.loop import fit
 
 

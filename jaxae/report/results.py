@@ -5,15 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from jaxae import plots
-from jaxae.evaluation import latent_scorecard, reconstruction
-from jaxae.evaluation.published_results import PROTOCOLS, PUBLISHED
+from jaxae.evaluation import latent_scorecard, plots, reconstruction
+from jaxae.evaluation.latent_scorecard import PROTOCOLS, PUBLISHED
+from jaxae.evaluation.tables import decibels
 from jaxae.figures.style import Figure
 from jaxae.figures.training_curves import training_curves
 from jaxae.report.facts import Facts
 from jaxae.report.markup import picture, source, table, text
 from jaxae.runs import metrics_log
-from jaxae.tables import decibels
 
 SCORES = ("mse", "mae", "knn_1", "knn_5", "trust_k5", "l_trust", "l_cont", "l_mrre", "kl_0.1", "silhouette")
 """The columns of the scorecard that fit a page."""

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxae.errors import InputError
-from jaxae.paths import dead_link
+from jaxae.errors import InputError, dead_link
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure  # the commands that draw nothing start 0.3 s sooner without

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
 from pydantic import BaseModel, NonNegativeInt, model_validator
 
 from jaxae.config import Config
-from jaxae.digests import describe_leaves, file_digest, json_digest, tree_digest
+from jaxae.core.rng import keys_to_data
+from jaxae.digests import digest, file_digest, json_digest
 from jaxae.errors import DamagedError, InputError
 
 NAME = "manifest.json"
@@ -114,3 +117,18 @@ def check_items(folder: Path, manifest: Manifest, items: dict[str, Any]) -> None
     for name, item in items.items():
         if tree_digest(item) != manifest.sha256[name]:
             raise DamagedError(f"The checkpoint {folder} is damaged: the SHA-256 of its {name} is not the one that was saved")
+
+
+def tree_digest(tree: Any) -> str:
+    """digest of a pytree's leaves under their paths; typed keys count by their data."""
+    return digest({name: np.asarray(leaf) for name, leaf in named_leaves(keys_to_data(tree)).items()})
+
+
+def describe_leaves(tree: Any) -> dict[str, str]:
+    """path → "float32[784, 512]" for each leaf of a pytree of arrays or shapes."""
+    return {name: f"{leaf.dtype}{list(leaf.shape)}" for name, leaf in named_leaves(tree).items()}
+
+
+def named_leaves(tree: Any) -> dict[str, Any]:
+    """path → leaf for each leaf of a pytree, such as params/encoder/Dense_0/kernel."""
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in jax.tree.leaves_with_path(tree)}

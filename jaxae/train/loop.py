@@ -14,17 +14,15 @@ from jaxae.config import Config
 from jaxae.core.state import TrainState, stack_members
 from jaxae.data.dataset import Dataset, check_data
 from jaxae.data.load import canonical_name, load_dataset
-from jaxae.devices import multihost
-from jaxae.devices.sharding import make_placement
 from jaxae.errors import InputError, Report
 from jaxae.inference import Run, load
-from jaxae.resume import Origin
 from jaxae.runs.directory import run_directory
-from jaxae.train import progress
+from jaxae.train import multihost, progress
 from jaxae.train.epoch import compile_epoch
-from jaxae.train.open_runs import open_runs
 from jaxae.train.population import check
-from jaxae.train.store import Store
+from jaxae.train.resume import Origin
+from jaxae.train.sharding import make_placement
+from jaxae.train.store import Store, open_runs
 
 
 def train(runs: Store, *, devices: str | int = 1, on_host: bool = False) -> list[TrainState]:

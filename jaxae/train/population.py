@@ -8,7 +8,6 @@ from typing import Any
 from jaxae.config import Config
 from jaxae.data.dataset import Dataset, check_data
 from jaxae.errors import InputError
-from jaxae.tables import markdown
 
 SWEEPABLE = ("learning_rate", "weight_decay", "adam_b2", "clip_norm")
 
@@ -60,11 +59,3 @@ def labels(configs: Sequence[Config]) -> list[str]:
     """A name for each member: its swept values and its seed."""
     names = [*varying(configs), "seed"]
     return [", ".join(f"{name} {getattr(config, name)}" for name in names) for config in configs]
-
-
-def ranking(configs: Sequence[Config], losses: Sequence[float]) -> str:
-    """The members as a Markdown table, the lowest validation loss first."""
-    names = [*varying(configs), "seed"]
-    order = sorted(range(len(losses)), key=losses.__getitem__)
-    rows = [[f"{k}", *(f"{getattr(configs[k], name)}" for name in names), f"{losses[k]:.5f}"] for k in order]
-    return markdown(["member", *names, "validation loss"], rows)

@@ -14,7 +14,7 @@ from jaxae.config import Config
 from jaxae.core.state import TrainState
 from jaxae.data.dataset import Dataset
 from jaxae.train.epoch import EpochResult
-from jaxae.train.population import labels, ranking, varying
+from jaxae.train.population import labels, varying
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -127,14 +127,13 @@ def all_broken(configs: Sequence[Config], result: EpochResult, lost: np.ndarray)
 
 
 def end_lines(configs: Sequence[Config], states: Sequence[TrainState], seconds: float) -> list[str]:
-    """The last lines: of several members their ranking; epochs, best epochs, and the validation loss there, of many a mean."""
+    """The last lines: epochs, best epochs, and the validation loss there, of many a mean."""
     losses = np.array([float(state.best_loss) for state in states])
     done, best = span(state.epoch for state in states), span(state.best_epoch for state in states)
     mean, kind = np.mean(losses, where=np.isfinite(losses)), "mean " if len(states) > 1 else ""
     minutes, rest = divmod(round(seconds), 60)
     time_taken = f"{minutes} min {rest} s" if minutes else f"{rest} s"
-    table = [ranking(configs, losses.tolist())] if len(states) > 1 else []
-    return [*table, f"Finished after epoch {done} in {time_taken}; best epoch {best}, {kind}validation loss {mean:.5f}."]
+    return [f"Finished after epoch {done} in {time_taken}; best epoch {best}, {kind}validation loss {mean:.5f}."]
 
 
 def span(numbers: Iterable[SupportsInt]) -> str:

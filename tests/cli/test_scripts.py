@@ -15,14 +15,14 @@ import pytest
 from PIL import Image
 
 import jaxae
-from jaxae import plots
-from jaxae.__main__ import COMMANDS
 from jaxae.cli import evaluate, plot, release, train
+from jaxae.cli.main import COMMANDS
 from jaxae.errors import InputError
+from jaxae.evaluation import plots
 from jaxae.runs import files
 from tests import ROOT
 from tests.cli.test_command import call as in_process
-from tests.runs.test_events import values as tensorboard_values
+from tests.runs.test_tensorboard import values as tensorboard_values
 from tests.train.test_loop import metrics
 
 OFFLINE = {"http_proxy": "http://127.0.0.1:9", "no_proxy": ""}  # a test must not download, wherever it runs
@@ -160,7 +160,7 @@ def test_one_figure_alone_is_the_one_among_all(drawn):
 
 def test_every_script_is_its_command(monkeypatch):
     words: list[tuple[str, ...]] = []
-    monkeypatch.setattr("jaxae.__main__.main", lambda *given: words.append(given))
+    monkeypatch.setattr("jaxae.cli.main.main", lambda *given: words.append(given))
     for path in sorted((ROOT / "scripts").glob("*.py")):
         runpy.run_path(str(path), run_name="__main__")
         (command, *figure) = words.pop()

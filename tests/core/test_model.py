@@ -8,11 +8,11 @@ import pytest
 
 from jaxae.core.images import to_unit
 from jaxae.core.model import Autoencoder, matmul_bfloat16
+from jaxae.core.rng import root_key
 from jaxae.core.state import init_variables
 from jaxae.data.load import load_dataset
 from jaxae.errors import silent
 from jaxae.inference import load
-from jaxae.rng import root_key
 from tests import ROOT
 
 

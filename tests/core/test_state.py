@@ -8,8 +8,8 @@ import pytest
 
 from jaxae.build import build_parts, first_state
 from jaxae.core.optim import make_plateau
+from jaxae.core.rng import root_key
 from jaxae.core.state import end_epoch, init_state, stack_members
-from jaxae.rng import root_key
 
 
 def test_state_is_arrays_alone_each_with_a_buffer_of_its_own(config):

@@ -12,9 +12,9 @@ from scipy.spatial.distance import pdist
 from jaxae.build import build_parts
 from jaxae.core.corruption import add_training_noise
 from jaxae.core.images import to_unit
+from jaxae.core.rng import Stream, derive, root_key
 from jaxae.core.state import init_state, model_variables
 from jaxae.core.step import batch_statistics, epoch_order, eval_step, train_epoch, train_step
-from jaxae.rng import Stream, derive, root_key
 
 BATCH = 64
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from jaxae.data.array_files import read_idx
+from jaxae.data.cache import DIGEST, cached
 from jaxae.data.dataset import Dataset
-from jaxae.data.load import DIGEST, cached, load_dataset
+from jaxae.data.load import load_dataset
 from jaxae.data.split import split
 from jaxae.digests import digest
 from jaxae.errors import InputError, silent

@@ -4,11 +4,11 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 
 from jaxae.core.images import to_unit
-from jaxae.core.metrics import ssim
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
 from jaxae.evaluation import baselines
 from jaxae.evaluation.baselines import apply_affine, denoise_tv, fit_affine, fit_rivals, fit_tv, moments
+from jaxae.evaluation.metrics import ssim
 from jaxae.inference import corrupt
 
 

@@ -14,8 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from jaxae.cli import score
 from jaxae.data.dataset import Split
 from jaxae.evaluation import latent_scorecard
-from jaxae.evaluation.latent_scorecard import table
-from jaxae.evaluation.published_results import MOOR, PROTOCOLS, SAINBURG
+from jaxae.evaluation.latent_scorecard import MOOR, PROTOCOLS, SAINBURG, table
 from jaxae.inference import encode, reconstruct
 from tests.helpers import untrained_run
 

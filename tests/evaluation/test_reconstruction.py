@@ -5,7 +5,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxae import batches
+from jaxae import inference as batches
 from jaxae.config import Config
 from jaxae.core.images import to_unit
 from jaxae.errors import InputError

@@ -16,12 +16,12 @@ from PIL import Image
 
 import jaxae
 from jaxae.cli import explore
-from jaxae.cli.options import Source
+from jaxae.cli.command import Source
 from jaxae.data.dataset import Dataset
 from jaxae.data.split import split
 from jaxae.errors import InputError, silent
 from jaxae.export import page_data
-from jaxae.export.explorer import MODULES, PARTS, explorer_page
+from jaxae.export.explorer_page import MODULES, PARTS, explorer_page
 from jaxae.export.fold_batch_norm import FoldedModel, fold_batch_norm
 from jaxae.inference import Run, encode, reconstruct
 from tests import ROOT

@@ -8,10 +8,10 @@ import pytest
 
 from jaxae.config import Config
 from jaxae.core.model import Autoencoder
+from jaxae.core.rng import root_key
 from jaxae.core.state import init_variables
 from jaxae.export.fold_batch_norm import DenseLayer, fold_batch_norm
 from jaxae.inference import Run, decode, encode, load, reconstruct
-from jaxae.rng import root_key
 from tests import ROOT
 
 ACTIVATIONS = {"relu": lambda x: np.maximum(x, 0), "linear": lambda x: x, "sigmoid": lambda x: 1 / (1 + np.exp(-x))}

@@ -9,14 +9,14 @@ import sys
 import numpy as np
 import pytest
 
-from jaxae.batches import FEW
 from jaxae.data.split import split
 from jaxae.errors import InputError
 from jaxae.export import folder
 from jaxae.export.fold_batch_norm import FoldedModel
 from jaxae.export.folder import Format, export_run
+from jaxae.export.model_card import model_card
 from jaxae.export.onnx_graph import onnx_graph
-from jaxae.report.model_card import model_card
+from jaxae.inference import FEW
 from tests.export.test_fold_batch_norm import run_with_statistics
 
 for package in ("onnx", "safetensors", "flatbuffers"):

@@ -7,11 +7,10 @@ import jax
 import numpy as np
 import pytest
 
-from jaxae.batches import FEW, MANY
 from jaxae.errors import InputError
 from jaxae.export.fold_batch_norm import PARTS, fold_batch_norm
 from jaxae.export.stablehlo import stablehlo, stablehlo_of_weights, weights_of
-from jaxae.inference import decode, encode, load, reconstruct
+from jaxae.inference import FEW, MANY, decode, encode, load, reconstruct
 from tests import ROOT
 from tests.export.test_fold_batch_norm import apply_layers, run_with_statistics
 

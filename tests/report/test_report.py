@@ -14,7 +14,7 @@ import tyro
 
 import jaxae
 from jaxae.cli import report, train
-from jaxae.cli.options import Source
+from jaxae.cli.command import Source
 from jaxae.config import Config
 from jaxae.data.dataset import Split
 from jaxae.errors import InputError, silent

@@ -11,14 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxae import best
 from jaxae.build import build_parts
 from jaxae.config import Config
+from jaxae.core.rng import root_key
 from jaxae.core.state import TrainState, end_epoch, init_state, init_variables, model_variables
-from jaxae.digests import json_digest, tree_digest
+from jaxae.digests import json_digest
 from jaxae.errors import DamagedError, InputError
-from jaxae.rng import root_key
 from jaxae.runs import checkpoint, manifest, metrics_log
+from jaxae.runs import checkpoint as best
+from jaxae.runs.manifest import tree_digest
 
 RECIPE = Config(widths=(128, 8))
 

@@ -11,10 +11,10 @@ from jaxae.build import build_model, first_state
 from jaxae.config import Config
 from jaxae.core.corruption import add_gaussian_noise
 from jaxae.core.images import to_unit
+from jaxae.core.rng import Stream, derive
 from jaxae.core.state import TrainState, stack_members, take_member
-from jaxae.devices.sharding import Placement
-from jaxae.rng import Stream, derive
 from jaxae.train.epoch import EpochResult, compile_epoch
+from jaxae.train.sharding import Placement
 
 CONFIG = Config(dataset="synthetic", batch_size=64, statistics_images=200, average_decay=0.9, widths=(32, 8))
 ALIVE = np.array([True])

@@ -12,10 +12,10 @@ import pytest
 from jaxae.build import finished
 from jaxae.config import Config
 from jaxae.core.state import TrainState
-from jaxae.digests import tree_digest
 from jaxae.errors import InputError, silent
 from jaxae.inference import load
 from jaxae.runs import checkpoint
+from jaxae.runs.manifest import tree_digest
 from jaxae.train import loop, progress, store
 from jaxae.train.loop import fit_members
 from tests.helpers import fit_state

@@ -11,19 +11,19 @@ import pytest
 from scipy import stats
 
 from jaxae.build import first_state, first_states
+from jaxae.cli.messages import ranking
 from jaxae.config import Config
 from jaxae.core.state import TrainState, stack_members, take_member
-from jaxae.devices.sharding import Placement
-from jaxae.digests import tree_digest
 from jaxae.errors import InputError
-from jaxae.evaluation.seeds import spread, spread_table
+from jaxae.evaluation.tables import spread, spread_table
 from jaxae.runs import checkpoint
-from jaxae.runs.population_directory import member_directories, members
+from jaxae.runs.directory import member_directories, members
+from jaxae.runs.manifest import tree_digest
 from jaxae.train import store
-from jaxae.train.epoch import compile_epoch
+from jaxae.train.epoch import compile_epoch, compile_steps
 from jaxae.train.loop import fit_members
-from jaxae.train.population import labels, ranking, recipes, varying
-from jaxae.train.steps import compile_steps
+from jaxae.train.population import labels, recipes, varying
+from jaxae.train.sharding import Placement
 from tests.helpers import fit_state
 from tests.train.test_loop import metrics
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jaxae.cli.messages import ranking
 from jaxae.config import Config
 from jaxae.train import progress
 from jaxae.train.epoch import EpochResult
@@ -130,8 +131,9 @@ def test_the_last_line_has_epochs_best_ones_and_the_loss_that_there_is():
     alone = ["Finished after epoch 9 in 1 min 0 s; best epoch 7, validation loss 0.12500."]
     assert progress.end_lines(configs[:1], states[:1], 59.6) == alone
     assert progress.end_lines(configs[:2], states[:2], 12)[-1].endswith("best epoch 5 to 7, mean validation loss 0.25000.")
-    table, line = progress.end_lines(configs, states, 12)
+    (line,) = progress.end_lines(configs, states, 12)
     assert line == "Finished after epoch 2 to 9 in 12 s; best epoch 0 to 7, mean validation loss 0.25000."
+    table = ranking(configs, [state.best_loss for state in states])
     assert table.splitlines()[2].split()[1:6:2] == ["0", "0", "0.12500"]
     assert progress.nothing_to_do_line("x", states[:2]).startswith("x is finished: epoch 5 to 9, best epoch 5 to 7.")
 

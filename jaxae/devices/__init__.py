@@ -1,1 +1,0 @@
-"""Which devices and which processes compute what."""

@@ -1,0 +1,148 @@
+"""The autoencoder as a scikit-learn transformer: rows of numbers in, trained in memory by the loop of `jaxae train`."""
+
+import numbers
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import ArrayLike
+
+from jaxae.build import build_model
+from jaxae.config import Config
+from jaxae.data.dataset import Dataset
+from jaxae.errors import InputError, Report, silent
+from jaxae.estimator import rows
+from jaxae.estimator.rows import recipe_of, value_errors
+from jaxae.inference import Run, decode, encode, reconstruct
+from jaxae.train import loop
+from jaxae.train.store import open_runs
+
+try:
+    from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.model_selection import train_test_split
+    from sklearn.utils import Tags, check_array, check_random_state
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError:
+    raise InputError("scikit-learn is not installed: pip install -e '.[sklearn]' brings it") from None
+
+DTYPES = (np.float64, np.float32, np.uint8)
+
+
+class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Sends each row through n_components numbers and back. Raises ValueError where jaxae.fit raises InputError.
+
+    X: uint8, which is divided by 255; or numbers, which fit brings to [0, 1] by their lowest and highest value, one pair for
+    all features. inverse_transform, denoise and the errors are on the scale of X.
+    n_components, random_state: jaxae.Config's latent_dim and seed; the options it has by the same name mean the same.
+    validation_fraction: share of the rows that are held out to find the best epoch and lower the learning rate; where that is
+    fewer than 10 rows, all rows train, and do this too. progress: takes a line about each epoch, such as print.
+
+    After fit: loss_curve_ and validation_loss_curve_, f64[n_iter_]; best_epoch_, from 1, whose weights are kept; run_, which
+    jaxae.encode and the others take, for images [N, 1, features, 1].
+
+    >>> model = jaxae.DenoisingAutoencoder(random_state=0).fit(X)
+    >>> latents, denoised = model.transform(X), model.denoise(X)
+    """
+
+    def __init__(
+        self,
+        n_components: int = 2,
+        *,
+        noise_factor: float = 0.25,
+        noise_range: tuple[float, float] | None = None,
+        widths: Sequence[int] = (512, 256, 128, 64, 32, 16, 8, 4),
+        dropout: tuple[float, float, float] = (0.2, 0.2, 0.1),
+        epochs: int = 300,
+        batch_size: int = 128,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.003,
+        average_decay: float = 0.998,
+        similarity_weight: float = 0.0,
+        validation_fraction: float = 0.1,
+        random_state: Any = None,
+        progress: Report | None = None,
+    ) -> None:
+        self.n_components, self.noise_factor, self.noise_range, self.widths = n_components, noise_factor, noise_range, widths
+        self.dropout, self.epochs, self.batch_size, self.progress = dropout, epochs, batch_size, progress
+        self.learning_rate, self.weight_decay, self.validation_fraction = learning_rate, weight_decay, validation_fraction
+        self.average_decay, self.similarity_weight, self.random_state = average_decay, similarity_weight, random_state
+
+    def fit(self, X: ArrayLike, y: Any = None) -> "DenoisingAutoencoder":
+        """Trains on the rows of X, float or uint8 [N, features], two or more of each; y is ignored."""
+        table: np.ndarray = validate_data(self, X, dtype=DTYPES, ensure_min_samples=2, ensure_min_features=2)
+        random, scale = self.random_state, rows.scale_of(table)
+        seed = int(random if isinstance(random, numbers.Integral) else check_random_state(random).randint(2**31 - 1))
+        with value_errors():
+            recipe = recipe_of(self.get_params(deep=False), features=table.shape[1], seed=seed)
+            train = validation = table
+            if held_out := rows.held_out(len(table), self.validation_fraction):
+                train, validation = train_test_split(table, test_size=held_out, random_state=recipe.seed)
+            self._train(recipe, rows.as_dataset(train, validation, scale=scale, batch_size=recipe.batch_size))
+        self.config_, self.scale_ = recipe, scale
+        return self
+
+    def _train(self, recipe: Config, dataset: Dataset) -> None:
+        with open_runs(None, [recipe], dataset, overwrite=False, report=self.progress or silent) as runs:
+            try:
+                loop.train(runs)
+            except InputError:
+                advice = f"the loss is no longer a finite number: give a lower learning_rate than {self.learning_rate}"
+                if not runs.best[0]:
+                    raise InputError(f"In the first epoch {advice}") from None
+                warnings.warn(f"After epoch {len(runs.rows[0])} {advice}", ConvergenceWarning, stacklevel=3)
+        variables, self.best_epoch_ = runs.best[0]
+        self.loss_curve_ = np.array([row["train_loss"] for row in runs.rows[0]])
+        self.validation_loss_curve_ = np.array([row["validation_loss"] for row in runs.rows[0]])
+        self.n_iter_, self.variables_ = len(runs.rows[0]), jax.tree.map(np.asarray, variables)
+
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Latents, f32[N, n_components]."""
+        return self._of_rows(encode, self._checked(X))
+
+    def denoise(self, X: ArrayLike) -> np.ndarray:
+        """The rows as the model gives them back, [N, features], on the scale of X; values off that of fit are clipped first."""
+        images = self._of_rows(reconstruct, self._checked(X))
+        return self.scale_.back(images)
+
+    def inverse_transform(self, Z: ArrayLike) -> np.ndarray:
+        """The rows that the decoder makes of latents [N, n_components], on the scale of X."""
+        run, latents = self.run_, check_array(Z, dtype=np.float32)
+        if latents.shape[1] != run.model.latent_dim:
+            raise ValueError(f"Z has {latents.shape[1]} columns: give {run.model.latent_dim}, the model's n_components")
+        return self.scale_.back(decode(run, latents))
+
+    def anomaly_score(self, X: ArrayLike) -> np.ndarray:
+        """Mean squared error of each row's reconstruction, f64[N], on the scale of X squared: the higher, the stranger."""
+        unit = self._checked(X)
+        error = self._of_rows(reconstruct, unit).reshape(unit.shape) - unit
+        return np.square(error, dtype=np.float64).mean(axis=1) * float(self.scale_.span) ** 2
+
+    def score(self, X: ArrayLike, y: Any = None) -> float:
+        """Minus the mean of anomaly_score: higher is better, as GridSearchCV wants it."""
+        return -float(self.anomaly_score(X).mean())
+
+    @property
+    def run_(self) -> Run:
+        """The trained model as jaxae.load would give it."""
+        check_is_fitted(self)
+        return Run(self.config_, build_model(self.config_), jax.device_put(self.variables_), self.best_epoch_)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.config_.latent_dim
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    def _checked(self, X: ArrayLike) -> np.ndarray:
+        """Rows on the scale of the fit: in [0, 1], or beyond it where X goes beyond what fit has seen."""
+        check_is_fitted(self)
+        return self.scale_.unit(validate_data(self, X, dtype=DTYPES, reset=False))
+
+    def _of_rows(self, function: Callable[[Run, np.ndarray], np.ndarray], unit: np.ndarray) -> np.ndarray:
+        return function(self.run_, rows.as_images(np.clip(unit, 0, 1).astype(np.float32)))

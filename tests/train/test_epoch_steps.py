@@ -1,0 +1,67 @@
+"""The steps of an epoch on images in the host's memory: block by block, to the bits of images on the device."""
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from jaxae.build import first_states
+from jaxae.config import Config
+from jaxae.core.state import stack_members
+from jaxae.errors import silent
+from jaxae.runs.manifest import tree_digest
+from jaxae.train import epoch
+from jaxae.train.epoch import FromHost, compile_steps
+from jaxae.train.loop import fit_members
+from jaxae.train.population import recipes
+from jaxae.train.sharding import Placement
+from tests.train.test_loop import metrics
+
+CONFIG = Config(dataset="synthetic", epochs=2, batch_size=64, learning_rate=3e-3, statistics_images=200, widths=(64, 16))
+
+
+@pytest.mark.parametrize(("count", "steps", "programs"), [(1, 3, 2), (2, 4, 1), (1, 100, 1)])
+def test_images_from_the_host_train_to_the_same_bits(dataset, count, steps, programs):
+    """Eight steps: three blocks of which the last is shorter, two that are alike, and one."""
+    configs, images = recipes(CONFIG, seeds=count), dataset.train.images
+    block = steps * CONFIG.batch_size * images[0].nbytes * count
+    run = compile_steps(configs, images, placement=Placement(), on_host=True, block=block)
+    assert isinstance(run, FromHost)
+    assert len(run.programs) == programs
+    outcomes = [
+        each(stack_members(first_states(configs)), np.ones(count, bool))
+        for each in (run, compile_steps(configs, images, placement=Placement()))
+    ]
+    (state, losses), (expected, expected_losses) = outcomes
+    np.testing.assert_array_equal(losses, expected_losses)
+    assert tree_digest(state) == tree_digest(expected)
+
+
+def test_a_run_with_its_images_on_the_host_is_the_same_run(dataset, tmp_path):
+    for name in ("device", "host"):
+        fit_members([CONFIG], dataset, [tmp_path / name], images_on_host=name == "host", report=silent)
+    assert metrics(tmp_path / "host") == metrics(tmp_path / "device")
+    assert metrics(tmp_path / "host")
+
+
+def test_images_that_take_more_than_half_of_the_devices_free_memory_stay_on_the_host(dataset, monkeypatch):
+    class Device:
+        """A device with so much memory."""
+
+        def __init__(self, limit: int):
+            self.limit = limit
+
+        def memory_stats(self) -> dict[str, int]:
+            return {"bytes_limit": self.limit, "bytes_in_use": 1000}
+
+    images = dataset.train.images
+    for limit, fits in ((2 * images.nbytes + 1000, True), (2 * images.nbytes + 998, False)):
+        monkeypatch.setattr(jax, "local_devices", lambda limit=limit: [Device(limit)])
+        assert epoch.fits_on_device(images) == fits
+    monkeypatch.undo()
+    asked: list[bool] = []
+    monkeypatch.setattr(epoch, "fits_on_device", lambda images: False)
+    monkeypatch.setattr(epoch, "compile_steps", lambda *given, on_host, **options: asked.append(on_host))
+    epoch.compile_epoch([replace(CONFIG, statistics_images=0)], dataset, Placement())
+    assert asked == [True]
