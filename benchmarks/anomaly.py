@@ -38,14 +38,20 @@ def main(
     """
     if others and run:
         print(
-            markdown([f"anomalies, {run}", "images", "AUROC", "mean error", "of Fashion-MNIST"], beside(run, others)),
+            markdown(
+                [f"anomalies, {run}", "images", "AUROC", "mean error", "of Fashion-MNIST"],
+                beside(run, others),
+            ),
             flush=True,
         )
     for name in left_out:
         data = load(name)
         table = without_each_class(data, rows, epochs)
         print(f"\n{name}, at most {epochs} epochs\n", flush=True)
-        print(markdown(["class left out", "AUROC, jaxae", "AUROC, PCA-2", "rows trained on"], table), flush=True)
+        print(
+            markdown(["class left out", "AUROC, jaxae", "AUROC, PCA-2", "rows trained on"], table),
+            flush=True,
+        )
 
 
 def beside(run_dir: Path, others: tuple[str, ...]) -> list[list[str]]:
@@ -55,7 +61,9 @@ def beside(run_dir: Path, others: tuple[str, ...]) -> list[list[str]]:
     for name in others:
         data = load_dataset(name, report=messages.say)
         if data.name != name:
-            raise InputError(f"{name} is not what was loaded ({data.name}): give its files with JAXAE_MANUAL_DIR")
+            raise InputError(
+                f"{name} is not what was loaded ({data.name}): give its files with JAXAE_MANUAL_DIR"
+            )
         strange = errors(run, data.test.images)
         figures = [f"{auroc(normal, strange):.4f}", f"{strange.mean():.5f}", f"{normal.mean():.5f}"]
         rows.append([data.title, str(len(strange)), *figures])
@@ -85,10 +93,14 @@ def load(name: str) -> Data:
     if name == "digits":
         found = load_digits()
         rows = np.rint(found.data * (255 / 16)).astype(np.uint8)
-        train, test, labels, test_labels = train_test_split(rows, found.target, test_size=450, random_state=0)
+        train, test, labels, test_labels = train_test_split(
+            rows, found.target, test_size=450, random_state=0
+        )
         return train, labels, test, test_labels, tuple(map(str, found.target_names))
     if name != "fashion_mnist":
-        raise InputError(f"{name} is no data set whose classes are left out: give digits or fashion_mnist")
+        raise InputError(
+            f"{name} is no data set whose classes are left out: give digits or fashion_mnist"
+        )
     data = load_dataset("fashion_mnist", report=messages.say)
     assert data.train.labels is not None
     assert data.test.labels is not None

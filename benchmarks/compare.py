@@ -65,15 +65,26 @@ def main(
             state = fit_members([config], dataset, [directory], report=messages.say)[0]
             found = scores(directory, dataset)
             latent[preset].append(found["latent_scorecard.json"]["jaxae"])
-            rows.append([float(state.best_loss), *(found[file][row][key] for file, row, key, _ in COLUMNS.values())])
+            rows.append(
+                [
+                    float(state.best_loss),
+                    *(found[file][row][key] for file, row, key, _ in COLUMNS.values()),
+                ]
+            )
         mean, deviation = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1 if seeds > 1 else 0)
         digits = [5, *(column[-1] for column in COLUMNS.values())]
         cells = [f"{m:.{d}f} ± {s:.{d}f}" for m, s, d in zip(mean, deviation, digits, strict=True)]
         print(f"| {preset} | " + " | ".join(cells) + " |", flush=True)
         for seed, row in enumerate(rows):
-            print(f"| {preset}, seed {seed} | " + " | ".join(f"{v:.{d}f}" for v, d in zip(row, digits, strict=True)) + " |")
+            print(
+                f"| {preset}, seed {seed} | "
+                + " | ".join(f"{v:.{d}f}" for v, d in zip(row, digits, strict=True))
+                + " |"
+            )
     if figure:
-        title = f"Maps and reconstructions of {dataset.title} test images: better is up and to the left"
+        title = (
+            f"Maps and reconstructions of {dataset.title} test images: better is up and to the left"
+        )
         drawn = compare_figure.draw(latent, published=PUBLISHED.get(dataset.name, {}), title=title)
         drawn.savefig(figure, dpi=200)
         messages.say(f"Wrote {figure}")
@@ -86,7 +97,11 @@ def scores(directory: Path, dataset: Dataset) -> dict[str, dict[str, dict[str, f
     for name in ("evaluation.json", "latent_scorecard.json"):
         made = files.read_json(directory / name)
         if (made.get("checkpoint_epoch"), made.get("noise_factor", 0.25)) != (run.epoch, 0.25):
-            made = score_latent(run, dataset) if name == "latent_scorecard.json" else evaluate(run, dataset)
+            made = (
+                score_latent(run, dataset)
+                if name == "latent_scorecard.json"
+                else evaluate(run, dataset)
+            )
             files.write_json(directory / name, made)
         found[name] = made["rows"]
     return found

@@ -41,7 +41,9 @@ def main(trials: int = 360, seed: int = 0) -> None:
         seed: Seed of the choice of files, bits and values.
     """
     draw = random.Random(seed)
-    counts: dict[tuple[str, str], collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    counts: dict[tuple[str, str], collections.Counter[str]] = collections.defaultdict(
+        collections.Counter
+    )
     with tempfile.TemporaryDirectory() as name:
         good, broken = Path(name) / "good", Path(name) / "broken"
         loads = prepare(good)
@@ -54,11 +56,15 @@ def main(trials: int = 360, seed: int = 0) -> None:
             for what, outcome in loads.items():
                 if (what == "cache") == group.startswith("data cache"):
                     counts[group, what][outcome(broken)] += 1
-    print(f"{'what is damaged':52} {'loading':8}" + "".join(f"{outcome:>13}" for outcome in OUTCOMES))
+    print(
+        f"{'what is damaged':52} {'loading':8}" + "".join(f"{outcome:>13}" for outcome in OUTCOMES)
+    )
     for (group, what), counter in sorted(counts.items()):
         print(f"{group:52} {what:8}" + "".join(f"{counter[outcome]:13d}" for outcome in OUTCOMES))
     wrong = sum(counter["WRONG"] for counter in counts.values())
-    print(f"{trials} damages, {sum(counter.total() for counter in counts.values())} loads, {wrong} wrong states")
+    print(
+        f"{trials} damages, {sum(counter.total() for counter in counts.values())} loads, {wrong} wrong states"
+    )
     if wrong:
         sys.exit(1)
 
@@ -68,13 +74,22 @@ def prepare(place: Path) -> dict[str, Callable[[Path], str]]:
     data = synthetic_dataset(jax.random.key(0), train=600, test=60)
     other = synthetic_dataset(jax.random.key(1), train=600, test=60)
     fit_members([RECIPE], data, [place / "run"], report=silent)
-    fit_members([Config(dataset="synthetic", epochs=3, batch_size=64, seed=1)], data, [place / "run-1"], report=silent)
+    fit_members(
+        [Config(dataset="synthetic", epochs=3, batch_size=64, seed=1)],
+        data,
+        [place / "run-1"],
+        report=silent,
+    )
     fit_members([RECIPE], other, [place / "run-2"], report=silent)
     arrays = synthetic_arrays(jax.random.key(0), train=600, test=60)
     data_load.fetch = lambda *arguments: arrays  # stands in for TFDS, which has tests of its own
     data_load.FASHION_MNIST_SHA256 = digest(arrays)
     cached = load_dataset("fashion_mnist", data_dir=place / "data").digest
-    np.savez(place / "other.npz", allow_pickle=False, **synthetic_arrays(jax.random.key(1), train=600, test=60))
+    np.savez(
+        place / "other.npz",
+        allow_pickle=False,
+        **synthetic_arrays(jax.random.key(1), train=600, test=60),
+    )
 
     like, path = state_shapes(RECIPE), place / "run"
     owner = owner_of(RECIPE, data_sha256=data.digest)
@@ -95,7 +110,13 @@ def prepare(place: Path) -> dict[str, Callable[[Path], str]]:
         if state is None or tree_digest(state) != digests.get(int(state.epoch)):
             return "WRONG"
         aside = (place / RUN / checkpoint.ASIDE).is_dir()
-        return "exact" if int(state.epoch) == 3 and not told else "fell back" if told and aside else "WRONG"
+        return (
+            "exact"
+            if int(state.epoch) == 3 and not told
+            else "fell back"
+            if told and aside
+            else "WRONG"
+        )
 
     def best_of(place: Path) -> str:
         """As evaluation does: the run, and whether the data are those that it was trained on."""
@@ -107,11 +128,16 @@ def prepare(place: Path) -> dict[str, Callable[[Path], str]]:
             return "named error" if f"{RUN}" in str(error) else "WRONG"
         if tree_digest(found.variables) != variables.get(found.epoch):
             return "WRONG"
-        return "exact" if found.epoch == 3 and not told else "fell back"  # the epoch is told with every result
+        return (
+            "exact" if found.epoch == 3 and not told else "fell back"
+        )  # the epoch is told with every result
 
     def cached_arrays(place: Path) -> str:
         told: list[str] = []
-        same = load_dataset("fashion_mnist", data_dir=place / "data", report=told.append).digest == cached
+        same = (
+            load_dataset("fashion_mnist", data_dir=place / "data", report=told.append).digest
+            == cached
+        )
         return "WRONG" if not same else "fell back" if told else "exact"
 
     return {"latest": latest, "best": best_of, "cache": cached_arrays}

@@ -16,7 +16,11 @@ from jaxae.runs import checkpoint
 from jaxae.runs.manifest import NAME
 
 DAMAGES = ("flip", "truncate", "delete", "another run's", "another epoch's", "other data's")
-RUN, STATES, CACHE = Path("run"), Path("run", checkpoint.FOLDER), Path("data", "jaxae", "fashion_mnist.npz")
+RUN, STATES, CACHE = (
+    Path("run"),
+    Path("run", checkpoint.FOLDER),
+    Path("data", "jaxae", "fashion_mnist.npz"),
+)
 OTHERS = {"another run's": "run-1", "another epoch's": "run", "other data's": "run-2"}
 """Beside the good run: one with another seed, and one on other data."""
 
@@ -25,13 +29,25 @@ def damages(place: Path) -> Iterator[tuple[str, Callable[[Path, random.Random], 
     """What is damaged, and the function that damages it in a copy of the place."""
     for group, victims in sorted(file_classes(place).items()):
         for damage in DAMAGES:
-            yield group, lambda copy, draw, v=victims, d=damage: spoil(copy, draw.choice(v), d, draw)  # type: ignore[misc]
+            yield (
+                group,
+                lambda copy, draw, v=victims, d=damage: spoil(copy, draw.choice(v), d, draw),
+            )  # type: ignore[misc]
     for whose, other in OTHERS.items():
         source = Path(other, checkpoint.FOLDER, "2" if other == "run" else "3")
-        yield f"the whole checkpoint: {whose}", lambda copy, _, s=source: replace(copy / STATES / "3", copy / s)  # type: ignore[misc]
-        yield f"one more checkpoint, of epoch 9: {whose}", lambda copy, _, s=source: replace(copy / STATES / "9", copy / s)  # type: ignore[misc]
+        yield (
+            f"the whole checkpoint: {whose}",
+            lambda copy, _, s=source: replace(copy / STATES / "3", copy / s),
+        )  # type: ignore[misc]
+        yield (
+            f"one more checkpoint, of epoch 9: {whose}",
+            lambda copy, _, s=source: replace(copy / STATES / "9", copy / s),
+        )  # type: ignore[misc]
     for field, lie in LIES.items():
-        yield f"manifest, digests mended: {field}", lambda copy, draw, edit=lie: falsify(copy / STATES / "3", edit, draw)  # type: ignore[misc]
+        yield (
+            f"manifest, digests mended: {field}",
+            lambda copy, draw, edit=lie: falsify(copy / STATES / "3", edit, draw),
+        )  # type: ignore[misc]
     for name in ("config.json", "metrics.jsonl", "environment.json"):
         yield f"one value in {name}", lambda copy, draw, n=name: edit_value(copy / RUN / n, draw)  # type: ignore[misc]
     yield "data cache, another set's", lambda copy, _: replace(copy / CACHE, copy / "other.npz")
@@ -45,7 +61,9 @@ def file_classes(place: Path) -> dict[str, list[Path]]:
     for path in sorted(newest.rglob("*")):
         if path.is_file():
             parts = list(path.relative_to(newest).parts)
-            groups["/".join([*parts[:-1], "*"] if parts[-2:-1] == ["d"] else parts)].append(path.relative_to(place))
+            groups["/".join([*parts[:-1], "*"] if parts[-2:-1] == ["d"] else parts)].append(
+                path.relative_to(place)
+            )
     groups["data cache"] = [CACHE]
     return groups
 
@@ -56,8 +74,16 @@ def spoil(copy: Path, victim: Path, damage: str, draw: random.Random) -> None:
     raw = np.frombuffer(path.read_bytes(), np.uint8).copy()
     if damage in OTHERS:
         inside = victim.relative_to(STATES / "3") if victim != CACHE else Path("manifest.json")
-        folder = copy / OTHERS[damage] / checkpoint.FOLDER / ("2" if damage == "another epoch's" else "3") / inside.parent
-        there = [folder / inside.name] if (folder / inside.name).is_file() else sorted(folder.glob("*"))
+        folder = (
+            copy
+            / OTHERS[damage]
+            / checkpoint.FOLDER
+            / ("2" if damage == "another epoch's" else "3")
+            / inside.parent
+        )
+        there = (
+            [folder / inside.name] if (folder / inside.name).is_file() else sorted(folder.glob("*"))
+        )
         replace(path, draw.choice(there))
     elif damage == "delete" or not len(raw):
         path.unlink()
@@ -94,17 +120,27 @@ LIES: dict[str, Callable[[dict[str, Any], random.Random, Path], object]] = {
         {draw.choice(sorted(content["leaves"]["variables"])): "float16[2]"}
     ),
     "a leaf is missing": lambda content, draw, _: content["leaves"]["variables"].popitem(),
-    "arrays' digest": lambda content, draw, _: content["sha256"].update({draw.choice(["variables", "training"]): "0" * 64}),
-    "a file's digest": lambda content, draw, _: content["files"].update({draw.choice(sorted(content["files"])): "0" * 64}),
+    "arrays' digest": lambda content, draw, _: content["sha256"].update(
+        {draw.choice(["variables", "training"]): "0" * 64}
+    ),
+    "a file's digest": lambda content, draw, _: content["files"].update(
+        {draw.choice(sorted(content["files"])): "0" * 64}
+    ),
     "no files": lambda content, draw, _: content["files"].clear(),
-    "a file elsewhere": lambda content, draw, _: content["files"].update({"../2/manifest.json": "0" * 64}),
-    "one bit of the variables": lambda content, draw, folder: _flip(content, draw, folder, "variables"),
+    "a file elsewhere": lambda content, draw, _: content["files"].update(
+        {"../2/manifest.json": "0" * 64}
+    ),
+    "one bit of the variables": lambda content, draw, folder: _flip(
+        content, draw, folder, "variables"
+    ),
     "one bit of the rest": lambda content, draw, folder: _flip(content, draw, folder, "training"),
 }
 """What is falsified in a manifest whose own digest is then right again; of a flipped bit the file's digest is too."""
 
 
-def falsify(folder: Path, edit: Callable[[dict[str, Any], random.Random, Path], object], draw: random.Random) -> None:
+def falsify(
+    folder: Path, edit: Callable[[dict[str, Any], random.Random, Path], object], draw: random.Random
+) -> None:
     """Edits the manifest of a checkpoint, and mends its digest."""
     content = json.loads((folder / NAME).read_text())["content"]
     edit(content, draw, folder)
@@ -117,7 +153,9 @@ def edit_value(path: Path, draw: random.Random) -> None:
     lines = [path.read_text()] if whole else path.read_text().splitlines()
     number = draw.randrange(len(lines))
     content = json.loads(lines[number])
-    content[draw.choice(sorted(content))] = draw.choice([0, 1, 7, 0.5, True, None, "x", "0" * 64, [], {}, 1e300])
+    content[draw.choice(sorted(content))] = draw.choice(
+        [0, 1, 7, 0.5, True, None, "x", "0" * 64, [], {}, 1e300]
+    )
     lines[number] = json.dumps(content)
     path.write_text("\n".join(lines) + "\n")
 

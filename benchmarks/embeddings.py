@@ -45,7 +45,9 @@ def main(
         table = []
         for method, make in methods(epochs).items():
             if method in without or not available(method):
-                messages.say(f"{method} is left out{'' if method in without else ': pip install -e .[benchmark] brings it'}")
+                messages.say(
+                    f"{method} is left out{'' if method in without else ': pip install -e .[benchmark] brings it'}"
+                )
                 continue
             table.append([method, *measure(make, data)])
             messages.say(f"{name}: {' | '.join(table[-1])}")
@@ -57,12 +59,22 @@ def load(name: str, rows: int) -> Arrays:
     """Training rows and labels, test rows and labels; f32 in [0, 1]."""
     if name == "digits":
         found = load_digits()
-        train, test, labels, test_labels = train_test_split(found.data, found.target, test_size=450, random_state=0)
-        return (train[:rows] / 16).astype(np.float32), labels[:rows], (test / 16).astype(np.float32), test_labels
+        train, test, labels, test_labels = train_test_split(
+            found.data, found.target, test_size=450, random_state=0
+        )
+        return (
+            (train[:rows] / 16).astype(np.float32),
+            labels[:rows],
+            (test / 16).astype(np.float32),
+            test_labels,
+        )
     if name != "fashion_mnist":
         raise InputError(f"{name} is no data set of this comparison: give digits or fashion_mnist")
     data = load_dataset("fashion_mnist", report=messages.say)
-    train, test = ((part.images.reshape(len(part.images), -1) / 255).astype(np.float32) for part in (data.train, data.test))
+    train, test = (
+        (part.images.reshape(len(part.images), -1) / 255).astype(np.float32)
+        for part in (data.train, data.test)
+    )
     assert data.train.labels is not None
     assert data.test.labels is not None
     return train[:rows], data.train.labels[:rows].astype(int), test, data.test.labels.astype(int)
@@ -111,7 +123,10 @@ class PaCMAP:
 
     def fit(self, X: np.ndarray) -> "PaCMAP":
         """Trains the embedding of X."""
-        self.rows, self.map = X, importlib.import_module("pacmap").PaCMAP(random_state=0, save_tree=True)
+        self.rows, self.map = (
+            X,
+            importlib.import_module("pacmap").PaCMAP(random_state=0, save_tree=True),
+        )
         self.place = self.map.fit_transform(X)
         return self
 

@@ -19,7 +19,12 @@ from jaxae.cli import command, export, messages
 from jaxae.cli.command import Source
 from jaxae.evaluation.tables import markdown
 
-FILES = ("denoiser.onnx", "denoiser.stablehlo", "denoiser.of_weights.stablehlo", "denoiser.safetensors")
+FILES = (
+    "denoiser.onnx",
+    "denoiser.stablehlo",
+    "denoiser.of_weights.stablehlo",
+    "denoiser.safetensors",
+)
 COUNTS = (1, 10_000)
 SECONDS = 5.0
 """For how long a function is called to find its fastest call."""
@@ -37,9 +42,14 @@ def main(source: Source) -> None:
         messages.say(f"Measuring {name}")
         environment = os.environ | {"JAX_PLATFORMS": "cpu", "JAX_COMPILATION_CACHE_DIR": ""}
         asked = [sys.executable, __file__, "--measure", str(folder / name), str(source.directory)]
-        found = json.loads(subprocess.run(asked, stdout=subprocess.PIPE, check=True, env=environment).stdout)
+        found = json.loads(
+            subprocess.run(asked, stdout=subprocess.PIPE, check=True, env=environment).stdout
+        )
         size = f"{(folder / name).stat().st_size / 1e6:.2f} MB" if name != "jaxae" else ""
-        times = [f"{1000 * found[key]:,.{1 if found[key] < 0.01 else 0}f} ms" for key in ("load", "first", *map(str, COUNTS))]
+        times = [
+            f"{1000 * found[key]:,.{1 if found[key] < 0.01 else 0}f} ms"
+            for key in ("load", "first", *map(str, COUNTS))
+        ]
         rows.append([name, size, found["in"], *times])
     columns = ["", "size", "run in", "load", "first image", "1 image", "10,000 images"]
     print(markdown(columns, rows))
@@ -54,7 +64,9 @@ def measure(path: Path, run_dir: Path) -> dict[str, Any]:
     images = np.random.default_rng(0).random((max(COUNTS), 28, 28, 1), np.float32)
     function(images[:1])
     first = time.perf_counter()
-    fastest = {str(count): fastest_seconds(functools.partial(function, images[:count])) for count in COUNTS}
+    fastest = {
+        str(count): fastest_seconds(functools.partial(function, images[:count])) for count in COUNTS
+    }
     return {"in": runtime, "load": loaded - start, "first": first - loaded, **fastest}
 
 
@@ -69,7 +81,11 @@ def opened(path: Path, run_dir: Path) -> tuple[Callable[[np.ndarray], np.ndarray
         import jax
 
         program = jax.jit(jax.export.deserialize(bytearray(path.read_bytes())).call)
-        weights = [jax.device_put(dict(np.load(path.with_name("weights.npz"))))] if "of_weights" in path.name else []
+        weights = (
+            [jax.device_put(dict(np.load(path.with_name("weights.npz"))))]
+            if "of_weights" in path.name
+            else []
+        )
         return lambda images: np.asarray(program(*weights, images)), f"jax {jax.__version__}"
     from jaxae.export.read_back import READERS
 

@@ -43,7 +43,10 @@ PATIENCE = 5
 
 
 def main(
-    json_file: Annotated[Path, tyro.conf.arg(name="json")], *, small: bool = False, parts: tuple[str, ...] = tuple(BUDGETS)
+    json_file: Annotated[Path, tyro.conf.arg(name="json")],
+    *,
+    small: bool = False,
+    parts: tuple[str, ...] = tuple(BUDGETS),
 ) -> None:
     """Runs each part in a process of its own, then prints the table. A part that fails stops no other.
 
@@ -65,18 +68,33 @@ def main(
             for update in watch(name, small=small, seconds=seconds, cache=cache):
                 records[name] |= update
                 files.write_json(json_file, found)
-            messages.say(f"{name} {'failed' if 'error' in records[name] else 'done'} after {records[name]['seconds']:.1f} s")
+            messages.say(
+                f"{name} {'failed' if 'error' in records[name] else 'done'} after {records[name]['seconds']:.1f} s"
+            )
     print(table(found))
     if failed := [name for name, record in records.items() if "error" in record]:
-        raise InputError(f"{len(failed)} of {len(parts)} parts failed ({', '.join(failed)}): {json_file} has their errors")
+        raise InputError(
+            f"{len(failed)} of {len(parts)} parts failed ({', '.join(failed)}): {json_file} has their errors"
+        )
 
 
 def watch(name: str, *, small: bool, seconds: float, cache: str) -> Iterator[dict[str, Any]]:
     """Runs a part and yields what it finds, as it finds it; at last how long it took and, where it failed, its error."""
-    asked = [sys.executable, str(HERE / "gpu_parts.py"), name, str(seconds), *(["small"] if small else [])]
+    asked = [
+        sys.executable,
+        str(HERE / "gpu_parts.py"),
+        name,
+        str(seconds),
+        *(["small"] if small else []),
+    ]
     began, late = time.perf_counter(), threading.Event()
     with tempfile.TemporaryFile("w+") as said:
-        pipe: Any = {"stdout": subprocess.PIPE, "stderr": said, "text": True, "env": environment(cache)}
+        pipe: Any = {
+            "stdout": subprocess.PIPE,
+            "stderr": said,
+            "text": True,
+            "env": environment(cache),
+        }
         with subprocess.Popen(asked, start_new_session=True, **pipe) as process:
 
             def stop() -> None:
@@ -102,7 +120,11 @@ def watch(name: str, *, small: bool, seconds: float, cache: str) -> Iterator[dic
 
 def environment(cache: str) -> dict[str, str]:
     """Of a part: one device, whose memory is taken as it is needed, for several processes use it; one compilation cache."""
-    own = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_CPP_MIN_LOG_LEVEL": "2", "JAX_COMPILATION_CACHE_DIR": cache}
+    own = {
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "JAX_COMPILATION_CACHE_DIR": cache,
+    }
     return {"CUDA_VISIBLE_DEVICES": "0"} | os.environ | own
 
 

@@ -34,7 +34,11 @@ def main(name: str, seconds: str, small: str = "") -> int:
         for update in PARTS[name](SMALL if small else FULL, time.monotonic() + float(seconds)):
             print(json.dumps(update, allow_nan=False), file=own, flush=True)
     except Exception as error:  # whatever it is, the other parts go on
-        print(json.dumps({"error": str(error) if isinstance(error, InputError) else brief(error)}), file=own, flush=True)
+        print(
+            json.dumps({"error": str(error) if isinstance(error, InputError) else brief(error)}),
+            file=own,
+            flush=True,
+        )
         return 1
     return 0
 

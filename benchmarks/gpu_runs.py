@@ -34,7 +34,11 @@ def device(sizes: Sizes, until: float) -> Found:
     """What there is to measure."""
     first = jax.devices()[0]
     limit = (first.memory_stats() or {}).get("bytes_limit")
-    yield {"kind": first.device_kind, "platform": first.platform, "memory_mb": limit and round(limit / 2**20)}
+    yield {
+        "kind": first.device_kind,
+        "platform": first.platform,
+        "memory_mb": limit and round(limit / 2**20),
+    }
     yield {"versions": versions()}
 
 
@@ -62,8 +66,17 @@ def train(sizes: Sizes, until: float) -> Found:
             finished = False
         rows = metrics_log.read(Path(place) / "run")
         best = min(rows, key=lambda row: row["validation_loss"])
-        yield {"data": dataset.title, "finished": finished, "epochs": len(rows), "train_s": time.monotonic() - began}
-        yield {"compiled_s": compiled, "images_per_s": round(median(row["images_per_s"] for row in rows)), **peak_memory()}
+        yield {
+            "data": dataset.title,
+            "finished": finished,
+            "epochs": len(rows),
+            "train_s": time.monotonic() - began,
+        }
+        yield {
+            "compiled_s": compiled,
+            "images_per_s": round(median(row["images_per_s"] for row in rows)),
+            **peak_memory(),
+        }
         yield {"best_epoch": best["epoch"], "validation_loss": best["validation_loss"]}
         yield {"test": evaluate(load(Path(place) / "run"), dataset)["rows"]["jaxae, noisy input"]}
 
@@ -72,9 +85,15 @@ def bits(sizes: Sizes, until: float) -> Found:
     """Two short trainings in processes of their own must end with the same state; nothing compiled is shared."""
 
     def digests(flags: str = "") -> list[Any]:
-        own = {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip(), "JAX_COMPILATION_CACHE_DIR": ""}
+        own = {
+            "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip(),
+            "JAX_COMPILATION_CACHE_DIR": "",
+        }
         with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor() as pool:
-            done = pool.map(lambda name: train_run(sizes, Path(place) / name, epochs=2, **own), ("first", "second"))
+            done = pool.map(
+                lambda name: train_run(sizes, Path(place) / name, epochs=2, **own),
+                ("first", "second"),
+            )
             return [read_manifest(run / "states" / "2").sha256 for run in done]
 
     first, second = found = digests()
@@ -103,17 +122,29 @@ def checkpoint(sizes: Sizes, until: float) -> Found:
             ended = re.findall(r"^epoch +(\d+)/.* validation ([\d.]+)", "".join(said), re.M)
             kind = re.search(r"^Compiled for (.*?):", "".join(said), re.M)
             if not ended or not kind or (int(begun[1]) if begun else 0) != epoch:
-                raise InputError(f"jaxae train did not go on after epoch {epoch}: {(said or ['it said nothing'])[-1].strip()}")
+                raise InputError(
+                    f"jaxae train did not go on after epoch {epoch}: {(said or ['it said nothing'])[-1].strip()}"
+                )
             epoch = int(ended[-1][0])
-            yield {f"leg_{leg}": {"on": kind[1], "to_epoch": epoch, "validation_loss": float(ended[-1][1])}}
+            yield {
+                f"leg_{leg}": {
+                    "on": kind[1],
+                    "to_epoch": epoch,
+                    "validation_loss": float(ended[-1][1]),
+                }
+            }
 
 
 def train_run(sizes: Sizes, place: Path, *, epochs: int, **environment: str) -> Path:
     """jaxae train, in a process of its own. Returns the run directory. Raises InputError where it fails."""
     asked = [*train_command(sizes, place), "--epochs", str(epochs)]
-    done = subprocess.run(asked, capture_output=True, text=True, env=os.environ | environment, cwd=ROOT)
+    done = subprocess.run(
+        asked, capture_output=True, text=True, env=os.environ | environment, cwd=ROOT
+    )
     if done.returncode:
-        raise InputError(f"jaxae train failed: {(done.stderr.strip().splitlines() or ['it said nothing'])[-1]}")
+        raise InputError(
+            f"jaxae train failed: {(done.stderr.strip().splitlines() or ['it said nothing'])[-1]}"
+        )
     return Path(done.stdout.strip())
 
 
@@ -130,14 +161,27 @@ def export(sizes: Sizes, until: float) -> Found:
     run = load(ROOT / "checkpoints" / "released")
     images = to_unit(load_dataset("synthetic", report=silent).test.images)
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "export"  # which is compared with jaxae on the CPU before it is there
-        manifest = export_run(run, folder, formats=["stablehlo"], images=images, about={}, card=lambda manifest: "")
-        call = jax.jit(jax.export.deserialize(bytearray((folder / "denoiser.stablehlo").read_bytes())).call)
+        folder = (
+            Path(place) / "export"
+        )  # which is compared with jaxae on the CPU before it is there
+        manifest = export_run(
+            run, folder, formats=["stablehlo"], images=images, about={}, card=lambda manifest: ""
+        )
+        call = jax.jit(
+            jax.export.deserialize(bytearray((folder / "denoiser.stablehlo").read_bytes())).call
+        )
     with jax.default_matmul_precision("highest"):
         difference = float(np.abs(np.asarray(call(images)) - reconstruct(run, images)).max())
-    yield {"largest_difference": {"cpu": manifest["files"]["denoiser.stablehlo"]["largest_difference"], "device": difference}}
+    yield {
+        "largest_difference": {
+            "cpu": manifest["files"]["denoiser.stablehlo"]["largest_difference"],
+            "device": difference,
+        }
+    }
     if not difference < 1e-3:  # a quarter of a grey level
-        raise InputError(f"on the device the exported program differs from jaxae by {difference:.1g}")
+        raise InputError(
+            f"on the device the exported program differs from jaxae by {difference:.1g}"
+        )
     laps = []
     for _ in range(5):
         began = time.perf_counter()
@@ -148,12 +192,26 @@ def export(sizes: Sizes, until: float) -> Found:
 
 def tests(sizes: Sizes, until: float) -> Found:
     """The tests that need a GPU; elsewhere pytest skips them."""
-    if missing := [name for name in ("pytest", "hypothesis") if importlib.util.find_spec(name) is None]:
+    if missing := [
+        name for name in ("pytest", "hypothesis") if importlib.util.find_spec(name) is None
+    ]:
         yield {"left_out": f"{missing[0]} is not installed: pip install -e '.[test]' brings it"}
         return
-    asked = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/test_resilience.py", "-k", "cuda"]
+    asked = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "tests/test_resilience.py",
+        "-k",
+        "cuda",
+    ]
     done = subprocess.run(asked, capture_output=True, text=True, cwd=ROOT)
     last = (done.stdout.strip().splitlines() or ["it said nothing"])[-1]
-    yield {name: int(number) for number, name in re.findall(r"(\d+) (passed|failed|skipped|errors?)", last)}
+    yield {
+        name: int(number)
+        for number, name in re.findall(r"(\d+) (passed|failed|skipped|errors?)", last)
+    }
     if done.returncode:
         raise InputError(f"pytest: {last}")

@@ -69,7 +69,9 @@ def race(sizes: Sizes, until: float) -> Found:
         raise InputError("; ".join(f"{name}: {error}" for name, error in errors.items()))
 
 
-def start(names: list[str], dataset: str, *, seconds: float) -> tuple[dict[str, Worker], dict[str, str]]:
+def start(
+    names: list[str], dataset: str, *, seconds: float
+) -> tuple[dict[str, Worker], dict[str, str]]:
     """The racers that are ready after so long, and why the others are not."""
     workers = {name: Worker(name, dataset) for name in names}
     with ThreadPoolExecutor(len(names)) as pool:  # they compile beside each other
@@ -78,8 +80,16 @@ def start(names: list[str], dataset: str, *, seconds: float) -> tuple[dict[str, 
         for name, answer in asked.items():
             if answer in late:
                 workers[name].process.kill()
-        errors = {name: f"not ready after {seconds:.0f} s" for name, answer in asked.items() if answer in late}
-        errors |= {name: str(answer.exception()) for name, answer in asked.items() if name not in errors and answer.exception()}
+        errors = {
+            name: f"not ready after {seconds:.0f} s"
+            for name, answer in asked.items()
+            if answer in late
+        }
+        errors |= {
+            name: str(answer.exception())
+            for name, answer in asked.items()
+            if name not in errors and answer.exception()
+        }
     return {name: worker for name, worker in workers.items() if name not in errors}, errors
 
 
@@ -90,7 +100,11 @@ def no_torch() -> str | None:
     import torch
 
     on_gpu = jax.devices()[0].platform == "gpu"
-    return "PyTorch has no CUDA here: install one that has" if on_gpu and not torch.cuda.is_available() else None
+    return (
+        "PyTorch has no CUDA here: install one that has"
+        if on_gpu and not torch.cuda.is_available()
+        else None
+    )
 
 
 def members(sizes: Sizes, until: float) -> Found:
@@ -109,7 +123,9 @@ def time_programs(sizes: Sizes, wanted: list[Size], until: float) -> Found:
     for size in wanted:
         began = time.monotonic()
         if began + 2 * longest > until:
-            yield {"left_out": f"no time for {size[0]} models, batches of {size[1]}, width ×{size[2]:g} and what follows"}
+            yield {
+                "left_out": f"no time for {size[0]} models, batches of {size[1]}, width ×{size[2]:g} and what follows"
+            }
             return
         row: dict[str, Any] = dict(zip(("members", "batch_size", "width"), size, strict=True))
         try:
@@ -119,10 +135,19 @@ def time_programs(sizes: Sizes, wanted: list[Size], until: float) -> Found:
         except jax.errors.JaxRuntimeError as error:
             if "RESOURCE_EXHAUSTED" not in str(error):
                 raise
-            yield {"left_out": f"{size[0]} models, batches of {size[1]}, width ×{size[2]:g} do not fit into the memory"}
+            yield {
+                "left_out": f"{size[0]} models, batches of {size[1]}, width ×{size[2]:g} do not fit into the memory"
+            }
             return
         del run
-        rows.append(row | {"ms_a_step": seconds * 1e3, "model_images_per_s": size[0] * size[1] / seconds, **peak_memory()})
+        rows.append(
+            row
+            | {
+                "ms_a_step": seconds * 1e3,
+                "model_images_per_s": size[0] * size[1] / seconds,
+                **peak_memory(),
+            }
+        )
         yield {"rows": rows}
         longest = max(longest, time.monotonic() - began)
 

@@ -13,7 +13,14 @@ from jaxae.errors import InputError
 from jaxae.inference import load
 from jaxae.runs.manifest import tree_digest
 
-SIGNALS = {"KILL": {-9}, "TERM": {-15, 143}, "HUP": {-1}, "QUIT": {-3}, "INT": {-2, 130}, "STOP": {-9}}
+SIGNALS = {
+    "KILL": {-9},
+    "TERM": {-15, 143},
+    "HUP": {-1},
+    "QUIT": {-3},
+    "INT": {-2, 130},
+    "STOP": {-9},
+}
 """The exit codes of a process that such a signal has ended. STOP: stopped, gone on with CONT, then KILL."""
 COMMANDS = {
     "evaluate": "evaluation.json",
@@ -36,7 +43,9 @@ def ended_by(process: subprocess.Popen[str], name: str) -> bool:
         time.sleep(0.2)
         process.kill()
     _, err = process.communicate()  # a signal other than KILL lets it say its last line
-    if process.returncode not in SIGNALS[name] | {0} and not (name == "INT" and "KeyboardInterrupt" in err):
+    if process.returncode not in SIGNALS[name] | {0} and not (
+        name == "INT" and "KeyboardInterrupt" in err
+    ):
         last = (err.splitlines() or [""])[-1]
         raise InputError(f"A process that got {name} ended with {process.returncode}: {last}")
     return process.returncode != 0
@@ -70,18 +79,31 @@ def all_of(whole: Path, place: Path, kills: int, names: list[str], draw: random.
         if left != expected[command]:
             with start(command, run, released) as again:
                 again.communicate()
-        same = contents(command, run, released) == expected[command] and not any(True for _ in place.rglob("*.tmp"))
+        same = contents(command, run, released) == expected[command] and not any(
+            True for _ in place.rglob("*.tmp")
+        )
         good += killed and sound and same
-        messages.say(f"{done:3d} {command}: {'whole, and the same again' if sound and same else 'WRONG'}")
+        messages.say(
+            f"{done:3d} {command}: {'whole, and the same again' if sound and same else 'WRONG'}"
+        )
         shutil.rmtree(run)
         shutil.rmtree(released, ignore_errors=True)
-    print(f"{good} of {done} commands that were ended left whole files and did the same again; {writing} were ended in a write")
+    print(
+        f"{good} of {done} commands that were ended left whole files and did the same again; {writing} were ended in a write"
+    )
     return good == done
 
 
 def start(command: str, run: Path, released: Path) -> subprocess.Popen[str]:
     """The command, as a user types it."""
-    words = [sys.executable, "-m", "jaxae", *command.split(), str(run), *([] if COMMANDS[command] else [str(released)])]
+    words = [
+        sys.executable,
+        "-m",
+        "jaxae",
+        *command.split(),
+        str(run),
+        *([] if COMMANDS[command] else [str(released)]),
+    ]
     return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 

@@ -25,7 +25,14 @@ CLOCK = ("images_per_s", "seconds_left")
 RECIPE = ("--dataset", "synthetic", "--batch-size", "512")
 
 
-def main(kills: int = 50, seed: int = 0, epochs: int = 12, seeds: int = 1, signals: str = "KILL", commands: int = 0) -> None:
+def main(
+    kills: int = 50,
+    seed: int = 0,
+    epochs: int = 12,
+    seeds: int = 1,
+    signals: str = "KILL",
+    commands: int = 0,
+) -> None:
     """Ends a training process again and again; every run must end with the bits of one that nothing interrupted.
 
     Then it does the same with evaluate, release, score and plot: what was there must be left whole, or the new result be there.
@@ -40,9 +47,16 @@ def main(kills: int = 50, seed: int = 0, epochs: int = 12, seeds: int = 1, signa
     """
     names = signals.split(",")
     if unknown := [name for name in names if name not in kill_commands.SIGNALS]:
-        raise InputError(f"--signals has {unknown[0]!r}: give some of {', '.join(kill_commands.SIGNALS)}")
-    for name in kill_commands.SIGNALS:  # a job in the background is started to ignore some, and so would be what it starts
-        if name not in ("KILL", "STOP") and signal.getsignal(signal.Signals[f"SIG{name}"]) is signal.SIG_IGN:
+        raise InputError(
+            f"--signals has {unknown[0]!r}: give some of {', '.join(kill_commands.SIGNALS)}"
+        )
+    for name in (
+        kill_commands.SIGNALS
+    ):  # a job in the background is started to ignore some, and so would be what it starts
+        if (
+            name not in ("KILL", "STOP")
+            and signal.getsignal(signal.Signals[f"SIG{name}"]) is signal.SIG_IGN
+        ):
             signal.signal(signal.Signals[f"SIG{name}"], signal.SIG_DFL)
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
@@ -56,12 +70,19 @@ def main(kills: int = 50, seed: int = 0, epochs: int = 12, seeds: int = 1, signa
 
 
 def kill_training(
-    place: Path, kills: int, recipe: tuple[str, ...], expected: dict[str, object], names: list[str], draw: random.Random
+    place: Path,
+    kills: int,
+    recipe: tuple[str, ...],
+    expected: dict[str, object],
+    names: list[str],
+    draw: random.Random,
 ) -> bool:
     """Whether every run ended with what is expected, however often it was ended."""
     control = outcome(train(place / "control", (*recipe, "--seed", "1")))
     if control == expected:
-        raise InputError("The negative control, another seed, ended with the same bits: this test can't fail")
+        raise InputError(
+            "The negative control, another seed, ended with the same bits: this test can't fail"
+        )
     done = inside = runs = equal = 0
     while done < kills:
         runs += 1
@@ -73,7 +94,9 @@ def kill_training(
         equal += same
         messages.say(f"{done:3d} kills, run {runs}: {'the same bits' if same else 'DIFFERENT'}")
         shutil.rmtree(run_dir(run))
-    print(f"{equal} of {runs} runs ended with the same bits after {done} kills, {inside} of them inside a save or a deletion")
+    print(
+        f"{equal} of {runs} runs ended with the same bits after {done} kills, {inside} of them inside a save or a deletion"
+    )
     return equal == runs
 
 
@@ -129,13 +152,19 @@ def train(run: Path, recipe: tuple[str, ...]) -> Path:
 
 def outcome(run: Path) -> dict[str, object]:
     """All that must be equal, of each member, and the names of the files around them."""
-    return {"files": sorted(os.listdir(run)), "members": [of_member(member) for member in members(run)]}
+    return {
+        "files": sorted(os.listdir(run)),
+        "members": [of_member(member) for member in members(run)],
+    }
 
 
 def of_member(run: Path) -> dict[str, object]:
     """Of a run: each checkpoint's digests, the metrics but for the clock, the evaluation, the files' names."""
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    manifests = {path.parent.name: json.loads(path.read_text())["content"] for path in run.glob("states/*/manifest.json")}
+    manifests = {
+        path.parent.name: json.loads(path.read_text())["content"]
+        for path in run.glob("states/*/manifest.json")
+    }
     config = directory.read_config(run)
     shapes = state_shapes(config)
     return {
@@ -144,7 +173,9 @@ def of_member(run: Path) -> dict[str, object]:
         "manifests": {epoch: manifest["sha256"] for epoch, manifest in manifests.items()},
         "best": {epoch: manifest["best_epoch"] for epoch, manifest in manifests.items()},
         "state": tree_digest(checkpoint.load_latest(run, shapes)),
-        "metrics": [{name: value for name, value in row.items() if name not in CLOCK} for row in rows],
+        "metrics": [
+            {name: value for name, value in row.items() if name not in CLOCK} for row in rows
+        ],
         "evaluation": (run / "evaluation.json").read_text(),
     }
 

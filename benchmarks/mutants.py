@@ -21,8 +21,23 @@ COMPARISONS = {
     ast.Is: ast.IsNot,
     ast.IsNot: ast.Is,
 }
-OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Div, ast.Mod: ast.Mult}
-NAMES = {"min": "max", "max": "min", "argmin": "argmax", "argmax": "argmin", "any": "all", "all": "any", "minimum": "maximum"}
+OPERATORS = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Div,
+    ast.Mod: ast.Mult,
+}
+NAMES = {
+    "min": "max",
+    "max": "min",
+    "argmin": "argmax",
+    "argmax": "argmin",
+    "any": "all",
+    "all": "any",
+    "minimum": "maximum",
+}
 
 
 class Mutant(NamedTuple):
@@ -43,12 +58,20 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
     for line in text.encode().splitlines(keepends=True):
         lines.append(lines[-1] + len(line))
     module = ast.parse(text)
-    skipped = {id(inner) for node in ast.walk(module) for part in annotations(node) for inner in ast.walk(part)}
+    skipped = {
+        id(inner)
+        for node in ast.walk(module)
+        for part in annotations(node)
+        for inner in ast.walk(part)
+    }
     if path.parent.name == "figures" or path.stem == "published_results":
         skipped |= {id(number) for number in numbers_beside_indices(module)}
     for node in ast.walk(module):
         if isinstance(node, ast.expr) and id(node) not in skipped:
-            start, end = (lines[row - 1] + column for row, column in ((node.lineno, node.col_offset), at_end(node)))
+            start, end = (
+                lines[row - 1] + column
+                for row, column in ((node.lineno, node.col_offset), at_end(node))
+            )
             before = text.encode()[start:end].decode()
             for new in changed(node):
                 after = (
@@ -61,14 +84,27 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
 
 def annotations(node: ast.AST) -> list[ast.AST]:
     """What says types, and what a decorator is given."""
-    found = [getattr(node, "annotation", None), getattr(node, "returns", None), *getattr(node, "decorator_list", [])]
+    found = [
+        getattr(node, "annotation", None),
+        getattr(node, "returns", None),
+        *getattr(node, "decorator_list", []),
+    ]
     return [each for each in found if each is not None]
 
 
 def numbers_beside_indices(module: ast.Module) -> list[ast.Constant]:
     """The numbers of a module, but for those in square brackets."""
-    indices = {id(each) for node in ast.walk(module) if isinstance(node, ast.Subscript) for each in ast.walk(node.slice)}
-    numbers = [node for node in ast.walk(module) if isinstance(node, ast.Constant) and type(node.value) in (int, float)]
+    indices = {
+        id(each)
+        for node in ast.walk(module)
+        if isinstance(node, ast.Subscript)
+        for each in ast.walk(node.slice)
+    }
+    numbers = [
+        node
+        for node in ast.walk(module)
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float)
+    ]
     return [node for node in numbers if id(node) not in indices]
 
 

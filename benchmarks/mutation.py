@@ -40,7 +40,9 @@ class Unchanged(NamedTuple):
     failed: list[str]
 
 
-def main(out: Path, *, mutants: int = 100, seed: int = 0, near: bool = False, again: bool = False) -> None:
+def main(
+    out: Path, *, mutants: int = 100, seed: int = 0, near: bool = False, again: bool = False
+) -> None:
     """Draws mutants of core, runs, train, evaluation and figures, tests each, and says which survive.
 
     Args:
@@ -51,9 +53,20 @@ def main(out: Path, *, mutants: int = 100, seed: int = 0, near: bool = False, ag
         again: Test those that survived once more.
     """
     rows = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
-    done = {identity(row): row for row in rows if "outcome" in row and not (again and row["outcome"] == "survived")}
-    unchanged = {row["tests"]: Unchanged(row["seconds"], row["failed"]) for row in rows if "tests" in row}
-    there = [each for wing in WINGS for path in sorted((ROOT / "jaxae" / wing).glob("*.py")) for each in mutants_of(path)]
+    done = {
+        identity(row): row
+        for row in rows
+        if "outcome" in row and not (again and row["outcome"] == "survived")
+    }
+    unchanged = {
+        row["tests"]: Unchanged(row["seconds"], row["failed"]) for row in rows if "tests" in row
+    }
+    there = [
+        each
+        for wing in WINGS
+        for path in sorted((ROOT / "jaxae" / wing).glob("*.py"))
+        for each in mutants_of(path)
+    ]
     chosen = random.Random(seed).sample(there, min(mutants, len(there)))
     killed = 0
     with tempfile.TemporaryDirectory() as name:
@@ -93,7 +106,9 @@ def append(out: Path, row: Mapping[str, Any]) -> None:
 
 def copy_checkout(place: Path) -> None:
     """The files that git knows, elsewhere: no mutant touches the checkout."""
-    names = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True, check=True).stdout
+    names = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True, check=True
+    ).stdout
     for name in filter(None, names.split("\0")):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, place / name)
@@ -112,7 +127,9 @@ def measure(place: Path, files: Sequence[str]) -> dict[str, Unchanged]:
     return {file: Unchanged(seconds[file], failed[file]) for file in files}
 
 
-def test(place: Path, mutant: Mutant, unchanged: Mapping[str, Unchanged], *, near: bool) -> dict[str, str]:
+def test(
+    place: Path, mutant: Mutant, unchanged: Mapping[str, Unchanged], *, near: bool
+) -> dict[str, str]:
     """Runs the tests on the changed copy. The outcome, killed, timed out or survived; and by which test."""
     path = place / mutant.file
     whole = path.read_bytes()
@@ -120,10 +137,17 @@ def test(place: Path, mutant: Mutant, unchanged: Mapping[str, Unchanged], *, nea
     try:
         for files in filter(None, tests_of(place, mutant.file)[: 2 if near else 3]):
             files = sorted(files, key=lambda name: unchanged[name].seconds)
-            left_out = [word for name in files for test in unchanged[name].failed for word in ("--deselect", test)]
+            left_out = [
+                word
+                for name in files
+                for test in unchanged[name].failed
+                for word in ("--deselect", test)
+            ]
             most = 120 + 5 * sum(unchanged[name].seconds for name in files)
             code, told = run_tests(place, ["-x", *files, *left_out], seconds=most)
-            while "TimeoutExpired" in told:  # a busy machine does that without a change too: it tells nothing
+            while (
+                "TimeoutExpired" in told
+            ):  # a busy machine does that without a change too: it tells nothing
                 left_out += ["--deselect", told.split()[1]]
                 code, told = run_tests(place, ["-x", *files, *left_out], seconds=most)
             if code not in (PASSED, NO_TESTS):
@@ -140,19 +164,44 @@ def tests_of(place: Path, file: str) -> list[list[str]]:
     wing = Path(file).parent.name
     groups: list[list[str]] = [[], [], []]
     for path in sorted((place / "tests").rglob("test_*.py")):
-        imports = [line for line in path.read_text().splitlines() if line.startswith((f"from {package}", "import"))]
-        named = any(module in line or (f"from {package} import" in line and stem in line) for line in imports)
+        imports = [
+            line
+            for line in path.read_text().splitlines()
+            if line.startswith((f"from {package}", "import"))
+        ]
+        named = any(
+            module in line or (f"from {package} import" in line and stem in line)
+            for line in imports
+        )
         own = path.parent.name == wing and path.stem in (f"test_{stem}", f"test_{wing}")
-        groups[0 if own else 1 if named or path.parent.name == wing else 2].append(str(path.relative_to(place)))
+        groups[0 if own else 1 if named or path.parent.name == wing else 2].append(
+            str(path.relative_to(place))
+        )
     return groups
 
 
 def run_tests(place: Path, arguments: Sequence[str], *, seconds: float) -> tuple[int, str]:
     """Pytest's exit code, or -1 where it took longer; and the first test that failed."""
-    pytest = [sys.executable, "-m", "pytest", "-rfE", "-p", "no:cacheprovider", "-m", "not slow", *arguments]
-    environment = os.environ | {"PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "250"}
+    pytest = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-rfE",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not slow",
+        *arguments,
+    ]
+    environment = os.environ | {
+        "PYTHONPATH": str(place),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "COLUMNS": "250",
+    }
     with (place / "told.txt").open("w+") as told:
-        process = subprocess.Popen(pytest, cwd=place, env=environment, stdout=told, stderr=told, start_new_session=True)
+        process = subprocess.Popen(
+            pytest, cwd=place, env=environment, stdout=told, stderr=told, start_new_session=True
+        )
         try:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -161,7 +210,9 @@ def run_tests(place: Path, arguments: Sequence[str], *, seconds: float) -> tuple
             os.killpg(process.pid, signal.SIGKILL)  # what it started too
         process.wait()
         told.seek(0)
-        failed = [line for line in told.read().splitlines() if line.startswith(("FAILED ", "ERROR "))]
+        failed = [
+            line for line in told.read().splitlines() if line.startswith(("FAILED ", "ERROR "))
+        ]
     return code, failed[0][:200] if failed else ""
 
 

@@ -35,11 +35,15 @@ def main(config: Config, rounds: int = 7, members: tuple[int, ...] = (2, 4, 8, 1
     jax.config.update("jax_num_cpu_devices", cores)
     if jax.default_backend() != "cpu":
         raise InputError(f"JAX computes on a {jax.default_backend()} here: set JAX_PLATFORMS=cpu")
-    images = load_dataset(config.dataset, report=messages.say).train.images[: STEPS * config.batch_size]
+    images = load_dataset(config.dataset, report=messages.say).train.images[
+        : STEPS * config.batch_size
+    ]
     rows = []
     for count in members:
         shared = make_placement("auto", members=count, batch_size=config.batch_size)
-        one, several = (lap(config, images, count, placement) for placement in (Placement(), shared))
+        one, several = (
+            lap(config, images, count, placement) for placement in (Placement(), shared)
+        )
         seconds = [(one(), several()) for _ in range(rounds + 1)][1:]  # the first is slower
         rates = [count * config.batch_size / np.median(each) for each in zip(*seconds, strict=True)]
         low, middle, high = np.quantile([a / b for a, b in seconds], [0.25, 0.5, 0.75])
@@ -47,10 +51,23 @@ def main(config: Config, rounds: int = 7, members: tuple[int, ...] = (2, 4, 8, 1
         rows.append([str(count), *(f"{rate:,.0f}" for rate in rates), str(shared.size), gain])
         messages.say(" | ".join(rows[-1]))
     print(f"{machine()}\n")
-    print(markdown(["models", "one device, model·images/s", "several", "how many", "gain, median of ratios (quartiles)"], rows))
+    print(
+        markdown(
+            [
+                "models",
+                "one device, model·images/s",
+                "several",
+                "how many",
+                "gain, median of ratios (quartiles)",
+            ],
+            rows,
+        )
+    )
 
 
-def lap(config: Config, images: np.ndarray, members: int, placement: Placement) -> Callable[[], float]:
+def lap(
+    config: Config, images: np.ndarray, members: int, placement: Placement
+) -> Callable[[], float]:
     """A function that takes the next steps and returns seconds a step."""
     run, state = prepare(config, images, seeds=members, placement=placement)
 

@@ -13,7 +13,9 @@ from jaxae.errors import silent
 from jaxae.train.sharding import make_placement
 
 
-def main(config: Config, together: options.SeveralProcesses, seeds: int = 1, steps: int = 16) -> None:
+def main(
+    config: Config, together: options.SeveralProcesses, seeds: int = 1, steps: int = 16
+) -> None:
     """Times an epoch of so many steps, the second of two.
 
     Args:
@@ -25,7 +27,9 @@ def main(config: Config, together: options.SeveralProcesses, seeds: int = 1, ste
     together.join()
     images = load_dataset(config.dataset, report=silent).train.images[: steps * config.batch_size]
     placement = make_placement("all", members=seeds, batch_size=config.batch_size)
-    run, state = prepare(replace(config, statistics_images=0), images, seeds=seeds, placement=placement)
+    run, state = prepare(
+        replace(config, statistics_images=0), images, seeds=seeds, placement=placement
+    )
     state, losses = run(state)
     losses.block_until_ready()
     began = time.perf_counter()

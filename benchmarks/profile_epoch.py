@@ -56,11 +56,16 @@ def main(config: Config, rounds: int = 7) -> None:
                 moments.append(time.perf_counter())
 
         fit_members([recipe], dataset, [Path(place) / "run"], report=note)
-    seconds["a whole epoch of a run"] = [0.0, *(after - before for before, after in itertools.pairwise(moments))]
+    seconds["a whole epoch of a run"] = [
+        0.0,
+        *(after - before for before, after in itertools.pairwise(moments)),
+    ]
     alone = median(seconds["steps"][1:])
     print("| part | ms | of the steps |\n|---|---:|---:|")
     for name, values in seconds.items():
-        print(f"| {name} | {1000 * median(values[1:]):.0f} | {100 * median(values[1:]) / alone:.1f} % |")
+        print(
+            f"| {name} | {1000 * median(values[1:]):.0f} | {100 * median(values[1:]) / alone:.1f} % |"
+        )
 
 
 def timed(seconds: list[float], function: Any, *args: Any) -> Any:

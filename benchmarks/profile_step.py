@@ -36,18 +36,26 @@ def main(config: Config, rounds: int = 15) -> None:
     still = parts._replace(model=parts.model.clone(dropout=()))
     decay = {"learning_rate": config.learning_rate, "weight_decay": config.weight_decay}
     unclipped = parts._replace(optimizer=optax.adamw(**decay))
-    leafwise = parts._replace(optimizer=optax.chain(optax.clip_by_global_norm(config.clip_norm), optax.adamw(**decay)))
+    leafwise = parts._replace(
+        optimizer=optax.chain(optax.clip_by_global_norm(config.clip_norm), optax.adamw(**decay))
+    )
     sgd = parts._replace(optimizer=optax.sgd(config.learning_rate))
     still_sgd = still._replace(optimizer=sgd.optimizer)
     noise = config.noise_factor
     programs = {
-        "batch: gather, bytes to floats": timer(config, parts, images, lambda s, x: (s, jnp.mean(to_unit(x)))),
+        "batch: gather, bytes to floats": timer(
+            config, parts, images, lambda s, x: (s, jnp.mean(to_unit(x)))
+        ),
         "noise": timer(config, parts, images, lambda s, x: (s, jnp.mean(corrupt(s, x, noise)))),
-        "forward": timer(config, still_sgd, images, functools.partial(forward, parts=still_sgd, noise=noise)),
+        "forward": timer(
+            config, still_sgd, images, functools.partial(forward, parts=still_sgd, noise=noise)
+        ),
         "backward, plain SGD": timer(config, still_sgd, images, whole(still_sgd, noise)),
         "dropout, both ways": timer(config, sgd, images, whole(sgd, noise)),
         "AdamW instead of SGD": timer(config, unclipped, images, whole(unclipped, noise)),
-        "clipping, and the packing of small leaves": timer(config, parts, images, whole(parts, noise)),
+        "clipping, and the packing of small leaves": timer(
+            config, parts, images, whole(parts, noise)
+        ),
         "(as optax has it, leaf by leaf)": timer(config, leafwise, images, whole(leafwise, noise)),
     }
     ceiling = ceiling_jaxae(config.batch_size)
@@ -68,26 +76,38 @@ def main(config: Config, rounds: int = 15) -> None:
 
 def corrupt(state: TrainState, images: jax.Array, noise: float) -> jax.Array:
     """A batch as the encoder sees it."""
-    return add_gaussian_noise(derive(state.key, Stream.NOISE, state.step), to_unit(images), std=noise)
+    return add_gaussian_noise(
+        derive(state.key, Stream.NOISE, state.step), to_unit(images), std=noise
+    )
 
 
-def forward(state: TrainState, images: jax.Array, *, parts: Parts, noise: float) -> tuple[TrainState, jax.Array]:
+def forward(
+    state: TrainState, images: jax.Array, *, parts: Parts, noise: float
+) -> tuple[TrainState, jax.Array]:
     """A step's forward pass and loss, with the batch statistics."""
     variables = {"params": state.params, "batch_stats": state.batch_stats}
-    output, updated = parts.model.apply(variables, corrupt(state, images, noise), train=True, mutable=["batch_stats"])
+    output, updated = parts.model.apply(
+        variables, corrupt(state, images, noise), train=True, mutable=["batch_stats"]
+    )
     loss = jnp.mean(reconstruction_loss(output, to_unit(images)))
     return state._replace(batch_stats=updated["batch_stats"]), loss
 
 
-def whole(parts: Parts, noise: float) -> Callable[[TrainState, jax.Array], tuple[TrainState, jax.Array]]:
+def whole(
+    parts: Parts, noise: float
+) -> Callable[[TrainState, jax.Array], tuple[TrainState, jax.Array]]:
     """train_step with these parts."""
-    return functools.partial(train_step, model=parts.model, optimizer=parts.optimizer, noise_factor=noise)
+    return functools.partial(
+        train_step, model=parts.model, optimizer=parts.optimizer, noise_factor=noise
+    )
 
 
 def timer(config: Config, parts: Parts, images: jax.Array, step: Callable) -> Callable[[], float]:
     """A function that runs STEPS steps in one program and returns the milliseconds of one."""
     state = jax.jit(functools.partial(init_state, root_key(config.seed), parts=parts))()
-    order = epoch_order(derive(state.key, Stream.ORDER), len(images), batch_size=config.batch_size)[:STEPS]
+    order = epoch_order(derive(state.key, Stream.ORDER), len(images), batch_size=config.batch_size)[
+        :STEPS
+    ]
 
     def steps(state, images, order):
         def body(state, batch):

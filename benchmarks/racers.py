@@ -27,9 +27,19 @@ class Worker:
     """A process that answers each line with a line of JSON, and otherwise waits."""
 
     def __init__(self, name: str, dataset: str) -> None:
-        self.command = [sys.executable, str(Path(__file__).with_name("speed_worker.py")), name, dataset]
+        self.command = [
+            sys.executable,
+            str(Path(__file__).with_name("speed_worker.py")),
+            name,
+            dataset,
+        ]
         self.said = tempfile.TemporaryFile("w+")  # noqa: SIM115 (as long as the process)
-        pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.said, "text": True}
+        pipes: Any = {
+            "stdin": subprocess.PIPE,
+            "stdout": subprocess.PIPE,
+            "stderr": self.said,
+            "text": True,
+        }
         self.process = subprocess.Popen(self.command, **pipes)
 
     def ask(self) -> Any:
@@ -46,7 +56,10 @@ class Worker:
 def last_line(said: IO[str]) -> str:
     """The last line that a process wrote into a file, shortened."""
     said.seek(0)
-    return next((line.strip()[:300] for line in reversed(said.readlines()) if line.strip()), "it said nothing")
+    return next(
+        (line.strip()[:300] for line in reversed(said.readlines()) if line.strip()),
+        "it said nothing",
+    )
 
 
 def machine() -> str:

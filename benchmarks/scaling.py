@@ -61,20 +61,30 @@ def main(config: Config, rounds: int = 3) -> None:
         for size, run in programs.items():
             laps[size].append(run())
     seconds = {size: median(each) for size, each in laps.items()}
-    constants = np.linalg.solve([cost(size) for size in CORNERS], [seconds[size] for size in CORNERS])
+    constants = np.linalg.solve(
+        [cost(size) for size in CORNERS], [seconds[size] for size in CORNERS]
+    )
     predicted = {size: float(np.dot(cost(size), constants)) for size in sizes}
     once, image, product, byte = constants
     each = f"{image * 1e6:.2f} µs an image, 1 s for {1e-9 / product:.0f} GFLOP, 1 s for {1e-9 / byte:.0f} GB"
     print(f"The model: {once * 1e3:.2f} ms a step; of each model in it {each}.\n")
-    print("| | | ms a step | the model says | ms a step and model | images/s | model·images/s | GFLOP/s |\n" + "|---" * 8 + "|")
+    print(
+        "| | | ms a step | the model says | ms a step and model | images/s | model·images/s | GFLOP/s |\n"
+        + "|---" * 8
+        + "|"
+    )
     for name, sweep in SWEEPS.items():
         for size in sweep:
             label = f"{name} | {'×' if name == 'width' else ''}{size[list(SWEEPS).index(name)]:g}"
             ms, said, rate = seconds[size] * 1e3, predicted[size] * 1e3, size[1] / seconds[size]
-            each = f"{ms:.2f} | {said:.2f} | {ms / size[0]:.2f} | {rate:,.0f} | {size[0] * rate:,.0f}"
+            each = (
+                f"{ms:.2f} | {said:.2f} | {ms / size[0]:.2f} | {rate:,.0f} | {size[0] * rate:,.0f}"
+            )
             print(f"| {label} | {each} | {cost(size)[2] / seconds[size] / 1e9:.0f} |")
     print("\n| | one process, one core: ms a step | two, one core each | gain |\n|---|---|---|---|")
-    path = Path(__file__).with_name("scaling.png" if dataset.name == "fashion_mnist" else "scaling-SYNTHETIC.png")
+    path = Path(__file__).with_name(
+        "scaling.png" if dataset.name == "fashion_mnist" else "scaling-SYNTHETIC.png"
+    )
     draw(SWEEPS, seconds, predicted, time_processes(), machine()).savefig(path, dpi=120)
     messages.say(f"Wrote {path}")
 
@@ -83,8 +93,15 @@ def cost(size: Size) -> tuple[float, float, float, float]:
     """What the constants multiply: the step; its images; the operations of its matrix products; the bytes of its weights."""
     seeds, batch, factor = size
     weights = [a * b for a, b in itertools.pairwise([28 * 28, *scaled(factor), 2])]
-    flop = 2 * batch * (3 * 2 * sum(weights) - weights[0])  # two a weight; forward, and twice back; none to the input
-    return 1.0, float(seeds * batch), float(seeds * flop), float(seeds * 2 * sum(weights) * BYTES_A_WEIGHT)
+    flop = (
+        2 * batch * (3 * 2 * sum(weights) - weights[0])
+    )  # two a weight; forward, and twice back; none to the input
+    return (
+        1.0,
+        float(seeds * batch),
+        float(seeds * flop),
+        float(seeds * 2 * sum(weights) * BYTES_A_WEIGHT),
+    )
 
 
 def scaled(factor: float, widths: tuple[int, ...] = WIDTHS) -> tuple[int, ...]:
@@ -97,7 +114,9 @@ def program(config: Config, images: np.ndarray, size: Size) -> Callable[[], floa
     seeds, batch, factor = size
     steps = int(np.clip(1e11 // cost(size)[2], 24, 1000))
     data = np.resize(images, (steps * batch, *images.shape[1:]))
-    run, state = prepare(replace(config, batch_size=batch, widths=scaled(factor, config.widths)), data, seeds=seeds)
+    run, state = prepare(
+        replace(config, batch_size=batch, widths=scaled(factor, config.widths)), data, seeds=seeds
+    )
 
     def lap() -> float:
         nonlocal state
@@ -126,11 +145,23 @@ def race(options: tuple[str, ...], cores: list[int]) -> float:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, str(Path(__file__).with_name("processes_worker.py")), *options]
-    together = ["--coordinator", f"127.0.0.1:{port}", "--processes", str(len(cores)), "--process-id"]
+    together = [
+        "--coordinator",
+        f"127.0.0.1:{port}",
+        "--processes",
+        str(len(cores)),
+        "--process-id",
+    ]
     environment = os.environ | {"NPROC": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
     running = []
     for number, core in enumerate(cores):
-        mine = ["taskset", "-c", str(core), *command, *([*together, str(number)] if len(cores) > 1 else [])]
+        mine = [
+            "taskset",
+            "-c",
+            str(core),
+            *command,
+            *([*together, str(number)] if len(cores) > 1 else []),
+        ]
         running.append(subprocess.Popen(mine, env=environment, stdout=subprocess.PIPE, text=True))
     try:
         said = [process.communicate()[0] for process in running]

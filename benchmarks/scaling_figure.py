@@ -23,7 +23,11 @@ def draw(
     figure = Figure(figsize=(9, 7), layout="constrained")
     figure.suptitle(f"How training scales: {machine}")
     panels = figure.subplots(2, 2).flat
-    titles = {"seeds": "Models in one program", "batch size": "Batch size", "width": "Width of all hidden layers"}
+    titles = {
+        "seeds": "Models in one program",
+        "batch size": "Batch size",
+        "width": "Width of all hidden layers",
+    }
     for axes, (name, sweep) in zip(panels, sweeps.items(), strict=False):
         values = [size[("seeds", "batch size", "width").index(name)] for size in sweep]
 
@@ -32,9 +36,13 @@ def draw(
 
         axes.plot(values, rates(seconds), "o-", color=BLUE, label="measured")
         axes.plot(values, rates(predicted), "--", color=GREY, label="cost model")
-        label = {"seeds": "models", "batch size": "images a step", "width": "times the default"}[name]
+        label = {"seeds": "models", "batch size": "images a step", "width": "times the default"}[
+            name
+        ]
         _decorate(axes, titles[name], label, values, prefix="×" if name == "width" else "")
-        axes.set_ylabel("thousand model·images a second" if name == "seeds" else "thousand images a second")
+        axes.set_ylabel(
+            "thousand model·images a second" if name == "seeds" else "thousand images a second"
+        )
     last = panels[3]
     gains = [one / two for one, two in shared.values()]
     bars = last.barh(range(len(gains)), gains, color=ORANGE)
@@ -42,11 +50,17 @@ def draw(
     last.set_yticks(range(len(gains)), [name.replace(", ", ",\n") for name in shared])
     last.invert_yaxis()
     last.axvline(1, color=GREY, linestyle="--")
-    last.set(title="Two processes, one core each", xlabel="times the speed of one process with one core", xlim=(0, 2.3))
+    last.set(
+        title="Two processes, one core each",
+        xlabel="times the speed of one process with one core",
+        xlim=(0, 2.3),
+    )
     return figure
 
 
-def _decorate(axes: Axes, title: str, label: str, values: Sequence[float], prefix: str = "") -> None:
+def _decorate(
+    axes: Axes, title: str, label: str, values: Sequence[float], prefix: str = ""
+) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xticks(values, [f"{prefix}{value:g}" for value in values])
     axes.minorticks_off()

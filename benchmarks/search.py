@@ -45,7 +45,15 @@ TRIES: dict[str, dict[str, Any]] = {
     "plain weights": {"average_decay": 0.0},
     "matmul_dtype bfloat16": {"matmul_dtype": "bfloat16"},
 }
-DIGITS = {"loss": 5, "noisy MSE": 5, "clean MSE": 5, "5-NN": 3, "ℓ-Trust": 4, "ℓ-Cont": 4, "filled": 2}
+DIGITS = {
+    "loss": 5,
+    "noisy MSE": 5,
+    "clean MSE": 5,
+    "5-NN": 3,
+    "ℓ-Trust": 4,
+    "ℓ-Cont": 4,
+    "filled": 2,
+}
 """The columns, with their decimals. Filled: the share of the map's box that the box of the middle 98 % of the points takes."""
 
 
@@ -66,19 +74,27 @@ def main(
         place: Folder of the runs.
     """
     if unknown := [*({preset} - set(PRESETS)), *(set(only) - set(TRIES))]:
-        raise InputError(f"{unknown[0]} is no preset or try: there are {', '.join([*PRESETS, *TRIES])}")
+        raise InputError(
+            f"{unknown[0]} is no preset or try: there are {', '.join([*PRESETS, *TRIES])}"
+        )
     dataset = load_dataset("auto", report=messages.say)
     pca: dict[str, float] = {}
     rows = []
     for name in only or TRIES:
-        configs = recipes(replace(PRESETS[preset], dataset=dataset.name, epochs=epochs, **TRIES[name]), seeds=seeds)
+        configs = recipes(
+            replace(PRESETS[preset], dataset=dataset.name, epochs=epochs, **TRIES[name]),
+            seeds=seeds,
+        )
         folder = place / re.sub(r"[^\w.-]+", "-", f"{preset}-{epochs}-{name}")
         directories = [run_directory(folder / str(config.seed), config) for config in configs]
         messages.say(f"== {name}")
         fit_members(configs, dataset, directories, report=messages.say)
         each = np.array([measures(directory, dataset, pca) for directory in directories])
         rows.append((each.mean(axis=0), each.std(axis=0, ddof=1) if seeds > 1 else None, name))
-    lines = [[name, *cells(mean, deviation)] for mean, deviation, name in sorted(rows, key=lambda row: row[0][0])]
+    lines = [
+        [name, *cells(mean, deviation)]
+        for mean, deviation, name in sorted(rows, key=lambda row: row[0][0])
+    ]
     print(markdown([f"{preset}, {epochs} epochs, seeds 0 to {seeds - 1}", *DIGITS], lines))
 
 
@@ -99,7 +115,10 @@ def cells(mean: np.ndarray, deviation: np.ndarray | None) -> list[str]:
     texts = [f"{value:.{digits}f}" for value, digits in zip(mean, DIGITS.values(), strict=True)]
     if deviation is None:
         return texts
-    return [f"{text} ± {value:.{d}f}" for text, value, d in zip(texts, deviation, DIGITS.values(), strict=True)]
+    return [
+        f"{text} ± {value:.{d}f}"
+        for text, value, d in zip(texts, deviation, DIGITS.values(), strict=True)
+    ]
 
 
 if __name__ == "__main__":

@@ -45,7 +45,9 @@ def prepare(
     configs = recipes(config, seeds=seeds)
     run = compile_steps(configs, images, placement=placement)
     # Stacking a thousand states would take longer than timing them.
-    state = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (seeds, *leaf.shape)), first_state(config))
+    state = jax.tree.map(
+        lambda leaf: jnp.broadcast_to(leaf, (seeds, *leaf.shape)), first_state(config)
+    )
     keys = jnp.stack([root_key(each.seed) for each in configs])
     return lambda state: run(state, np.ones(seeds, bool)), placement.put(state._replace(key=keys))
 
@@ -55,7 +57,9 @@ def pytorch(config: Config, images: np.ndarray, kind: Any) -> Iterator[float | N
     import torch
     from torch_peer import Peer
 
-    torch.set_flush_denormal(kind != "plain")  # as XLA does; without it, AdamW slows down as its moments decay
+    torch.set_flush_denormal(
+        kind != "plain"
+    )  # as XLA does; without it, AdamW slows down as its moments decay
     torch.backends.cuda.matmul.allow_tf32 = True  # as JAX multiplies on GPUs by default
     peer = Peer(kind, config, images, device="cuda" if torch.cuda.is_available() else "cpu")
     peer.model.train()
@@ -81,7 +85,9 @@ def ceiling_jaxae(batch: int) -> Iterator[list[float]]:
 
     def repeat(einsum, a, b):
         def body(operands, _):
-            operands = jax.lax.optimization_barrier(operands)  # else XLA would compute the product once
+            operands = jax.lax.optimization_barrier(
+                operands
+            )  # else XLA would compute the product once
             return operands, jax.lax.optimization_barrier(jnp.einsum(einsum, *operands))[0, 0]
 
         return jax.lax.scan(body, (a, b), None, length=REPEATS)[1]
@@ -105,7 +111,9 @@ def ceiling_pytorch(batch: int) -> Iterator[list[float]]:
     works = []
     for a, b, einsum in matrix_products(batch):
         x, y = (torch.randn(shape, device=device) for shape in (a, b))
-        works.append((x.T if einsum.startswith("km") else x, y.T if einsum.endswith("nk->mn") else y))
+        works.append(
+            (x.T if einsum.startswith("km") else x, y.T if einsum.endswith("nk->mn") else y)
+        )
 
     def repeat(x, y):
         for _ in range(REPEATS):

@@ -43,8 +43,13 @@ def main(
         for name, script in commands.items():
             with tempfile.TemporaryDirectory() as place:
                 own = ["--run-dir", f"{place}/run"] if name == "jaxae" else []
-                runs[name].append(race([sys.executable, str(script), "--seed", str(seed), *own], targets))
-            messages.say(f"seed {seed}, {name}: " + ", ".join(f"{loss:g} {show(runs[name][-1], loss)}" for loss in targets))
+                runs[name].append(
+                    race([sys.executable, str(script), "--seed", str(seed), *own], targets)
+                )
+            messages.say(
+                f"seed {seed}, {name}: "
+                + ", ".join(f"{loss:g} {show(runs[name][-1], loss)}" for loss in targets)
+            )
     rows = []
     for loss in sorted(targets, reverse=True):
         for name, found in runs.items():
@@ -53,7 +58,9 @@ def main(
             rows.append([f"{loss:g}", name, middle, ", ".join(show(run, loss) for run in found)])
     print(markdown(["validation loss", "", "median", "each seed: seconds (epochs)"], rows))
     if json_file:
-        json_file.write_text(json.dumps({"targets": targets, "seconds_and_epochs": runs}, indent=2) + "\n")
+        json_file.write_text(
+            json.dumps({"targets": targets, "seconds_and_epochs": runs}, indent=2) + "\n"
+        )
 
 
 def show(run: Reached, loss: float) -> str:
@@ -64,7 +71,9 @@ def show(run: Reached, loss: float) -> str:
 def race(command: list[str], targets: tuple[float, ...]) -> Reached:
     """Seconds and epochs until the validation loss is first at each target; the process ends with the last of them."""
     began, found, last = time.perf_counter(), Reached(), ""
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as process:
         assert process.stderr is not None
         for line in process.stderr:
             if match := LINE.search(line):

@@ -22,17 +22,29 @@ def block(inputs: int, outputs: int, dropout: float = 0.0) -> list[nn.Module]:
 
 
 def build(
-    dropout: Sequence[float] = (0.2, 0.2, 0.1), latent_activation: str = "linear", *, pixels: int = 784, latent: int = 2
+    dropout: Sequence[float] = (0.2, 0.2, 0.1),
+    latent_activation: str = "linear",
+    *,
+    pixels: int = 784,
+    latent: int = 2,
 ) -> nn.Sequential:
     """Encoder and decoder. Images f32[B, pixels] in, reconstructions f32[B, pixels] out."""
     widths = [pixels, *WIDTHS]
     rates = [*dropout, *[0.0] * (len(WIDTHS) - len(dropout))]
     layers = zip(itertools.pairwise(widths), rates, strict=True)
-    encoder = [module for (inputs, outputs), rate in layers for module in block(inputs, outputs, rate)]
-    encoder += block(WIDTHS[-1], latent) if latent_activation == "relu" else [nn.Linear(WIDTHS[-1], latent)]
+    encoder = [
+        module for (inputs, outputs), rate in layers for module in block(inputs, outputs, rate)
+    ]
+    encoder += (
+        block(WIDTHS[-1], latent)
+        if latent_activation == "relu"
+        else [nn.Linear(WIDTHS[-1], latent)]
+    )
     up = itertools.pairwise([latent, *reversed(WIDTHS)])
     decoder = [module for inputs, outputs in up for module in block(inputs, outputs)]
-    return nn.Sequential(nn.Sequential(*encoder), nn.Sequential(*decoder, nn.Linear(WIDTHS[0], pixels), nn.Sigmoid()))
+    return nn.Sequential(
+        nn.Sequential(*encoder), nn.Sequential(*decoder, nn.Linear(WIDTHS[0], pixels), nn.Sigmoid())
+    )
 
 
 def load_variables(model: nn.Sequential, variables: dict[str, Any]) -> None:
@@ -48,8 +60,12 @@ def load_variables(model: nn.Sequential, variables: dict[str, Any]) -> None:
                 linear.bias.data = torch.tensor(np.array(dense["bias"]))
                 continue
             norm, running = params[f"Layer_{i}"]["BatchNorm_0"], stats[f"Layer_{i}"]["BatchNorm_0"]
-            norms[i].weight.data, norms[i].bias.data = (torch.tensor(np.array(norm[each])) for each in ("scale", "bias"))
-            norms[i].running_mean, norms[i].running_var = (torch.tensor(np.array(running[each])) for each in ("mean", "var"))
+            norms[i].weight.data, norms[i].bias.data = (
+                torch.tensor(np.array(norm[each])) for each in ("scale", "bias")
+            )
+            norms[i].running_mean, norms[i].running_var = (
+                torch.tensor(np.array(running[each])) for each in ("mean", "var")
+            )
 
 
 def loss(model: nn.Module, noisy: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:

@@ -26,15 +26,25 @@ class Peer:
     graphed (tuned, the whole step as one CUDA graph: needs CUDA).
     """
 
-    def __init__(self, kind: Kind, config: Config, images: np.ndarray, *, device: str = "cpu") -> None:
+    def __init__(
+        self, kind: Kind, config: Config, images: np.ndarray, *, device: str = "cpu"
+    ) -> None:
         torch.manual_seed(config.seed)
         self.kind, self.config, self.device = kind, config, device
-        self.images = torch.from_numpy(images.reshape(len(images), -1)).to("cpu" if kind == "plain" else device)
-        self.model = build(config.dropout, config.latent_activation, pixels=self.images.shape[1]).to(device)
+        self.images = torch.from_numpy(images.reshape(len(images), -1)).to(
+            "cpu" if kind == "plain" else device
+        )
+        self.model = build(
+            config.dropout, config.latent_activation, pixels=self.images.shape[1]
+        ).to(device)
         for module in self.model.modules():
             if isinstance(module, nn.BatchNorm1d) and module.num_features <= NARROW:
                 nn.init.constant_(module.bias, config.narrow_shift)
-        self.average = AveragedModel(self.model, multi_avg_fn=self._move_average) if config.average_decay else None
+        self.average = (
+            AveragedModel(self.model, multi_avg_fn=self._move_average)
+            if config.average_decay
+            else None
+        )
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(),
             lr=config.learning_rate,
@@ -51,11 +61,15 @@ class Peer:
     def _corrupted_loss(self, clean: torch.Tensor) -> torch.Tensor:
         # The usual way to bfloat16. It rounds what layers give as well, where jaxae rounds what they multiply.
         rounded = self.config.matmul_dtype == "bfloat16"
-        with torch.autocast(clean.device.type, torch.bfloat16, enabled=rounded, cache_enabled=self.kind != "graphed"):
+        with torch.autocast(
+            clean.device.type, torch.bfloat16, enabled=rounded, cache_enabled=self.kind != "graphed"
+        ):
             return loss(self.model, corrupt(clean, self.config.noise_factor), clean)
 
     def _move_average(self, averaged: Any, current: Any, done: Any) -> None:
-        torch._foreach_lerp_(averaged, current, 1 - min(self.config.average_decay, float((1 + done) / (10 + done))))
+        torch._foreach_lerp_(
+            averaged, current, 1 - min(self.config.average_decay, float((1 + done) / (10 + done)))
+        )
 
     def step(self, batch: torch.Tensor) -> torch.Tensor:
         """One update on a batch u8[B, 784], and of the averaged weights. Returns its loss."""
@@ -99,7 +113,9 @@ class Peer:
         """The batches of an epoch, shuffled; a partial last one is left out."""
         if self.kind == "plain":
             data = torch.utils.data.TensorDataset(self.images)
-            loader = torch.utils.data.DataLoader(data, self.config.batch_size, shuffle=True, drop_last=True)
+            loader = torch.utils.data.DataLoader(
+                data, self.config.batch_size, shuffle=True, drop_last=True
+            )
             yield from (batch for (batch,) in loader)
         else:
             order = torch.randperm(len(self.images), device=self.device)
@@ -119,13 +135,18 @@ class Peer:
             for module in model.modules():
                 if isinstance(module, nn.Dropout):
                     module.p = 0.0
-            update_bn((self._noisy(batch)[0] for batch in self.images[:count].split(STATISTICS_BATCH)), model)
+            update_bn(
+                (self._noisy(batch)[0] for batch in self.images[:count].split(STATISTICS_BATCH)),
+                model,
+            )
         return model.eval()
 
     @torch.no_grad()
     def validate(self, images: np.ndarray) -> float:
         """The loss over all images u8[N, H, W, C], with the same noise each time."""
-        return loss(self.evaluated(), *self._noisy(torch.from_numpy(images.reshape(len(images), -1)))).item()
+        return loss(
+            self.evaluated(), *self._noisy(torch.from_numpy(images.reshape(len(images), -1)))
+        ).item()
 
     def _noisy(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Noisy and clean images, f32[N, 784], of bytes; the same noise each time."""
@@ -137,9 +158,13 @@ class Peer:
 
 def main(config: Config, kind: Kind = "tuned") -> None:
     """Trains with the recipe's plateau and prints a line an epoch, as scripts/train.py does."""
-    torch.set_flush_denormal(kind != "plain")  # as XLA does; without it, AdamW slows down as its moments decay
+    torch.set_flush_denormal(
+        kind != "plain"
+    )  # as XLA does; without it, AdamW slows down as its moments decay
     dataset = load_dataset(config.dataset, report=messages.say)
-    peer = Peer(kind, config, dataset.train.images, device="cuda" if torch.cuda.is_available() else "cpu")
+    peer = Peer(
+        kind, config, dataset.train.images, device="cuda" if torch.cuda.is_available() else "cpu"
+    )
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
         peer.optimizer,
         factor=config.plateau_factor,
@@ -150,7 +175,9 @@ def main(config: Config, kind: Kind = "tuned") -> None:
     for epoch in range(1, config.epochs + 1):
         train_loss, validation_loss = peer.epoch(), peer.validate(dataset.validation.images)
         plateau.step(validation_loss)
-        messages.say(f"epoch {epoch:3}/{config.epochs}  train {train_loss:.5f}  validation {validation_loss:.5f}")
+        messages.say(
+            f"epoch {epoch:3}/{config.epochs}  train {train_loss:.5f}  validation {validation_loss:.5f}"
+        )
 
 
 if __name__ == "__main__":

@@ -21,10 +21,20 @@ from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
 
 HERE = Path(__file__).parent
-LOOKS = ("evaluate", "plot_reconstructions", "plot_error_maps", "plot_noise_robustness", "plot_latent_space")
+LOOKS = (
+    "evaluate",
+    "plot_reconstructions",
+    "plot_error_maps",
+    "plot_noise_robustness",
+    "plot_latent_space",
+)
 
 
-def main(rounds: int = 7, starts: int = 3, json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None) -> None:
+def main(
+    rounds: int = 7,
+    starts: int = 3,
+    json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
+) -> None:
     """Races whole epochs: the default recipe, data in memory, no validation, no checkpoint.
 
     Args:
@@ -38,7 +48,9 @@ def main(rounds: int = 7, starts: int = 3, json_file: Annotated[Path | None, tyr
         raise InputError(f"rounds is {rounds} and starts {starts}: give 1 or more")
     dataset = load_dataset("auto", report=messages.say)
     config = Config(dataset=dataset.name)
-    crews = {name: Worker(name, config.dataset) for name in (*RACERS, "ceiling-jaxae", "ceiling-pytorch")}
+    crews = {
+        name: Worker(name, config.dataset) for name in (*RACERS, "ceiling-jaxae", "ceiling-pytorch")
+    }
     for worker in crews.values():
         worker.ask()
     messages.say(f"All racers have started; racing on {dataset.title}.")
@@ -47,11 +59,19 @@ def main(rounds: int = 7, starts: int = 3, json_file: Annotated[Path | None, tyr
         for name, worker in crews.items():
             times[name].append(worker.ask())
         messages.say(
-            f"round {lap + 1}/{rounds}: " + ", ".join(f"{name} {times[name][-1]:.2f}" for name in RACERS) + " ms a step"
+            f"round {lap + 1}/{rounds}: "
+            + ", ".join(f"{name} {times[name][-1]:.2f}" for name in RACERS)
+            + " ms a step"
         )
     ms = {name: median(times[name]) for name in RACERS}
-    alone = {name: [min(rounds) for rounds in zip(*times[name], strict=True)] for name in crews if name not in RACERS}
-    ceiling = sum(min(each) for each in zip(*alone.values(), strict=True))  # the best case of each product, not the usual one
+    alone = {
+        name: [min(rounds) for rounds in zip(*times[name], strict=True)]
+        for name in crews
+        if name not in RACERS
+    }
+    ceiling = sum(
+        min(each) for each in zip(*alone.values(), strict=True)
+    )  # the best case of each product, not the usual one
     print(table(dataset.title, config, ms, ceiling, alone))
     begun = [start(config.dataset) for _ in range(starts)]
     result = {
@@ -66,7 +86,9 @@ def main(rounds: int = 7, starts: int = 3, json_file: Annotated[Path | None, tyr
         "ceiling_ms": ceiling,
         "ceiling_share": ceiling / ms["jaxae"],
         **{name: median(each[name] for each in begun) for name in begun[0]},
-        "script_s": look(HERE.parent / "checkpoints/released") if config.dataset == "fashion_mnist" else {},
+        "script_s": look(HERE.parent / "checkpoints/released")
+        if config.dataset == "fashion_mnist"
+        else {},
         "rounds": {name: times[name] for name in RACERS},
     }
     print(
@@ -80,19 +102,34 @@ def main(rounds: int = 7, starts: int = 3, json_file: Annotated[Path | None, tyr
 
 def start(dataset: str) -> dict[str, float]:
     """Runs scripts/train.py for two epochs, without a compilation cache: seconds to its first line and step, peak memory."""
-    environment = {name: value for name, value in os.environ.items() if "COMPILATION_CACHE" not in name}
+    environment = {
+        name: value for name, value in os.environ.items() if "COMPILATION_CACHE" not in name
+    }
     with tempfile.TemporaryDirectory() as place:
-        command = [sys.executable, str(HERE.parent / "scripts/train.py"), "--epochs", "2", "--dataset", dataset]
+        command = [
+            sys.executable,
+            str(HERE.parent / "scripts/train.py"),
+            "--epochs",
+            "2",
+            "--dataset",
+            dataset,
+        ]
         command += ["--run-dir", f"{place}/run"]
         began = time.perf_counter()
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        process = subprocess.Popen(
+            command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        )
         assert process.stderr is not None
         at = {line.partition(" ")[0]: time.perf_counter() - began for line in process.stderr}
         _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise InputError(f"{' '.join(command)} failed")
     # The step itself, some milliseconds, begins when the line "Compiled …" has been printed.
-    return {"first_line_s": min(at.values()), "first_step_s": at["Compiled"], "peak_memory_mb": usage.ru_maxrss / 1024}
+    return {
+        "first_line_s": min(at.values()),
+        "first_step_s": at["Compiled"],
+        "peak_memory_mb": usage.ru_maxrss / 1024,
+    }
 
 
 def look(run: Path) -> dict[str, float]:
@@ -110,14 +147,18 @@ def look(run: Path) -> dict[str, float]:
     return seconds
 
 
-def table(title: str, config: Config, ms: dict[str, float], ceiling: float, alone: dict[str, list[float]]) -> str:
+def table(
+    title: str, config: Config, ms: dict[str, float], ceiling: float, alone: dict[str, list[float]]
+) -> str:
     """The race in Markdown."""
     rate = {name: f"{config.batch_size / each * 1000:,.0f}" for name, each in ms.items()}
     rows = [
         f"| {LABELS[name]} | {each:.2f} | {rate[name]} | {each / ms['jaxae']:.2f} | {ceiling / each:.0%} |"
         for name, each in ms.items()
     ]
-    sums = " and ".join(f"{sum(each):.2f} ms in {name.removeprefix('ceiling-')}" for name, each in alone.items())
+    sums = " and ".join(
+        f"{sum(each):.2f} ms in {name.removeprefix('ceiling-')}" for name, each in alone.items()
+    )
     return "\n".join(
         [
             f"{machine()}; {title}; medians of the rounds.",

@@ -39,7 +39,9 @@ from jaxae.core.step import train_epoch, train_step
 
 # %%
 dataset = jaxae.load_dataset(report=print)
-print(dataset.title, dataset.train.images.shape, dataset.train.images.dtype, dataset.class_names[:3])
+print(
+    dataset.title, dataset.train.images.shape, dataset.train.images.dtype, dataset.class_names[:3]
+)
 
 # %% [markdown]
 # ## Noise
@@ -58,7 +60,9 @@ print("the noise alone costs an MSE of", mse(noisy, clean).mean())
 # batch to the next state and the loss, so calling it changes nothing: the old state is still there.
 
 # %%
-recipe = jaxae.Config(dataset=dataset.name, epochs=5, average_decay=0.0)  # the weights themselves: no average of them
+recipe = jaxae.Config(
+    dataset=dataset.name, epochs=5, average_decay=0.0
+)  # the weights themselves: no average of them
 parts, state = build_parts(recipe), first_state(recipe)
 bound = {"model": parts.model, "optimizer": parts.optimizer, "noise_factor": recipe.noise_factor}
 step = jax.jit(functools.partial(train_step, **bound))
@@ -66,7 +70,9 @@ step = jax.jit(functools.partial(train_step, **bound))
 batch = jnp.asarray(dataset.train.images[:128])
 after, loss = step(state, batch)
 again, same = step(state, batch)
-print(f"loss {loss:.4f}; step {state.step} → {after.step}; the same state and batch give the same loss: {loss == same}")
+print(
+    f"loss {loss:.4f}; step {state.step} → {after.step}; the same state and batch give the same loss: {loss == same}"
+)
 
 # %% [markdown]
 # ## An epoch
@@ -86,7 +92,12 @@ print(f"{len(losses)} steps, loss {losses[0]:.3f} → {losses[-1]:.3f}")
 
 # %%
 run_dir = Path(tempfile.mkdtemp()) / "run"
-run = jaxae.fit(recipe, dataset, run_dir=run_dir, report=lambda line: print(line) if line.startswith("epoch") else None)
+run = jaxae.fit(
+    recipe,
+    dataset,
+    run_dir=run_dir,
+    report=lambda line: print(line) if line.startswith("epoch") else None,
+)
 
 # %% [markdown]
 # ## Denoise
@@ -97,7 +108,11 @@ run = jaxae.fit(recipe, dataset, run_dir=run_dir, report=lambda line: print(line
 images = dataset.test.images[:8]
 noisy = jaxae.corrupt(images, std=0.25)
 denoised = jaxae.reconstruct(run, noisy)
-print("MSE, noisy and denoised:", mse(noisy, to_unit(images)).mean(), mse(denoised, to_unit(images)).mean())
+print(
+    "MSE, noisy and denoised:",
+    mse(noisy, to_unit(images)).mean(),
+    mse(denoised, to_unit(images)).mean(),
+)
 jaxae.plots.reconstructions(run, dataset)
 
 # %% [markdown]
@@ -117,7 +132,10 @@ jaxae.plots.latent_space(run, dataset)
 
 # %%
 restored = jaxae.load(next(run_dir.parent.iterdir()))
-print("the same bits:", jax.tree.all(jax.tree.map(lambda a, b: (a == b).all(), restored.variables, run.variables)))
+print(
+    "the same bits:",
+    jax.tree.all(jax.tree.map(lambda a, b: (a == b).all(), restored.variables, run.variables)),
+)
 
 # %% [markdown]
 # ## A loss of your own
@@ -135,17 +153,23 @@ def charbonnier_step(state, images):
 
     def loss(params):
         variables = {"params": params, "batch_stats": state.batch_stats}
-        output, new = parts.model.apply(variables, noisy, train=True, rngs=rngs, mutable=["batch_stats"])
+        output, new = parts.model.apply(
+            variables, noisy, train=True, rngs=rngs, mutable=["batch_stats"]
+        )
         return jnp.mean(jnp.sqrt(jnp.square(output - clean) + 1e-6)), new["batch_stats"]
 
     (value, batch_stats), gradients = jax.value_and_grad(loss, has_aux=True)(state.params)
     updates, opt_state = parts.optimizer.update(gradients, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
-    return state._replace(step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state), value
+    return state._replace(
+        step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state
+    ), value
 
 
 batches = jnp.asarray(dataset.train.images[: 40 * 128]).reshape(40, 128, *dataset.image_shape)
-mine, values = jax.jit(lambda state, batches: jax.lax.scan(charbonnier_step, state, batches))(first_state(recipe), batches)
+mine, values = jax.jit(lambda state, batches: jax.lax.scan(charbonnier_step, state, batches))(
+    first_state(recipe), batches
+)
 print(f"Charbonnier loss {values[0]:.3f} → {values[-1]:.3f} in {mine.step} steps")
 output = parts.model.apply(model_variables(mine), add_gaussian_noise(root_key(2), clean, std=0.25))
 print(f"MSE on eight test images after these steps: {mse(output, clean).mean():.4f}")

@@ -40,7 +40,11 @@ def build_parts(config: Config, **values: Any) -> Parts:
             clip_norm=chosen["clip_norm"],
             b2=chosen["adam_b2"],
         ),
-        plateau=make_plateau(factor=config.plateau_factor, patience=config.plateau_patience, min_scale=config.min_scale),
+        plateau=make_plateau(
+            factor=config.plateau_factor,
+            patience=config.plateau_patience,
+            min_scale=config.min_scale,
+        ),
         average_decay=config.average_decay,
         restore_best=config.restore_best,
     )

@@ -4,7 +4,14 @@ import json
 from dataclasses import asdict, replace
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.dataclasses import dataclass
 
 from jaxae.errors import InputError
@@ -33,7 +40,11 @@ class Config:
 
     dataset: Annotated[str, Field(min_length=1)] = "auto"
     """A name such as mnist, an .npz or .npy file, or a folder of pictures; auto: Fashion-MNIST or, loudly, a SYNTHETIC one."""
-    image_shape: Annotated[tuple[PositiveInt, PositiveInt, PositiveInt], Field(strict=False)] = (28, 28, 1)
+    image_shape: Annotated[tuple[PositiveInt, PositiveInt, PositiveInt], Field(strict=False)] = (
+        28,
+        28,
+        1,
+    )
     """Height, width and channels of an image; training takes them from the data."""
     image_size: Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)] | None = None
     """Height and width to bring the pictures of a folder to; without it they must all have one size."""
@@ -53,13 +64,24 @@ class Config:
     """Train on noise drawn anew for each image, uniform between these two; validation stays at --noise-factor."""
     dropout: Annotated[tuple[Rate, Rate, Rate], Field(strict=False)] = (0.2, 0.2, 0.1)
     """Dropout rates after the first three layers of the encoder."""
-    widths: Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1)] = (512, 256, 128, 64, 32, 16, 8, 4)
+    widths: Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1)] = (
+        512,
+        256,
+        128,
+        64,
+        32,
+        16,
+        8,
+        4,
+    )
     """Widths of the encoder's layers between the image and the latent; the decoder mirrors them."""
     latent_dim: PositiveInt = 2
     """Numbers an image is sent through; of more than two, maps show the two leading principal axes."""
     latent_activation: Literal["linear", "relu"] = "linear"
     """What follows the latent layer: nothing, or BatchNorm and ReLU as after every other layer."""
-    initializer: Literal["lecun_normal", "he_normal", "orthogonal", "glorot_uniform"] = "lecun_normal"
+    initializer: Literal["lecun_normal", "he_normal", "orthogonal", "glorot_uniform"] = (
+        "lecun_normal"
+    )
     """How the layers before a BatchNorm begin."""
     narrow_shift: NonNegative = 2.0
     """Where BatchNorm's shift begins in layers of 16 units or fewer, so that nearly all of them are on; elsewhere 0."""
@@ -121,7 +143,9 @@ class Config:
         try:
             return check(values)
         except ValidationError as error:
-            raise InputError("; ".join(_one_line(e["loc"], e["msg"], e["input"]) for e in error.errors())) from None
+            raise InputError(
+                "; ".join(_one_line(e["loc"], e["msg"], e["input"]) for e in error.errors())
+            ) from None
 
     @property
     def training_noise(self) -> float | tuple[float, float]:
@@ -143,21 +167,35 @@ class Config:
             raise InputError(f"expected a JSON object, got {values!r:.60}")
         for name, same in RETIRED.items():
             if name in values and same is not None and values[name] != same:
-                raise InputError(f"{name} is {values[name]}, an option that is gone: use the version that wrote it")
-        return Config(**{name: value for name, value in values.items() if name not in {"data", *RETIRED}})
+                raise InputError(
+                    f"{name} is {values[name]}, an option that is gone: use the version that wrote it"
+                )
+        return Config(
+            **{name: value for name, value in values.items() if name not in {"data", *RETIRED}}
+        )
 
     def differences(self, other: "Config") -> list[str]:
         """'field: mine, not theirs' for each field in which two recipes differ."""
-        return [f"{k}: {mine}, not {vars(other)[k]}" for k, mine in vars(self).items() if mine != vars(other)[k]]
+        return [
+            f"{k}: {mine}, not {vars(other)[k]}"
+            for k, mine in vars(self).items()
+            if mine != vars(other)[k]
+        ]
 
 
 def _one_line(location: tuple[int | str, ...], message: str, value: object) -> str:
-    name = repr(".".join(map(str, location)) or "the recipe")[1:-1]  # a hostile name may hold line breaks
+    name = repr(".".join(map(str, location)) or "the recipe")[
+        1:-1
+    ]  # a hostile name may hold line breaks
     return f"{name} is {value!r:.60}: {message[0].lower()}{message[1:]}"
 
 
 CLEAN = Config(noise_range=(0.0, 0.4), dropout=(0.0, 0.0, 0.0), plateau_patience=15)
 
 
-PRESETS = {"default": Config(), "clean": CLEAN, "map": replace(CLEAN, similarity_weight=0.02, restore_best=True)}
+PRESETS = {
+    "default": Config(),
+    "clean": CLEAN,
+    "map": replace(CLEAN, similarity_weight=0.02, restore_best=True),
+}
 """The procedure as it is given; a recipe for clean images and noisy ones, without dropout; and that with an ordered map."""

@@ -41,10 +41,17 @@ def expand(path: str | Path) -> Path:
         expanded = Path(os.path.expanduser(path))
         with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
             os.lstat(expanded)
-    except (OSError, ValueError) as error:  # a path that is too long, or has a character that none has
-        raise InputError(f"{str(path)!r:.80} is no path ({getattr(error, 'strerror', error)}): name another") from error
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # a path that is too long, or has a character that none has
+        raise InputError(
+            f"{str(path)!r:.80} is no path ({getattr(error, 'strerror', error)}): name another"
+        ) from error
     if expanded.parts[:1] and expanded.parts[0].startswith("~"):
-        raise InputError(f"{path} begins with ~, and no such home is known here: set HOME, or name the folder in full")
+        raise InputError(
+            f"{path} begins with ~, and no such home is known here: set HOME, or name the folder in full"
+        )
     if link := dead_link(expanded):
         raise InputError(f"{path} can't be used: {link}, or name another place")
     return expanded

@@ -91,12 +91,16 @@ def decode(run: Run, latents: ArrayLike) -> np.ndarray:
     array, width = as_array("latents", latents), run.model.latent_dim
     if array.ndim != 2 or array.shape[1] != width:
         raise InputError(f"latents have the shape {list(array.shape)}: give [N, {width}]")
-    if array.dtype.kind not in "fiu" or not (np.abs(array) <= np.finfo(np.float32).max).all():  # false for NaN too
+    if (
+        array.dtype.kind not in "fiu" or not (np.abs(array) <= np.finfo(np.float32).max).all()
+    ):  # false for NaN too
         raise InputError(f"latents are {array.dtype}, or not finite: give finite real numbers")
     return _apply(run, "decode", array.astype(np.float32))
 
 
-def corrupt(images: ArrayLike, *, std: float, draw: int = 0, indices: ArrayLike | None = None) -> np.ndarray:
+def corrupt(
+    images: ArrayLike, *, std: float, draw: int = 0, indices: ArrayLike | None = None
+) -> np.ndarray:
     """Images with Gaussian noise of this standard deviation, clipped to [0, 1]: f32, of the shape of the images.
 
     The noise of an image is a function of draw and of its index in the split alone: the same image has the same noise in every
@@ -105,7 +109,9 @@ def corrupt(images: ArrayLike, *, std: float, draw: int = 0, indices: ArrayLike 
     >>> noisy = jaxae.corrupt(dataset.test.images, std=0.25)
     """
     if not isinstance(std, Real) or not 0 <= std < math.inf:
-        raise InputError(f"noise_factor (std) is {std!r:.60}: give a standard deviation of 0 or more")
+        raise InputError(
+            f"noise_factor (std) is {std!r:.60}: give a standard deviation of 0 or more"
+        )
     if not isinstance(draw, Integral) or not 0 <= draw < COUNTERS:
         raise InputError(f"draw is {draw!r:.60}: give a whole number of 0 or more, below 2³²")
     clean = as_unit(images)
@@ -113,12 +119,16 @@ def corrupt(images: ArrayLike, *, std: float, draw: int = 0, indices: ArrayLike 
     whole = np.issubdtype(places.dtype, np.integer) and ((places >= 0) & (places < COUNTERS)).all()
     if places.shape != (len(clean),) or not whole:
         found = f"{places.dtype}{list(places.shape)}"
-        raise InputError(f"indices are {found}: give a whole number of 0 or more, below 2³², for each image")
+        raise InputError(
+            f"indices are {found}: give a whole number of 0 or more, below 2³², for each image"
+        )
     noisy = functools.partial(_noisy_program, std=std, draw=np.uint32(draw))
     return in_batches(noisy, places.astype(np.uint32), clean).reshape(np.shape(images))
 
 
-def noise_keys(stream: Stream, draw: jax.typing.ArrayLike, indices: jax.typing.ArrayLike) -> jax.Array:
+def noise_keys(
+    stream: Stream, draw: jax.typing.ArrayLike, indices: jax.typing.ArrayLike
+) -> jax.Array:
     """The keys of evaluation noise, one for each index of an image in its split."""
     return derive_each(derive(root_key(0), stream, draw), indices)
 
@@ -127,22 +137,30 @@ def _fitting(run: Run, images: ArrayLike) -> np.ndarray:
     array = as_unit(images)
     if array.shape[1:] != tuple(run.model.image_shape):
         height, width, channels = run.model.image_shape
-        wanted = f"[N, {height}, {width}, {channels}]" + (f" or [N, {height}, {width}]" if channels == 1 else "")
+        wanted = f"[N, {height}, {width}, {channels}]" + (
+            f" or [N, {height}, {width}]" if channels == 1 else ""
+        )
         raise InputError(f"images have the shape {list(np.shape(images))}: give {wanted}")
     return array
 
 
 def _apply(run: Run, method: str, rows: np.ndarray) -> np.ndarray:
-    return in_batches(functools.partial(_model_program, run.variables, model=run.model, method=method), rows)
+    return in_batches(
+        functools.partial(_model_program, run.variables, model=run.model, method=method), rows
+    )
 
 
 @functools.partial(jax.jit, static_argnames=("model", "method"))
-def _model_program(variables: dict[str, Any], rows: jax.Array, *, model: Autoencoder, method: str) -> Any:
+def _model_program(
+    variables: dict[str, Any], rows: jax.Array, *, model: Autoencoder, method: str
+) -> Any:
     return model.apply(variables, rows, method=method)
 
 
 @jax.jit
-def _noisy_program(indices: jax.Array, images: jax.Array, *, std: jax.Array, draw: jax.Array) -> jax.Array:
+def _noisy_program(
+    indices: jax.Array, images: jax.Array, *, std: jax.Array, draw: jax.Array
+) -> jax.Array:
     return add_noise_to_each(noise_keys(Stream.EVALUATION, draw, indices), images, std=std)
 
 
@@ -154,7 +172,10 @@ def in_batches(program: Callable[..., jax.Array], *columns: np.ndarray) -> np.nd
     """What a program makes of rows, each of which it treats alone: arrays [N, ...] → an array [N, ...]."""
     count = len(columns[0])
     size = FEW if count <= FEW else MANY
-    batches = ([_filled(rows[start : start + size], size) for rows in columns] for start in range(0, count or 1, size))
+    batches = (
+        [_filled(rows[start : start + size], size) for rows in columns]
+        for start in range(0, count or 1, size)
+    )
     return np.concatenate([program(*batch) for batch in batches])[:count]
 
 

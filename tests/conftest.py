@@ -13,7 +13,9 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a job in the background; what the tests start must not inherit it
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # of a job in the background; what the tests start must not inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import jax
@@ -26,14 +28,26 @@ from jaxae.data.load import synthetic_dataset
 from jaxae.data.tfds_files import FILES
 
 settings.register_profile("few", max_examples=40, deadline=None)
-settings.register_profile("many", max_examples=3000, deadline=None)  # pytest --hypothesis-profile many
+settings.register_profile(
+    "many", max_examples=3000, deadline=None
+)  # pytest --hypothesis-profile many
 settings.load_profile("few")
 LONGEST = (
     *("test_scripts", "test_resilience", "test_explorer", "test_gpu_benchmark", "test_population"),
-    *("test_multihost", "test_autoencoder", "test_real", "test_torch", "test_sharding", "test_own_images", "test_report"),
+    *(
+        "test_multihost",
+        "test_autoencoder",
+        "test_real",
+        "test_torch",
+        "test_sharding",
+        "test_own_images",
+        "test_report",
+    ),
 )
 """Files that are begun first: of two workers neither is left alone with one of them at the end."""
-REAL_FILES = Path(os.environ.get("JAXAE_MANUAL_DIR") or Path(__file__).parents[2] / "shared" / "fashion-mnist")
+REAL_FILES = Path(
+    os.environ.get("JAXAE_MANUAL_DIR") or Path(__file__).parents[2] / "shared" / "fashion-mnist"
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,7 +72,9 @@ def config() -> Config:
 def real_files() -> Path:
     """The folder of the four official files."""
     if not all((REAL_FILES / name).is_file() for name in FILES.values()):
-        pytest.skip(f"the official Fashion-MNIST files are not in {REAL_FILES}: name their folder in JAXAE_MANUAL_DIR")
+        pytest.skip(
+            f"the official Fashion-MNIST files are not in {REAL_FILES}: name their folder in JAXAE_MANUAL_DIR"
+        )
     return REAL_FILES
 
 

@@ -14,7 +14,12 @@ from jaxae.train.loop import fit_members
 
 
 def fit_state(
-    config: Config, dataset: Dataset, run_dir: Path, *, overwrite: bool = False, report: Callable[[str], None] = silent
+    config: Config,
+    dataset: Dataset,
+    run_dir: Path,
+    *,
+    overwrite: bool = False,
+    report: Callable[[str], None] = silent,
 ) -> TrainState:
     """Trains one run and returns its last state."""
     return fit_members([config], dataset, [run_dir], overwrite=overwrite, report=report)[0]

@@ -21,7 +21,9 @@ CONFIG = Config(dataset="synthetic", epochs=2, batch_size=64, learning_rate=3e-3
 def small(monkeypatch, dataset):
     for benchmark in (compare, search):
         monkeypatch.setattr(benchmark, "load_dataset", lambda name, report: dataset)
-        monkeypatch.setattr(benchmark, "PRESETS", {"default": CONFIG, "map": replace(CONFIG, similarity_weight=0.1)})
+        monkeypatch.setattr(
+            benchmark, "PRESETS", {"default": CONFIG, "map": replace(CONFIG, similarity_weight=0.1)}
+        )
 
 
 def cells(line: str) -> list[str]:
@@ -30,7 +32,9 @@ def cells(line: str) -> list[str]:
 
 @pytest.mark.slow
 def test_compare_averages_the_runs_and_measures_no_run_twice(tmp_path, capsys):
-    compare.main(presets=("default", "map"), seeds=2, place=tmp_path, figure=tmp_path / "figure.png")
+    compare.main(
+        presets=("default", "map"), seeds=2, place=tmp_path, figure=tmp_path / "figure.png"
+    )
     lines = capsys.readouterr().out.splitlines()
     assert [cells(line)[0] for line in lines[2:]] == [
         f"{preset}{end}" for preset in ("default", "map") for end in ("", ", seed 0", ", seed 1")
@@ -57,13 +61,21 @@ def test_search_sorts_the_tries_and_takes_each_runs_best_loss(tmp_path, capsys):
     for name, stated, *_ in rows:
         runs = sorted(tmp_path.glob(f"default-2-{name.replace(' ', '-')}/*"))
         losses = [
-            min(map(float, re.findall(r'"validation_loss": ([\d.]+)', (run / "metrics.jsonl").read_text()))) for run in runs
+            min(
+                map(
+                    float,
+                    re.findall(r'"validation_loss": ([\d.]+)', (run / "metrics.jsonl").read_text()),
+                )
+            )
+            for run in runs
         ]
         assert stated == f"{np.mean(losses):.5f} ± {np.std(losses, ddof=1):.5f}"
         assert [load(run).config.seed for run in runs] == [0, 1]
 
 
-@pytest.mark.parametrize(("benchmark", "words"), [(compare, {"presets": ("best",)}), (search, {"only": ("best",)})])
+@pytest.mark.parametrize(
+    ("benchmark", "words"), [(compare, {"presets": ("best",)}), (search, {"only": ("best",)})]
+)
 def test_an_unknown_name_is_refused_with_those_there_are(benchmark, words):
     with pytest.raises(InputError, match=r"best is no .*default"):
         benchmark.main(**words)
@@ -71,9 +83,13 @@ def test_an_unknown_name_is_refused_with_those_there_are(benchmark, words):
 
 def test_every_try_of_the_search_is_a_recipe_that_differs_from_the_default():
     for name, changes in search.TRIES.items():
-        assert bool(replace(PRESETS["default"], **changes).differences(Config())) == (name != "as it is")
+        assert bool(replace(PRESETS["default"], **changes).differences(Config())) == (
+            name != "as it is"
+        )
 
 
 @pytest.mark.parametrize("racer", racers.RACERS)
 def test_every_racer_runs_the_whole_default_recipe(racer):
-    assert speed_worker.recipe(racer) == (Config(matmul_dtype="bfloat16") if "bfloat16" in racer else Config())
+    assert speed_worker.recipe(racer) == (
+        Config(matmul_dtype="bfloat16") if "bfloat16" in racer else Config()
+    )

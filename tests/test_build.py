@@ -29,7 +29,9 @@ def adamw(config: Config, start: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "values", [{}, {"learning_rate": 0.1}, {"weight_decay": 0.5}, {"clip_norm": 0.3}, {"adam_b2": 0.5}], ids=str
+    "values",
+    [{}, {"learning_rate": 0.1}, {"weight_decay": 0.5}, {"clip_norm": 0.3}, {"adam_b2": 0.5}],
+    ids=str,
 )
 def test_the_optimiser_is_the_recipes(values: dict[str, Any]):
     config = replace(Config(learning_rate=0.01), **values)
@@ -70,7 +72,10 @@ def test_dropout_silences_the_share_of_units_that_the_recipe_says():
         capture_intermediates=lambda module, _: module.name in ("Layer_0", "Layer_1"),
     )
     layers = seen["intermediates"]["encoder"]
-    shares = [float((np.asarray(layers[name]["__call__"][0]) == 0).mean()) for name in ("Layer_0", "Layer_1")]
+    shares = [
+        float((np.asarray(layers[name]["__call__"][0]) == 0).mean())
+        for name in ("Layer_0", "Layer_1")
+    ]
     assert shares[0] == pytest.approx(1 - 0.4 * 0.5, abs=0.03)  # ReLU silences half of the rest
     assert shares[1] == pytest.approx(0.5, abs=0.05)
 
@@ -82,13 +87,20 @@ def test_batch_statistics_keep_the_share_that_the_recipe_says():
     first = variables["params"]["encoder"]["Layer_0"]["Dense_0"]["kernel"]
     mean = (IMAGES.reshape(64, -1) @ np.asarray(first)).mean(axis=0)
     np.testing.assert_allclose(
-        new["batch_stats"]["encoder"]["Layer_0"]["BatchNorm_0"]["mean"], 0.4 * mean, rtol=1e-3, atol=1e-5
+        new["batch_stats"]["encoder"]["Layer_0"]["BatchNorm_0"]["mean"],
+        0.4 * mean,
+        rtol=1e-3,
+        atol=1e-5,
     )
 
 
-@pytest.mark.parametrize(("name", "inverse"), [("lecun_normal", 784), ("he_normal", 392), ("glorot_uniform", 648)])
+@pytest.mark.parametrize(
+    ("name", "inverse"), [("lecun_normal", 784), ("he_normal", 392), ("glorot_uniform", 648)]
+)
 def test_layers_begin_as_the_recipe_says(name, inverse):
-    kernel = first_state(Config(initializer=name, widths=(512,))).params["encoder"]["Layer_0"]["Dense_0"]["kernel"]
+    kernel = first_state(Config(initializer=name, widths=(512,))).params["encoder"]["Layer_0"][
+        "Dense_0"
+    ]["kernel"]
     assert float(jnp.var(kernel)) == pytest.approx(1 / inverse, rel=0.02)
 
 
@@ -97,11 +109,25 @@ def test_the_units_of_narrow_layers_begin_on_as_often_as_the_recipe_says(shift):
     """BatchNorm makes what comes before the shift about normal: the share that is above 0 after it is Φ(shift)."""
     model = build_model(Config(narrow_shift=shift, widths=(32, 16, 4), dropout=(0.0, 0.0, 0.0)))
     variables = jax.jit(model.init)(jax.random.key(0), IMAGES)
-    options: Any = {"train": True, "mutable": ["batch_stats", "intermediates"], "capture_intermediates": True}
+    options: Any = {
+        "train": True,
+        "mutable": ["batch_stats", "intermediates"],
+        "capture_intermediates": True,
+    }
     _, seen = jax.jit(lambda v, x: model.apply(v, x, **options))(variables, IMAGES)
-    encoder = [np.asarray(seen["intermediates"]["encoder"][f"Layer_{k}"]["__call__"][0]) for k in range(3)]
+    encoder = [
+        np.asarray(seen["intermediates"]["encoder"][f"Layer_{k}"]["__call__"][0]) for k in range(3)
+    ]
     assert (encoder[0] > 0).mean() == pytest.approx(0.5, abs=0.03)
     assert (encoder[1] > 0).mean() == pytest.approx(stats.norm.cdf(shift), abs=0.05)
     assert (encoder[2] > 0).mean() == pytest.approx(stats.norm.cdf(shift), abs=0.05)
-    decoder = [layer["BatchNorm_0"]["bias"] for layer in variables["params"]["decoder"].values() if "BatchNorm_0" in layer]
-    assert {len(bias): set(bias.tolist()) for bias in decoder} == {4: {shift}, 16: {shift}, 32: {0.0}}
+    decoder = [
+        layer["BatchNorm_0"]["bias"]
+        for layer in variables["params"]["decoder"].values()
+        if "BatchNorm_0" in layer
+    ]
+    assert {len(bias): set(bias.tolist()) for bias in decoder} == {
+        4: {shift},
+        16: {shift},
+        32: {0.0},
+    }

@@ -77,13 +77,18 @@ def test_json_of_a_synthetic_run_says_so():
 
 
 def test_the_recipe_of_a_version_with_another_term_is_taken_where_it_did_not_use_it_and_refused_where_it_did():
-    recipe = json.loads(Config(dataset="synthetic").to_json()) | {"distance_weight": 0.0, "distance_steps": 10_000}
+    recipe = json.loads(Config(dataset="synthetic").to_json()) | {
+        "distance_weight": 0.0,
+        "distance_steps": 10_000,
+    }
     assert Config.from_json(json.dumps(recipe)) == Config(dataset="synthetic")
     with pytest.raises(InputError, match=r"distance_weight is 0\.02"):
         Config.from_json(json.dumps(recipe | {"distance_weight": 0.02}))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"epoch": 3}', '{"epochs": "3"}', "[" * 10**5, b"\xff\xfe\x00"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", '{"epoch": 3}', '{"epochs": "3"}', "[" * 10**5, b"\xff\xfe\x00"]
+)
 def test_json_that_is_no_config_is_refused(text):
     with pytest.raises(InputError):
         Config.from_json(text)

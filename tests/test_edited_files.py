@@ -33,7 +33,15 @@ CONTENT: dict[str, Any] = {
     "sha256": {"variables": SHA},
     "files": {"variables/d/0": SHA},
 }
-VALUES = st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.text(max_size=4), st.just([]), st.just({}), st.just("../x"))
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-9, 9),
+    st.text(max_size=4),
+    st.just([]),
+    st.just({}),
+    st.just("../x"),
+)
 quickly = settings(max_examples=100, deadline=None)
 
 
@@ -52,7 +60,9 @@ def test_an_edited_manifest_says_what_it_holds_or_is_refused(name, value, inner)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "3"
         folder.mkdir()
-        (folder / manifest.NAME).write_text(json.dumps({"sha256": json_digest(content), "content": content}))
+        (folder / manifest.NAME).write_text(
+            json.dumps({"sha256": json_digest(content), "content": content})
+        )
         try:
             found = manifest.read_manifest(folder)
         except InputError as error:
@@ -62,7 +72,10 @@ def test_an_edited_manifest_says_what_it_holds_or_is_refused(name, value, inner)
     assert not any(".." in Path(file).parts for file in found.files)
 
 
-@given(value=st.one_of(VALUES, st.lists(VALUES, max_size=3), st.just({"members": 3})), whole=st.booleans())
+@given(
+    value=st.one_of(VALUES, st.lists(VALUES, max_size=3), st.just({"members": 3})),
+    whole=st.booleans(),
+)
 @quickly
 def test_an_edited_population_names_its_members_or_is_refused(value, whole):
     with tempfile.TemporaryDirectory() as place:
@@ -77,16 +90,23 @@ def test_an_edited_population_names_its_members_or_is_refused(value, whole):
 
 
 RECIPE = json.loads(Config(dataset="synthetic").to_json())
-NUMBERS = st.one_of(st.integers(-(10**400), 10**400), st.integers(-3, 300), st.floats(), st.floats(0, 1))
+NUMBERS = st.one_of(
+    st.integers(-(10**400), 10**400), st.integers(-3, 300), st.floats(), st.floats(0, 1)
+)
 ANY = st.one_of(
-    VALUES, NUMBERS, st.lists(NUMBERS, max_size=4), st.sampled_from(["linear", "relu", "rbg", "mnist", "he_normal"])
+    VALUES,
+    NUMBERS,
+    st.lists(NUMBERS, max_size=4),
+    st.sampled_from(["linear", "relu", "rbg", "mnist", "he_normal"]),
 )
 
 
 @given(name=st.sampled_from([*RECIPE, "data", "other"]), value=ANY, drop=st.booleans())
 @settings(max_examples=300, deadline=None)
 def test_an_edited_config_is_the_recipe_that_it_says_or_is_refused(name, value, drop):
-    content = {key: each for key, each in RECIPE.items() if key != name} | ({} if drop else {name: value})
+    content = {key: each for key, each in RECIPE.items() if key != name} | (
+        {} if drop else {name: value}
+    )
     with tempfile.TemporaryDirectory() as place:
         (Path(place) / "config.json").write_text(json.dumps(content))
         try:
@@ -98,7 +118,9 @@ def test_an_edited_config_is_the_recipe_that_it_says_or_is_refused(name, value, 
     for key, each in vars(found).items():
         wanted = content.get(key, getattr(Config(), key))
         pairs = zip(each, wanted, strict=True) if isinstance(each, tuple) else [(each, wanted)]
-        assert all(got == (float(value) if isinstance(got, float) else value) for got, value in pairs)
+        assert all(
+            got == (float(value) if isinstance(got, float) else value) for got, value in pairs
+        )
         assert isinstance(each, bool) == isinstance(wanted, bool)
 
 
@@ -126,7 +148,9 @@ def test_a_run_with_an_edited_config_is_refused_unless_it_changes_nothing(run_di
         (run_dir / "config.json").write_text(whole)
     if after:
         assert tree_digest(after.variables) == tree_digest(before.variables)
-        assert {each.partition(":")[0] for each in after.config.differences(before.config)} <= {*ENDS}
+        assert {each.partition(":")[0] for each in after.config.differences(before.config)} <= {
+            *ENDS
+        }
 
 
 ROW = {
@@ -144,7 +168,11 @@ ROW = {
 }
 
 
-@given(name=st.sampled_from([*ROW, "other"]), value=st.one_of(ANY, st.just(math.nan)), drop=st.booleans())
+@given(
+    name=st.sampled_from([*ROW, "other"]),
+    value=st.one_of(ANY, st.just(math.nan)),
+    drop=st.booleans(),
+)
 @settings(max_examples=200, deadline=None)
 def test_an_edited_row_of_metrics_is_read_as_it_is_or_passed_over(name, value, drop):
     row = {key: each for key, each in ROW.items() if key != name} | ({} if drop else {name: value})
@@ -156,7 +184,9 @@ def test_an_edited_row_of_metrics_is_read_as_it_is_or_passed_over(name, value, d
         assert {1, 3} <= {each["epoch"] for each in found}
         assert all(each["epoch"] in (1, 2, 3, row.get("epoch")) for each in found)
         metrics_log.rewind(Path(place), 3)
-        assert [each["epoch"] for each in metrics_log.read(Path(place))] == [e["epoch"] for e in found if e["epoch"] <= 3]
+        assert [each["epoch"] for each in metrics_log.read(Path(place))] == [
+            e["epoch"] for e in found if e["epoch"] <= 3
+        ]
 
 
 @given(name=st.sampled_from(sorted(ROW)), value=NUMBERS)

@@ -90,7 +90,10 @@ def test_a_link_to_nothing_is_called_that_and_nothing_is_made(tmp_path):
         lambda: load_dataset("fashion_mnist", data_dir=link),
         lambda: load_dataset("fashion_mnist", data_dir=tmp_path, manual_dir=link),
     ):
-        with pytest.raises(InputError, match=f"{link} is a link to {tmp_path / 'gone'}, which does not exist; make that"):
+        with pytest.raises(
+            InputError,
+            match=f"{link} is a link to {tmp_path / 'gone'}, which does not exist; make that",
+        ):
             use()
     assert sorted(os.listdir(tmp_path)) == ["a-SYNTHETIC", "link"]
 
@@ -100,6 +103,9 @@ def test_a_result_replaces_a_link_to_nothing_and_a_result_below_one_says_so(tmp_
     files.write_json(tmp_path / "evaluation.json", {"mse": 0.5})
     assert files.read_json(tmp_path / "evaluation.json") == {"mse": 0.5}
     (tmp_path / "figures").symlink_to(tmp_path / "gone")
-    with pytest.raises(InputError, match=f"{tmp_path / 'figures'} is a link to {tmp_path / 'gone'}, which does not exist"):
+    with pytest.raises(
+        InputError,
+        match=f"{tmp_path / 'figures'} is a link to {tmp_path / 'gone'}, which does not exist",
+    ):
         files.save_figure(tmp_path, "x", Figure())
     assert sorted(os.listdir(tmp_path)) == ["evaluation.json", "figures"]

@@ -18,12 +18,24 @@ from jaxae.cli.main import COMMANDS
 from tests import ROOT
 from tests.cli.test_command import call
 
-SLOW_PACKAGES = {"jax", "flax", "optax", "orbax", "matplotlib", "numpy", "scipy", "tyro", "pydantic"}
+SLOW_PACKAGES = {
+    "jax",
+    "flax",
+    "optax",
+    "orbax",
+    "matplotlib",
+    "numpy",
+    "scipy",
+    "tyro",
+    "pydantic",
+}
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 
 
 def python(code: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT, timeout=100)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT, timeout=100
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -36,7 +48,10 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_import_is_light_and_names_come_on_first_use():
     loaded = python("import jaxae, sys; print(*sys.modules)").split()
     assert not SLOW_PACKAGES & set(loaded)
-    assert python("import jaxae; print(jaxae.Config().epochs, jaxae.InputError.__name__)") == "300 InputError\n"
+    assert (
+        python("import jaxae; print(jaxae.Config().epochs, jaxae.InputError.__name__)")
+        == "300 InputError\n"
+    )
 
 
 def test_public_names_are_there_and_explained():
@@ -55,14 +70,18 @@ def test_fit_just_works(dataset, tmp_path, monkeypatch):
     """As a newcomer calls it: the default data, a relative path as text; a Run comes back, and the same from the disk."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("jaxae.train.loop.load_dataset", lambda name, report, **rules: dataset)
-    recipe = jaxae.Config(epochs=1, batch_size=64, learning_rate=3e-3, widths=(64, 16), statistics_images=200)
+    recipe = jaxae.Config(
+        epochs=1, batch_size=64, learning_rate=3e-3, widths=(64, 16), statistics_images=200
+    )
     lines: list[str] = []
     run = jaxae.fit(recipe, run_dir="x", report=lines.append)
     assert run.config.dataset == "synthetic"
     assert any(line.startswith("epoch") for line in lines)
     images = dataset.test.images[:5, ..., 0]
     assert jaxae.reconstruct(run, images).shape == (5, 28, 28)
-    np.testing.assert_array_equal(jaxae.reconstruct(run, images), jaxae.reconstruct(jaxae.load("x-SYNTHETIC"), images))
+    np.testing.assert_array_equal(
+        jaxae.reconstruct(run, images), jaxae.reconstruct(jaxae.load("x-SYNTHETIC"), images)
+    )
     in_memory = jaxae.fit(recipe, report=lines.append)
     np.testing.assert_array_equal(jaxae.encode(run, images), jaxae.encode(in_memory, images))
     assert [path.name for path in tmp_path.iterdir()] == ["x-SYNTHETIC"]
@@ -71,7 +90,10 @@ def test_fit_just_works(dataset, tmp_path, monkeypatch):
 def test_evaluation_needs_no_fcntl():
     """Windows has none. The module is hidden, and all that evaluates and draws is imported."""
     code = "import sys; sys.modules['fcntl'] = None\nimport jaxae\nfor name in jaxae.__all__: getattr(jaxae, name)"
-    python(code + "\nimport jaxae.cli.evaluate, jaxae.cli.plot; assert jaxae.load('checkpoints/released').epoch > 0")
+    python(
+        code
+        + "\nimport jaxae.cli.evaluate, jaxae.cli.plot; assert jaxae.load('checkpoints/released').epoch > 0"
+    )
 
 
 def test_the_command_names_its_commands_and_refuses_others():
@@ -89,7 +111,9 @@ def test_the_command_names_its_commands_and_refuses_others():
 def help_of(name: str, capsys) -> str:
     """What `jaxae NAME --help` prints."""
     command, *figure = name.split()
-    assert call(importlib.import_module(f"jaxae.cli.{command.replace('-', '_')}").main, *figure, "--help") in (0, None)
+    assert call(
+        importlib.import_module(f"jaxae.cli.{command.replace('-', '_')}").main, *figure, "--help"
+    ) in (0, None)
     return capsys.readouterr().out
 
 
@@ -105,7 +129,14 @@ def test_every_command_explains_itself_in_words(name, capsys):
 def test_the_options_people_use_stand_first(capsys):
     shown = help_of("train", capsys)
     first, rest = shown.split("network-and-noise options", 1)
-    for option in ("--run-dir", "--epochs", "--batch-size", "--learning-rate", "--noise-factor", "--seed"):
+    for option in (
+        "--run-dir",
+        "--epochs",
+        "--batch-size",
+        "--learning-rate",
+        "--noise-factor",
+        "--seed",
+    ):
         assert option in first
     assert "--matmul-dtype" in rest
     for name in vars(jaxae.Config()):
@@ -115,7 +146,9 @@ def test_the_options_people_use_stand_first(capsys):
 @pytest.mark.slow
 def test_the_wheel_holds_every_module_and_works_without_the_checkout(tmp_path):
     """Built, installed in an empty environment, and every module imported; dependencies are borrowed from this one."""
-    pytest.importorskip("setuptools", minversion="77", reason="pip install -e '.[test]' brings setuptools")
+    pytest.importorskip(
+        "setuptools", minversion="77", reason="pip install -e '.[test]' brings setuptools"
+    )
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
     source = tmp_path / "source"  # building leaves files beside what it builds
     shutil.copytree(ROOT / "jaxae", source / "jaxae", ignore=shutil.ignore_patterns("__pycache__"))
@@ -124,21 +157,43 @@ def test_the_wheel_holds_every_module_and_works_without_the_checkout(tmp_path):
     build = ["wheel", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), str(source)]
     subprocess.run([*pip, *build], check=True, capture_output=True, timeout=200)
     (wheel,) = tmp_path.glob("*.whl")
-    modules = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "jaxae").rglob("*.py"))
+    modules = sorted(
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in (ROOT / "jaxae").rglob("*.py")
+    )
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if name.startswith("jaxae/")}
-    parts = {f"jaxae/export/explorer/{path.name}" for path in (ROOT / "jaxae" / "export" / "explorer").iterdir()}
+    parts = {
+        f"jaxae/export/explorer/{path.name}"
+        for path in (ROOT / "jaxae" / "export" / "explorer").iterdir()
+    }
     parts |= {"jaxae/report/style.css", "jaxae/report/template.html"}
     assert held == {"jaxae/py.typed", *parts, *(f"{name.replace('.', '/')}.py" for name in modules)}
     venv.create(tmp_path / "empty", with_pip=False)
     inside = tmp_path / "empty" / "bin" / "python"
-    subprocess.run([*pip, "--python", str(inside), "install", "--no-deps", str(wheel)], check=True, timeout=200)
+    subprocess.run(
+        [*pip, "--python", str(inside), "install", "--no-deps", str(wheel)], check=True, timeout=200
+    )
     borrowed = str(Path(np.__file__).parents[1])
     names = [name.removesuffix(".__init__") for name in modules if not name.endswith("__main__")]
     code = f"import importlib, jaxae\nassert {str(tmp_path)!r} in jaxae.__file__\n"
     code += f"for name in {names}: importlib.import_module(name)"
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"PYTHONPATH": borrowed}
-    done = subprocess.run([inside, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {
+        "PYTHONPATH": borrowed
+    }
+    done = subprocess.run(
+        [inside, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
     assert done.returncode == 0, done.stderr
-    shown = subprocess.run([tmp_path / "empty" / "bin" / "jaxae", "--version"], env=environment, capture_output=True, text=True)
+    shown = subprocess.run(
+        [tmp_path / "empty" / "bin" / "jaxae", "--version"],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert shown.stdout.strip() == jaxae.__version__

@@ -12,18 +12,28 @@ from jaxae.errors import InputError
 from tests import ROOT
 
 
-@pytest.mark.skipif("JAXAE_ALL_PARTS" not in os.environ, reason="takes two to ten minutes: set JAXAE_ALL_PARTS=1")
+@pytest.mark.skipif(
+    "JAXAE_ALL_PARTS" not in os.environ, reason="takes two to ten minutes: set JAXAE_ALL_PARTS=1"
+)
 @pytest.mark.slow
 def test_every_part_is_measured_and_none_is_made_up(tmp_path):
     file = tmp_path / "gpu.json"
     command = [sys.executable, str(ROOT / "benchmarks" / "gpu.py"), "--json", str(file), "--small"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1500, env=os.environ | {"JAX_PLATFORMS": "cpu"})
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=1500,
+        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(file.read_text())
     parts = found["parts"]
     assert list(parts) == list(gpu.BUDGETS)
     assert [name for name, record in parts.items() if "error" in record] == []
-    assert all(0 < record["seconds"] < gpu.PATIENCE * gpu.BUDGETS[name] for name, record in parts.items())
+    assert all(
+        0 < record["seconds"] < gpu.PATIENCE * gpu.BUDGETS[name] for name, record in parts.items()
+    )
     assert parts["device"]["platform"] == "cpu"
     assert parts["device"]["kind"] == "cpu"
     assert "peak_memory_mb" not in json.dumps(parts)  # which a CPU does not tell
@@ -39,7 +49,10 @@ def test_every_part_is_measured_and_none_is_made_up(tmp_path):
     assert "graphed" not in parts["race"]["ms_a_step"]  # which needs CUDA
     if "left_out" not in parts["race"]:
         assert parts["race"]["ms_a_step"].keys() == {"jaxae", "tuned"}
-    assert [(row["batch_size"], row["width"]) for row in parts["batch_and_width"]["rows"]] == [(64, 1.0), (32, 2.0)]
+    assert [(row["batch_size"], row["width"]) for row in parts["batch_and_width"]["rows"]] == [
+        (64, 1.0),
+        (32, 2.0),
+    ]
     assert [parts["checkpoint"][f"leg_{leg}"]["on"] for leg in (1, 2, 3)] == ["cpu"] * 3
     for text in ("small sizes, which say nothing", "cpu (cpu)", "the same bits", "2 skipped"):
         assert text in done.stdout
@@ -59,6 +72,8 @@ def test_a_part_that_fails_is_recorded_and_stops_no_other(tmp_path, monkeypatch,
 
 def test_a_part_that_crashes_leaves_its_last_line(tmp_path, monkeypatch):
     monkeypatch.setattr(gpu, "HERE", tmp_path)
-    (tmp_path / "gpu_parts.py").write_text("print('{\"kind\": \"x\"}', flush=True)\nraise SystemExit('no such driver')\n")
+    (tmp_path / "gpu_parts.py").write_text(
+        "print('{\"kind\": \"x\"}', flush=True)\nraise SystemExit('no such driver')\n"
+    )
     updates = list(gpu.watch("device", small=True, seconds=60, cache=str(tmp_path)))
     assert updates[:2] == [{"kind": "x"}, {"error": "exit code 1: no such driver"}]

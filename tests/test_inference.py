@@ -18,19 +18,27 @@ def test_an_image_has_the_same_noise_whatever_is_beside_it(dataset):
     chosen = np.array([90, 3, 17])
     np.testing.assert_array_equal(corrupt(images[chosen], std=0.25, indices=chosen), whole[chosen])
     np.testing.assert_array_equal(corrupt(images[:40], std=0.25), whole[:40])
-    assert (corrupt(images[chosen], std=0.25) != whole[chosen]).any()  # without indices they are the first three
+    assert (
+        corrupt(images[chosen], std=0.25) != whole[chosen]
+    ).any()  # without indices they are the first three
 
 
 def test_images_and_draws_have_noise_of_their_own():
     grey = np.full((6, 28, 28), 0.5, np.float32)
-    noise = np.concatenate([corrupt(grey, std=0.1, draw=draw) - grey for draw in (0, 1)]).reshape(12, -1)
+    noise = np.concatenate([corrupt(grey, std=0.1, draw=draw) - grey for draw in (0, 1)]).reshape(
+        12, -1
+    )
     assert (np.abs(np.corrcoef(noise) - np.eye(12)) < 0.2).all()
     np.testing.assert_allclose(noise.std(), 0.1, rtol=0.05)
 
 
 def test_bytes_lists_and_floats_give_the_same(run, dataset):
     images = dataset.test.images[:3]
-    for function in (lambda x: reconstruct(run, x), lambda x: encode(run, x), lambda x: corrupt(x, std=0.3)):
+    for function in (
+        lambda x: reconstruct(run, x),
+        lambda x: encode(run, x),
+        lambda x: corrupt(x, std=0.3),
+    ):
         expected = function(images)
         np.testing.assert_array_equal(function(images / np.float32(255)), expected)
         np.testing.assert_allclose(function((images / 255).tolist()), expected, atol=1e-6)
@@ -39,9 +47,15 @@ def test_bytes_lists_and_floats_give_the_same(run, dataset):
 
 def test_lists_of_bytes_and_lists_of_arrays_are_taken_by_what_they_hold(run, dataset):
     images = dataset.test.images[:3]
-    for function in (lambda x: reconstruct(run, x), lambda x: encode(run, x), lambda x: corrupt(x, std=0.3)):
+    for function in (
+        lambda x: reconstruct(run, x),
+        lambda x: encode(run, x),
+        lambda x: corrupt(x, std=0.3),
+    ):
         np.testing.assert_array_equal(function(list(images)), function(images))
-        with pytest.raises(InputError, match="images are int64"):  # Python's whole numbers may be of any scale
+        with pytest.raises(
+            InputError, match="images are int64"
+        ):  # Python's whole numbers may be of any scale
             function(images.tolist())
 
 

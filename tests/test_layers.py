@@ -21,7 +21,18 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
 )
 """Wings and loose modules from the ground up: each imports from itself and from lower floors alone."""
-WINGS = {"core", "data", "runs", "train", "evaluation", "figures", "estimator", "export", "report", "cli"}
+WINGS = {
+    "core",
+    "data",
+    "runs",
+    "train",
+    "evaluation",
+    "figures",
+    "estimator",
+    "export",
+    "report",
+    "cli",
+}
 LEVEL = {wing: level for level, floor in enumerate(FLOORS) for wing in floor}
 POSITIONAL = {
     "jaxae.estimator.autoencoder.fit",  # scikit-learn's signatures
@@ -82,11 +93,17 @@ def test_imports_point_down(path):
 def test_no_circle():
     """Within a wing too: every module can be placed after all that it imports."""
     needs = {
-        name(path): {other for other in NAMES for each in imported(path) if f"{each}.".startswith(f"{other}.")}
+        name(path): {
+            other
+            for other in NAMES
+            for each in imported(path)
+            if f"{each}.".startswith(f"{other}.")
+        }
         for path in MODULES
     }
     needs = {
-        module: {each for each in others if each not in ("jaxae", f"jaxae.{wing(each)}")} for module, others in needs.items()
+        module: {each for each in others if each not in ("jaxae", f"jaxae.{wing(each)}")}
+        for module, others in needs.items()
     }
     while ready := [module for module, others in needs.items() if not others & set(needs)]:
         for module in ready:
@@ -95,18 +112,36 @@ def test_no_circle():
 
 
 def test_one_importer_of_orbax():
-    assert [path.stem for path in MODULES if any(each.startswith("orbax") for each in imported(path))] == ["arrays"]
+    assert [
+        path.stem for path in MODULES if any(each.startswith("orbax") for each in imported(path))
+    ] == ["arrays"]
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if wing(name(path)) in ("config", "errors", "figures")], ids=name)
+@pytest.mark.parametrize(
+    "path",
+    [path for path in MODULES if wing(name(path)) in ("config", "errors", "figures")],
+    ids=name,
+)
 def test_no_jax_where_none_is_needed(path):
-    assert not any(f"{each}.".startswith(("jax.", "jaxlib.", "flax.", "optax.")) for each in imported(path))
+    assert not any(
+        f"{each}.".startswith(("jax.", "jaxlib.", "flax.", "optax.")) for each in imported(path)
+    )
 
 
 def test_keys_are_derived_in_rng_alone():
-    deriving = ("random.key(", "random.PRNGKey(", "random.split(", "random.fold_in(", "wrap_key_data(", "np.random")
+    deriving = (
+        "random.key(",
+        "random.PRNGKey(",
+        "random.split(",
+        "random.fold_in(",
+        "wrap_key_data(",
+        "np.random",
+    )
     for path in MODULES + SCRIPTS:
-        if name(path) not in ("jaxae.core.rng", "jaxae.figures.latent_space"):  # which shuffles the order of drawing
+        if name(path) not in (
+            "jaxae.core.rng",
+            "jaxae.figures.latent_space",
+        ):  # which shuffles the order of drawing
             assert not [call for call in deriving if call in path.read_text()], path
 
 
@@ -121,12 +156,19 @@ def test_random_functions_take_the_key_first_and_options_by_keyword():
     for path in MODULES:
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
-                names = [argument.arg for argument in node.args.args if argument.arg not in ("self", "cls")]
+                names = [
+                    argument.arg
+                    for argument in node.args.args
+                    if argument.arg not in ("self", "cls")
+                ]
                 assert "key" not in names[1:], f"{name(path)}.{node.name}: the key comes first"
                 named = (
-                    name(path) in ("jaxae.core.rng", "jaxae.estimator.autoencoder") or f"{name(path)}.{node.name}" in POSITIONAL
+                    name(path) in ("jaxae.core.rng", "jaxae.estimator.autoencoder")
+                    or f"{name(path)}.{node.name}" in POSITIONAL
                 )
-                assert not node.args.defaults or named, f"{name(path)}.{node.name}: options are keyword-only"
+                assert not node.args.defaults or named, (
+                    f"{name(path)}.{node.name}: options are keyword-only"
+                )
 
 
 def test_public_functions_have_a_contract():
@@ -142,7 +184,10 @@ def test_modules_wings_and_scripts_are_small():
     lengths = {name(path): len(path.read_text().splitlines()) for path in MODULES}
     assert {module: length for module, length in lengths.items() if length > 250} == {}
     doors = {"__init__", *(command.replace("-", "_") for command in COMMANDS)}
-    rooms = {wing: len([path for path in (PACKAGE / wing).glob("*.py") if path.stem not in doors]) for wing in WINGS}
+    rooms = {
+        wing: len([path for path in (PACKAGE / wing).glob("*.py") if path.stem not in doors])
+        for wing in WINGS
+    }
     assert {wing: count for wing, count in rooms.items() if count > 10} == {}
     assert len([path for path in PACKAGE.glob("*.py") if path.stem != "__init__"]) <= 9
     assert [path.name for path in SCRIPTS if len(path.read_text().splitlines()) > 40] == []

@@ -16,7 +16,9 @@ from jaxae.evaluation.latent_scorecard import score_latent, table
 from jaxae.evaluation.reconstruction import table as evaluation_table
 from jaxae.inference import Run
 
-RECIPE = jaxae.Config(dataset="synthetic", epochs=1, batch_size=64, widths=(32, 8), statistics_images=100)
+RECIPE = jaxae.Config(
+    dataset="synthetic", epochs=1, batch_size=64, widths=(32, 8), statistics_images=100
+)
 
 
 def make(shape: tuple[int, int, int], *, labels: bool) -> Dataset:
@@ -31,8 +33,16 @@ def make(shape: tuple[int, int, int], *, labels: bool) -> Dataset:
     images = np.rint(255 * blobs * colours[:, None, None]).astype(np.uint8)
     arrays = {"train_images": images[:480], "test_images": images[480:]}
     if labels:
-        arrays |= {"train_labels": kinds[:480].astype(np.uint8), "test_labels": kinds[480:].astype(np.uint8)}
-    return split(arrays, name="synthetic", title="Blobs", class_names=("red", "green", "blue") if labels else ())
+        arrays |= {
+            "train_labels": kinds[:480].astype(np.uint8),
+            "test_labels": kinds[480:].astype(np.uint8),
+        }
+    return split(
+        arrays,
+        name="synthetic",
+        title="Blobs",
+        class_names=("red", "green", "blue") if labels else (),
+    )
 
 
 @pytest.fixture(scope="module", params=["colour", "tall grey without labels"])
@@ -47,7 +57,10 @@ def test_the_shape_goes_from_the_data_into_the_recipe_and_the_model(trained):
     data, run, place = trained
     height, width, channels = data.image_shape
     assert jaxae.load(place).config.image_shape == data.image_shape
-    assert run.variables["params"]["encoder"]["Layer_0"]["Dense_0"]["kernel"].shape == (height * width * channels, 32)
+    assert run.variables["params"]["encoder"]["Layer_0"]["Dense_0"]["kernel"].shape == (
+        height * width * channels,
+        32,
+    )
     assert jaxae.decode(run, np.zeros((4, 2))).shape == (4, height, width, channels)
     assert jaxae.reconstruct(run, data.test.images).shape == data.test.images.shape
 
@@ -73,7 +86,9 @@ def test_metrics_and_tables_are_those_that_numpy_finds(trained):
     clean = data.test.images / 255
     noisy = jaxae.corrupt(data.test.images, std=0.25)
     error = jaxae.reconstruct(run, noisy) - clean
-    np.testing.assert_allclose(evaluation["rows"]["jaxae, noisy input"]["mse"], np.square(error).mean(), rtol=1e-4)
+    np.testing.assert_allclose(
+        evaluation["rows"]["jaxae, noisy input"]["mse"], np.square(error).mean(), rtol=1e-4
+    )
     assert evaluation["data"] == "Blobs"
     assert list(evaluation["classes"]) == list(data.class_names)
     assert "Blobs" in evaluation_table(evaluation)
@@ -90,7 +105,10 @@ def test_every_figure_is_drawn(trained, tmp_path, monkeypatch):
     data, run, _ = trained
     measured = denoising_curve(run, data, images=5, draws=1)
     figures = [
-        *(getattr(plots, name)(run, data) for name in ("reconstructions", "error_maps", "noise_robustness", "latent_space")),
+        *(
+            getattr(plots, name)(run, data)
+            for name in ("reconstructions", "error_maps", "noise_robustness", "latent_space")
+        ),
         *(getattr(plots, name)(run, data) for name in ("latent_grid", "noise_drift")),
         plots.noise_curve(run, data, measured=measured),
         plots.seed_agreement([run, run], data, members=["one", "the same"]),
@@ -98,4 +116,6 @@ def test_every_figure_is_drawn(trained, tmp_path, monkeypatch):
     for number, figure in enumerate(figures):
         figure.savefig(tmp_path / f"{number}.png")
         assert "Blobs" in figure.get_suptitle()
-        assert "T-shirt" not in {text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))}
+        assert "T-shirt" not in {
+            text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))
+        }

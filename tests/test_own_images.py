@@ -22,7 +22,9 @@ def folder(tmp_path_factory) -> Path:
     """The first 600 digits, 8×8, a folder a class."""
     root = tmp_path_factory.mktemp("own") / "digits"
     digits = load_digits()
-    for number, (image, label) in enumerate(zip(digits.images[:600], digits.target[:600], strict=True)):
+    for number, (image, label) in enumerate(
+        zip(digits.images[:600], digits.target[:600], strict=True)
+    ):
         (root / str(label)).mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.uint8(image * 255 / 16)).save(root / str(label) / f"{number}.png")
     return root
@@ -31,7 +33,9 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module", params=[2, 5], ids=["two latent numbers", "five"])
 def run_dir(request, folder, tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("runs") / "digits"
-    recipe = jaxae.Config(dataset=str(folder), epochs=1, batch_size=64, widths=(16, 4), latent_dim=request.param)
+    recipe = jaxae.Config(
+        dataset=str(folder), epochs=1, batch_size=64, widths=(16, 4), latent_dim=request.param
+    )
     jaxae.fit(recipe, run_dir=place, report=silent)
     return place
 
@@ -46,12 +50,17 @@ def test_evaluation_scores_and_maps_find_the_pictures_again(folder, run_dir):
     dataset = Source(run=run_dir).dataset(run.config, report=silent)
     assert (run.config.dataset, dataset.title) == (str(folder), "digits")
     results = jaxae.evaluate(run, dataset)
-    assert results["rows"]["jaxae, noisy input"]["ssim_mean"] is None  # 8 pixels are fewer than SSIM's window
+    assert (
+        results["rows"]["jaxae, noisy input"]["ssim_mean"] is None
+    )  # 8 pixels are fewer than SSIM's window
     assert list(results["classes"]) == [str(digit) for digit in range(10)]
     assert 0 < score_latent(run, dataset)["rows"]["jaxae"]["knn_5"] < 1
     labels = {axes.get_xlabel() for axes in latent_space(run, dataset).axes}
     dimensions = run.model.latent_dim
-    assert any(("principal axis 1 of 5" if dimensions == 5 else "latent dimension 1") in label for label in labels)
+    assert any(
+        ("principal axis 1 of 5" if dimensions == 5 else "latent dimension 1") in label
+        for label in labels
+    )
 
 
 def test_pictures_that_have_moved_are_named_and_others_refused(folder, run_dir, tmp_path):
@@ -84,15 +93,30 @@ def test_patches_of_photographs_are_measured_and_mapped_in_colour(tmp_path):
             row, column = rng.integers(0, photo.shape[0] - 20), rng.integers(0, photo.shape[1] - 15)
             cut.append(photo[row : row + 20, column : column + 15])
             Image.fromarray(cut[-1]).save(tmp_path / "photographs" / name / f"{number}.png")
-    recipe = jaxae.Config(dataset=str(tmp_path / "photographs"), epochs=1, batch_size=32, widths=(16, 4))
-    run, dataset = jaxae.fit(recipe, report=silent), jaxae.load_dataset(recipe.dataset, report=silent)
-    read = np.concatenate([split.images for split in (dataset.train, dataset.validation, dataset.test)])
+    recipe = jaxae.Config(
+        dataset=str(tmp_path / "photographs"), epochs=1, batch_size=32, widths=(16, 4)
+    )
+    run, dataset = (
+        jaxae.fit(recipe, report=silent),
+        jaxae.load_dataset(recipe.dataset, report=silent),
+    )
+    read = np.concatenate(
+        [split.images for split in (dataset.train, dataset.validation, dataset.test)]
+    )
     assert sorted(image.tobytes() for image in read) == sorted(patch.tobytes() for patch in cut)
     clean = dataset.test.images.astype(np.float32) / 255
     noisy = jaxae.corrupt(dataset.test.images, std=0.25)
     row = jaxae.evaluate(run, dataset)["rows"]["do nothing, noisy input"]
     np.testing.assert_allclose(row["mse"], np.square(noisy - clean).mean(), rtol=1e-4)
-    as_published: Any = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": -1}
-    similar = [structural_similarity(a, b, data_range=1, **as_published) for a, b in zip(clean, noisy, strict=True)]
+    as_published: Any = {
+        "gaussian_weights": True,
+        "sigma": 1.5,
+        "use_sample_covariance": False,
+        "channel_axis": -1,
+    }
+    similar = [
+        structural_similarity(a, b, data_range=1, **as_published)
+        for a, b in zip(clean, noisy, strict=True)
+    ]
     np.testing.assert_allclose(row["ssim_mean"], np.mean(similar), rtol=1e-3)
     assert {"astronaut", "coffee"} <= {axes.get_title() for axes in latent_space(run, dataset).axes}

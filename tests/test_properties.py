@@ -30,10 +30,16 @@ SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=30)
 ARRAYS = hnp.arrays(
     DTYPES,
     st.one_of(
-        SHAPES, st.builds(lambda n: (n, 28, 28, 1), st.integers(0, 3)), st.builds(lambda n: (n, 28, 28), st.integers(0, 3))
+        SHAPES,
+        st.builds(lambda n: (n, 28, 28, 1), st.integers(0, 3)),
+        st.builds(lambda n: (n, 28, 28), st.integers(0, 3)),
     ),
 )
-quickly = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+quickly = settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 
 def attempt(function, *arguments, **options) -> np.ndarray | None:
@@ -44,11 +50,15 @@ def attempt(function, *arguments, **options) -> np.ndarray | None:
         return None
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, on NaN and on means of nothing: that is what was asked
+@pytest.mark.filterwarnings(
+    "ignore::RuntimeWarning"
+)  # NumPy's, on NaN and on means of nothing: that is what was asked
 @given(output=ARRAYS, target=ARRAYS)
 @quickly
 def test_losses_and_metrics(output, target):
-    fits = output.shape == target.shape and output.ndim == 4  # anything else would be broadcast to a number without meaning
+    fits = (
+        output.shape == target.shape and output.ndim == 4
+    )  # anything else would be broadcast to a number without meaning
     for function in (reconstruction_loss, mse, mae):
         result = attempt(function, output, target)
         assert (result is not None) == fits
@@ -81,7 +91,8 @@ def run() -> Run:
 @settings(quickly, max_examples=15)
 def test_reconstruct_and_encode(run, images):
     on_scale = images.dtype == np.uint8 or (
-        np.issubdtype(images.dtype, np.floating) and (np.abs(images.astype(float) - 0.5) <= 0.5 + ROUNDING).all()
+        np.issubdtype(images.dtype, np.floating)
+        and (np.abs(images.astype(float) - 0.5) <= 0.5 + ROUNDING).all()
     )
     fits = on_scale and images.shape[1:] in ((28, 28), (28, 28, 1))
     for function, shape in ((reconstruct, images.shape), (encode, (*images.shape[:1], 2))):
@@ -94,7 +105,9 @@ def test_not_a_number_in_one_image_stays_in_that_image(run):
     images = np.random.default_rng(0).random((3, 28, 28, 1)).astype(np.float32)
     spoilt = images.copy()
     spoilt[1, 5, 5] = np.nan
-    denoised, expected = (np.asarray(run.model.apply(run.variables, each)) for each in (spoilt, images))
+    denoised, expected = (
+        np.asarray(run.model.apply(run.variables, each)) for each in (spoilt, images)
+    )
     np.testing.assert_array_equal(denoised[[0, 2]], expected[[0, 2]])
     assert np.isnan(denoised[1]).all()
     with pytest.raises(InputError, match="values from nan"):
@@ -117,10 +130,21 @@ def test_bytes_to_unit(images):
     assert result.shape == images.shape
 
 
-VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.lists(st.floats(), max_size=4))
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=8),
+    st.lists(st.floats(), max_size=4),
+)
 
 
-@given(values=st.dictionaries(st.one_of(st.sampled_from(sorted(vars(Config()))), st.text(max_size=5)), VALUES, max_size=4))
+@given(
+    values=st.dictionaries(
+        st.one_of(st.sampled_from(sorted(vars(Config()))), st.text(max_size=5)), VALUES, max_size=4
+    )
+)
 @settings(quickly, max_examples=200)
 def test_a_config_is_valid_or_refused_in_one_line(values):
     message, config = "", Config()
@@ -149,7 +173,10 @@ def test_files_with_random_bytes_are_refused(content):
 @given(content=st.binary(max_size=300))
 @settings(quickly, max_examples=30)
 def test_a_cache_with_random_bytes_is_rebuilt(content):
-    arrays = {name: np.zeros((12, 28, 28, 1) if "images" in name else 12, np.uint8) for name in tfds_files.FILES}
+    arrays = {
+        name: np.zeros((12, 28, 28, 1) if "images" in name else 12, np.uint8)
+        for name in tfds_files.FILES
+    }
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(load, "fetch", lambda *_: arrays)
         patch.setattr(load, "FASHION_MNIST_SHA256", digests.digest(arrays))
@@ -157,5 +184,7 @@ def test_a_cache_with_random_bytes_is_rebuilt(content):
         path.parent.mkdir()
         path.write_bytes(content)
         told: list[str] = []
-        assert load_dataset("fashion_mnist", data_dir=Path(name), report=told.append).digest == digests.digest(arrays)
+        assert load_dataset(
+            "fashion_mnist", data_dir=Path(name), report=told.append
+        ).digest == digests.digest(arrays)
         assert "damaged" in told[0]

@@ -19,7 +19,10 @@ from tests import ROOT
 from tests.cli.test_command import call
 
 README = (ROOT / "README.md").read_text()
-PAGES = {path.relative_to(ROOT).as_posix(): path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+}
 RELEASED = ROOT / "checkpoints" / "released"
 TOOLS = {"help", "host", "hypothesis-profile", "json", "kill", "k"}
 """Options of other programs than ours, and of benchmarks under another name than their parameter's."""
@@ -27,7 +30,11 @@ TOOLS = {"help", "host", "hypothesis-profile", "json", "kill", "k"}
 
 def rows(text: str) -> list[list[str]]:
     """The cells of every table row of a Markdown text."""
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if line.startswith("|")
+    ]
 
 
 def test_the_python_example_runs(monkeypatch):
@@ -54,14 +61,21 @@ def test_the_table_is_the_released_runs_evaluation():
     stated = rows(README)
     for name, row in json.loads((RELEASED / "evaluation.json").read_text())["rows"].items():
         cells = [f"{row['mse']:.5f}", f"{row['mae']:.5f}", f"{row['psnr_of_mean_mse_db']:.2f} dB"]
-        cells += [f"{row['mean_of_image_psnr_db']:.2f} dB", f"{row['ssim_mean']:.3f} ± {row['ssim_std']:.3f}"]
+        cells += [
+            f"{row['mean_of_image_psnr_db']:.2f} dB",
+            f"{row['ssim_mean']:.3f} ± {row['ssim_std']:.3f}",
+        ]
         assert [name, *cells] in stated
 
 
 def test_the_tables_of_docs_are_the_released_runs_files():
     stated = rows(PAGES["docs/results.md"].read_text())
     for name, row in json.loads((RELEASED / "evaluation.json").read_text())["classes"].items():
-        cells = [f"{row['mse']:.5f}", f"{row['psnr_of_mean_mse_db']:.2f} dB", f"{row['ssim_mean']:.3f}"]
+        cells = [
+            f"{row['mse']:.5f}",
+            f"{row['psnr_of_mean_mse_db']:.2f} dB",
+            f"{row['ssim_mean']:.3f}",
+        ]
         assert [name, *cells, f"{100 * row['recall_5nn']:.1f} %"] in stated
     curve = json.loads((RELEASED / "noise_curve.json").read_text())
     at = curve["levels"].index(0.25)
@@ -72,7 +86,10 @@ def test_the_tables_of_docs_are_the_released_runs_files():
 
 def test_the_released_runs_loss_is_the_one_that_training_prints():
     lines = (RELEASED / "metrics.jsonl").read_text().splitlines()
-    assert round(min(json.loads(line)["validation_loss"] for line in lines), 5) == RELEASED_LOSS["fashion_mnist"]
+    assert (
+        round(min(json.loads(line)["validation_loss"] for line in lines), 5)
+        == RELEASED_LOSS["fashion_mnist"]
+    )
 
 
 def test_the_released_run_was_trained_with_the_defaults():
@@ -96,10 +113,18 @@ def test_files_and_commands_that_a_page_names_exist(page):
 def options() -> set[str]:
     """Every option of a command, and of the benchmarks, as --help shows them or a signature names them."""
     found = set(TOOLS)
-    commands = [["plot", "noise-curve"], ["plot", "error-maps"], *([name] for name in COMMANDS if name != "plot")]
+    commands = [
+        ["plot", "noise-curve"],
+        ["plot", "error-maps"],
+        *([name] for name in COMMANDS if name != "plot"),
+    ]
     for command, *figure in commands:
         with contextlib.redirect_stdout(io.StringIO()) as shown:
-            assert call(importlib.import_module(f"jaxae.cli.{command.replace('-', '_')}").main, *figure, "--help") in (0, None)
+            assert call(
+                importlib.import_module(f"jaxae.cli.{command.replace('-', '_')}").main,
+                *figure,
+                "--help",
+            ) in (0, None)
         found |= set(re.findall(r"--([a-z][a-z-]+)", shown.getvalue()))
     for path in (ROOT / "benchmarks").glob("*.py"):
         found |= {name.replace("_", "-") for name in re.findall(r"\b(\w+): ", path.read_text())}
@@ -115,9 +140,13 @@ def test_options_that_a_page_names_exist(page, options):
 @pytest.mark.parametrize("page", PAGES)
 def test_tests_that_a_page_names_exist(page):
     """`pytest PATH -k WORDS` selects something."""
-    for path, words in re.findall(r"pytest ([\w/.]+(?: [\w/.]+\.py)*)(?: -k \"?([\w ]+)\"?)?", PAGES[page].read_text()):
+    for path, words in re.findall(
+        r"pytest ([\w/.]+(?: [\w/.]+\.py)*)(?: -k \"?([\w ]+)\"?)?", PAGES[page].read_text()
+    ):
         files = [
-            file for each in path.split() for file in ([ROOT / each] if each.endswith(".py") else (ROOT / each).rglob("*.py"))
+            file
+            for each in path.split()
+            for file in ([ROOT / each] if each.endswith(".py") else (ROOT / each).rglob("*.py"))
         ]
         names = re.findall(r"def (test_\w+)", "".join(file.read_text() for file in files))
         wanted = [word for word in words.split() if word not in ("or", "and", "not")]
@@ -128,7 +157,10 @@ def test_tests_that_a_page_names_exist(page):
 def test_the_golden_checkpoint_loads_for_ever():
     """The released run as every later version must read it: these bits, and the latents that NumPy finds from them."""
     run = load(RELEASED)
-    assert tree_digest(run.variables) == "517b7f4f0f93327c857fc0ce38cb47d6466a4e4b57a8b60b2d779acde07486b7"
+    assert (
+        tree_digest(run.variables)
+        == "517b7f4f0f93327c857fc0ce38cb47d6466a4e4b57a8b60b2d779acde07486b7"
+    )
     images = np.random.default_rng(0).random((20, 28, 28)).astype(np.float32)
     np.testing.assert_allclose(encode(run, images), numpy_latents(run.variables, images), atol=1e-4)
 
@@ -140,6 +172,8 @@ def numpy_latents(variables, images: np.ndarray) -> np.ndarray:
     for i in range(8):
         norm, running = params[f"Layer_{i}"]["BatchNorm_0"], stats[f"Layer_{i}"]["BatchNorm_0"]
         x = x @ np.asarray(params[f"Layer_{i}"]["Dense_0"]["kernel"], np.float64)
-        x = (x - running["mean"]) / np.sqrt(np.asarray(running["var"]) + 1e-5) * norm["scale"] + norm["bias"]
+        x = (x - running["mean"]) / np.sqrt(np.asarray(running["var"]) + 1e-5) * norm[
+            "scale"
+        ] + norm["bias"]
         x = np.maximum(x, 0)
     return x @ np.asarray(params["Dense_0"]["kernel"]) + np.asarray(params["Dense_0"]["bias"])

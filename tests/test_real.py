@@ -28,8 +28,12 @@ def real(real_files, prepared) -> Dataset:
     return load_dataset("fashion_mnist", data_dir=prepared, manual_dir=real_files)
 
 
-def test_one_epoch_beats_the_mean_image_and_the_rows_that_do_not_learn_are_the_published_ones(real, tmp_path):
-    fit_state(Config(dataset="fashion_mnist", epochs=1), real, tmp_path / "run", report=lambda line: None)
+def test_one_epoch_beats_the_mean_image_and_the_rows_that_do_not_learn_are_the_published_ones(
+    real, tmp_path
+):
+    fit_state(
+        Config(dataset="fashion_mnist", epochs=1), real, tmp_path / "run", report=lambda line: None
+    )
     rows = evaluate(load(tmp_path / "run"), real)["rows"]
     # Computed independently, with another draw of the noise: MSE .08664 and .03819, SSIM .468 on the first 2,000 images.
     assert rows["mean training image"]["mse"] == pytest.approx(0.08664, abs=1e-5)
@@ -42,7 +46,12 @@ def test_one_epoch_beats_the_mean_image_and_the_rows_that_do_not_learn_are_the_p
 def test_the_example_of_a_docstring_gives_what_it_shows(name, real, prepared, monkeypatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("TFDS_DATA_DIR", str(prepared))
-    names = {"jaxae": jaxae, "run": load("checkpoints/released"), "dataset": real, "images": real.test.images[:5]}
+    names = {
+        "jaxae": jaxae,
+        "run": load("checkpoints/released"),
+        "dataset": real,
+        "images": real.test.images[:5],
+    }
     (example,) = doctest.DocTestFinder(recurse=False).find(getattr(jaxae, name), name, globs=names)
     assert example.examples
     assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example).failed == 0

@@ -43,13 +43,18 @@ def test_every_epoch_is_a_valid_place_to_resume_from(dataset, tmp_path):
     expected = tree_digest(fit_state(CONFIG, dataset, whole, report=copy))
     for epoch in ("1", "2", "3"):
         lines: list[str] = []
-        assert tree_digest(fit_state(CONFIG, dataset, tmp_path / epoch, report=lines.append)) == expected
+        assert (
+            tree_digest(fit_state(CONFIG, dataset, tmp_path / epoch, report=lines.append))
+            == expected
+        )
         assert lines[0].startswith(f"Resuming after epoch {epoch}")
         assert metrics(tmp_path / epoch) == metrics(whole)
 
 
 def test_a_run_with_averaged_weights_resumes_and_evaluates_the_average(dataset, tmp_path):
-    config = replace(CONFIG, epochs=3, average_decay=0.9, noise_range=(0.0, 0.4), statistics_images=100)
+    config = replace(
+        CONFIG, epochs=3, average_decay=0.9, noise_range=(0.0, 0.4), statistics_images=100
+    )
     whole, cut = tmp_path / "whole", tmp_path / "cut"
 
     def copy(line: str) -> None:
@@ -57,7 +62,9 @@ def test_a_run_with_averaged_weights_resumes_and_evaluates_the_average(dataset, 
             shutil.copytree(whole, cut)
 
     state = fit_state(config, dataset, whole, report=copy)
-    assert tree_digest(fit_state(config, dataset, cut, report=lambda line: None)) == tree_digest(state)
+    assert tree_digest(fit_state(config, dataset, cut, report=lambda line: None)) == tree_digest(
+        state
+    )
     assert int(state.best_epoch) == 3  # so the last state holds what is evaluated
     assert tree_digest(load(whole).variables) == tree_digest(model_variables(state))
     assert tree_digest(state.params) != tree_digest(state.average)
@@ -65,8 +72,15 @@ def test_a_run_with_averaged_weights_resumes_and_evaluates_the_average(dataset, 
 
 def test_a_run_that_goes_back_to_its_best_resumes_to_the_same_bits(dataset, tmp_path):
     """At this rate, with the running statistics of one batch, some epoch of fifteen is worse than the one before."""
-    uneven: Any = {"learning_rate": 0.03, "plateau_patience": 1, "min_scale": 0.2, "average_decay": 0.0}
-    config = replace(CONFIG, epochs=15, statistics_images=0, batch_norm_momentum=0.0, restore_best=True, **uneven)
+    uneven: Any = {
+        "learning_rate": 0.03,
+        "plateau_patience": 1,
+        "min_scale": 0.2,
+        "average_decay": 0.0,
+    }
+    config = replace(
+        CONFIG, epochs=15, statistics_images=0, batch_norm_momentum=0.0, restore_best=True, **uneven
+    )
     whole, plain = tmp_path / "whole", replace(config, restore_best=False)
 
     def copy(line: str) -> None:
@@ -74,11 +88,18 @@ def test_a_run_that_goes_back_to_its_best_resumes_to_the_same_bits(dataset, tmp_
             shutil.copytree(whole, tmp_path / line.split("/")[0].split()[1])
 
     state = fit_state(config, dataset, whole, report=copy)
-    drop = next(row["epoch"] for row in metrics(whole) if row["learning_rate"] < config.learning_rate) - 1
-    assert tree_digest(fit_state(plain, dataset, tmp_path / "plain", report=silent)) != tree_digest(state)
+    drop = (
+        next(row["epoch"] for row in metrics(whole) if row["learning_rate"] < config.learning_rate)
+        - 1
+    )
+    assert tree_digest(fit_state(plain, dataset, tmp_path / "plain", report=silent)) != tree_digest(
+        state
+    )
     assert metrics(tmp_path / "plain")[:drop] == metrics(whole)[:drop]
     for epoch in (drop - 1, drop, drop + 1):
-        assert tree_digest(fit_state(config, dataset, tmp_path / str(epoch), report=silent)) == tree_digest(state)
+        assert tree_digest(
+            fit_state(config, dataset, tmp_path / str(epoch), report=silent)
+        ) == tree_digest(state)
 
 
 def benchmark(name: str, *arguments: str) -> str:
@@ -102,9 +123,13 @@ def test_no_damage_gives_a_wrong_state():
 
 
 @pytest.mark.parametrize("moment", ["Training", "Compiled"])
-def test_a_signal_in_compilation_or_in_the_middle_of_an_epoch_stops_within_five_seconds(moment, tmp_path):
+def test_a_signal_in_compilation_or_in_the_middle_of_an_epoch_stops_within_five_seconds(
+    moment, tmp_path
+):
     """Batches of two make an epoch of many seconds, which XLA computes in one call."""
-    with start("train", "--dataset", "synthetic", "--batch-size", "2", "--run-dir", tmp_path / "run") as process:
+    with start(
+        "train", "--dataset", "synthetic", "--batch-size", "2", "--run-dir", tmp_path / "run"
+    ) as process:
         assert process.stderr is not None
         for line in process.stderr:
             if line.startswith(moment):
@@ -123,7 +148,9 @@ def small_disk(tmp_path):
     """34 MB: room for two checkpoints of 13 MB, not for a third."""
     place = tmp_path / "disk"
     place.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=34m", "tmpfs", str(place)], capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=34m", "tmpfs", str(place)], capture_output=True
+    ).returncode:
         pytest.skip("no permission to mount a small disk here")
     yield place
     subprocess.run(["umount", str(place)], check=True)
@@ -140,12 +167,17 @@ def test_a_full_disk_is_one_clear_line_and_older_checkpoints_are_whole(small_dis
 
 
 @pytest.mark.parametrize(("limit", "members"), [("disk", 2), ("file size", 1)])
-def test_no_room_is_one_clear_line_and_no_traceback_on_the_processs_stderr(limit, members, request, tmp_path):
+def test_no_room_is_one_clear_line_and_no_traceback_on_the_processs_stderr(
+    limit, members, request, tmp_path
+):
     place, command, width = tmp_path, "", LARGE[0]
     if limit == "disk":
         place = request.getfixturevalue("small_disk")
     else:
-        command, width = "ulimit -f 3000; ", 1500  # 3 MB: less than one of its arrays, however Orbax parts them into files
+        command, width = (
+            "ulimit -f 3000; ",
+            1500,
+        )  # 3 MB: less than one of its arrays, however Orbax parts them into files
     train = f"{sys.executable} -m jaxae train --dataset synthetic --batch-size 2000 --epochs 4 --seeds {members}"
     command = f"{command}exec {train} --widths {width} --run-dir {place}/run"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
@@ -173,7 +205,8 @@ def test_leftovers_of_a_kill_are_swept_and_never_loaded(dataset, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("saving", "loading"), [("cpu 8", "cpu 1"), ("cpu 1", "cpu 8"), ("cuda 1", "cpu 1"), ("cpu 1", "cuda 1")]
+    ("saving", "loading"),
+    [("cpu 8", "cpu 1"), ("cpu 1", "cpu 8"), ("cuda 1", "cpu 1"), ("cpu 1", "cuda 1")],
 )
 def test_a_checkpoint_loads_on_other_devices(saving, loading, tmp_path):
     """Fake CPU devices, each leaf replicated over them before it is saved; and the GPU, where there is one."""

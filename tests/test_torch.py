@@ -17,7 +17,9 @@ from jaxae.core.optim import make_optimizer, make_plateau
 from jaxae.core.rng import root_key
 from jaxae.core.state import init_variables
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -e '.[torch]' brings it")
+torch = pytest.importorskip(
+    "torch", reason="PyTorch is not installed: pip install -e '.[torch]' brings it"
+)
 import torch_model  # noqa: E402 - it imports torch
 import torch_peer  # noqa: E402
 
@@ -32,7 +34,9 @@ def twins(request):
         model = Autoencoder(dropout=(0.0, 0.0, 0.0), latent_activation=request.param)
         variables = jax.jit(functools.partial(init_variables, model=model))(root_key(0))
         rng = np.random.default_rng(1)
-        variables = jax.tree.map(lambda x: jnp.asarray(x + rng.uniform(-0.1, 0.1, x.shape), jnp.float64), variables)
+        variables = jax.tree.map(
+            lambda x: jnp.asarray(x + rng.uniform(-0.1, 0.1, x.shape), jnp.float64), variables
+        )
         twin = torch_model.build(dropout=(), latent_activation=request.param).double()
         torch_model.load_variables(twin, variables)
         yield model, variables, twin, rng.random((128, 28, 28, 1))
@@ -41,7 +45,9 @@ def twins(request):
 def close(ours, theirs) -> None:
     """Equal to float64 rounding, relative to the tensor's largest entry."""
     theirs = theirs.detach().numpy()
-    np.testing.assert_allclose(np.asarray(ours), theirs, rtol=0, atol=1e-8 * (np.abs(theirs).max() + 1e-3))
+    np.testing.assert_allclose(
+        np.asarray(ours), theirs, rtol=0, atol=1e-8 * (np.abs(theirs).max() + 1e-3)
+    )
 
 
 def test_evaluation_outputs(twins):
@@ -58,12 +64,23 @@ def test_training_outputs_loss_gradients_and_statistics(twins):
 
     @jax.jit
     def loss_of(params):
-        output, updated = model.apply({**variables, "params": params}, images, train=True, mutable=["batch_stats"])
+        output, updated = model.apply(
+            {**variables, "params": params}, images, train=True, mutable=["batch_stats"]
+        )
         return reconstruction_loss(output, target).mean(), (output, updated["batch_stats"])
 
-    (loss, (output, stats)), gradients = jax.value_and_grad(loss_of, has_aux=True)(variables["params"])
-    running = [norm.running_var.numpy().copy() for norm in twin.modules() if isinstance(norm, torch.nn.BatchNorm1d)]
-    flat, flat_target = torch.tensor(images.reshape(128, 784)), torch.tensor(target.reshape(128, 784))
+    (loss, (output, stats)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
+        variables["params"]
+    )
+    running = [
+        norm.running_var.numpy().copy()
+        for norm in twin.modules()
+        if isinstance(norm, torch.nn.BatchNorm1d)
+    ]
+    flat, flat_target = (
+        torch.tensor(images.reshape(128, 784)),
+        torch.tensor(target.reshape(128, 784)),
+    )
     with torch.no_grad():
         expected_output = copy.deepcopy(twin).train()(flat)
     expected = torch_model.loss(twin.train(), flat, flat_target)
@@ -75,7 +92,11 @@ def test_training_outputs_loss_gradients_and_statistics(twins):
         linears = [module for module in part if isinstance(module, torch.nn.Linear)]
         norms = [module for module in part if isinstance(module, torch.nn.BatchNorm1d)]
         for i, linear in enumerate(linears):
-            ours = gradients[half][f"Layer_{i}"]["Dense_0"] if i < len(norms) else gradients[half]["Dense_0"]
+            ours = (
+                gradients[half][f"Layer_{i}"]["Dense_0"]
+                if i < len(norms)
+                else gradients[half]["Dense_0"]
+            )
             close(ours["kernel"].T, linear.weight.grad)
             if i < len(norms):
                 close(gradients[half][f"Layer_{i}"]["BatchNorm_0"]["scale"], norms[i].weight.grad)
@@ -91,7 +112,10 @@ def test_training_outputs_loss_gradients_and_statistics(twins):
 def test_clipped_adamw_takes_pytorchs_steps():
     """Three steps, the first with a gradient far above the clipping norm."""
     rng = np.random.default_rng(0)
-    start, gradients = rng.normal(size=50).astype(np.float32), rng.normal(size=(3, 50)).astype(np.float32)
+    start, gradients = (
+        rng.normal(size=50).astype(np.float32),
+        rng.normal(size=(3, 50)).astype(np.float32),
+    )
     gradients[0] *= 100
     optimizer = make_optimizer(learning_rate=1e-2, weight_decay=0.1, clip_norm=1.0)
     params = jnp.asarray(start)
@@ -119,7 +143,9 @@ def test_plateau_follows_reduce_lr_on_plateau_epoch_for_epoch(exponents, patienc
     update = jax.jit(lambda state, value: plateau.update({}, state, value=value)[1])
     state = plateau.init(jnp.zeros(1))
     sgd = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(sgd, factor=factor, patience=patience - 1, min_lr=0.01, eps=0)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        sgd, factor=factor, patience=patience - 1, min_lr=0.01, eps=0
+    )
     for exponent in exponents:
         state = update(state, jnp.float32(1.05**exponent))
         theirs.step(1.05**exponent)
@@ -132,14 +158,20 @@ def test_the_races_peer_does_jaxaes_work(kind):
     images = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1), np.uint8)
     peer = torch_peer.Peer(kind, Config(dataset="synthetic", batch_size=8, clip_norm=1e-3), images)
     seen = torch.cat(list(peer.batches())).numpy()
-    np.testing.assert_array_equal(np.sort(seen.sum(axis=1)), np.sort(images.reshape(40, 784).sum(axis=1, dtype=np.int64)))
+    np.testing.assert_array_equal(
+        np.sort(seen.sum(axis=1)), np.sort(images.reshape(40, 784).sum(axis=1, dtype=np.int64))
+    )
     batch = torch.from_numpy(images[:8].reshape(8, 784)).float() / 255
     first = next(peer.model.parameters())
     before = first.detach().clone()
     assert np.isfinite(peer.epoch())
     assert not torch.equal(before, first)
-    norm = torch.nn.utils.get_total_norm([p.grad for p in peer.model.parameters() if p.grad is not None])
-    np.testing.assert_allclose(norm, 1e-3, rtol=1e-2)  # a millionth is added to the norm that PyTorch divides by
+    norm = torch.nn.utils.get_total_norm(
+        [p.grad for p in peer.model.parameters() if p.grad is not None]
+    )
+    np.testing.assert_allclose(
+        norm, 1e-3, rtol=1e-2
+    )  # a millionth is added to the norm that PyTorch divides by
     noise = torch_model.corrupt(torch.full((100, 784), 0.5), 0.1) - 0.5
     np.testing.assert_allclose([noise.mean(), noise.std()], [0, 0.1], atol=2e-3)
     assert torch_model.corrupt(batch, 9.0).aminmax() == (0, 1)
@@ -148,7 +180,9 @@ def test_the_races_peer_does_jaxaes_work(kind):
 def test_the_races_peer_multiplies_in_bfloat16_where_the_recipe_does():
     images, outputs = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1), np.uint8), []
     for dtype in ("float32", "bfloat16"):
-        peer = torch_peer.Peer("tuned", Config(dataset="synthetic", batch_size=40, matmul_dtype=dtype), images)
+        peer = torch_peer.Peer(
+            "tuned", Config(dataset="synthetic", batch_size=40, matmul_dtype=dtype), images
+        )
         *_, sigmoid = peer.model.modules()
         sigmoid.register_forward_hook(lambda _module, _inputs, output: outputs.append(output.dtype))
         assert np.isfinite(peer.epoch())
@@ -159,10 +193,22 @@ def test_the_races_peer_multiplies_in_bfloat16_where_the_recipe_does():
 def test_the_races_peer_evaluates_what_jaxae_evaluates():
     """Averaged weights, with batch statistics of the first training images, noisy and without dropout."""
     images = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1), np.uint8)
-    recipe = Config(dataset="synthetic", batch_size=8, average_decay=0.3, statistics_images=100, learning_rate=0.1)
+    recipe = Config(
+        dataset="synthetic",
+        batch_size=8,
+        average_decay=0.3,
+        statistics_images=100,
+        learning_rate=0.1,
+    )
     peer = torch_peer.Peer("tuned", recipe, images)
-    shifts = {m.num_features: set(m.bias.tolist()) for m in peer.model.modules() if isinstance(m, torch.nn.BatchNorm1d)}
-    assert {width: {recipe.narrow_shift} if width <= NARROW else {0.0} for width in WIDTHS} == shifts
+    shifts = {
+        m.num_features: set(m.bias.tolist())
+        for m in peer.model.modules()
+        if isinstance(m, torch.nn.BatchNorm1d)
+    }
+    assert {
+        width: {recipe.narrow_shift} if width <= NARROW else {0.0} for width in WIDTHS
+    } == shifts
     first = next(peer.model.parameters())
     expected = torch.zeros_like(first)
     for done, batch in enumerate(peer.batches()):
@@ -173,5 +219,7 @@ def test_the_races_peer_evaluates_what_jaxae_evaluates():
     torch.testing.assert_close(next(model.parameters()), expected)
     norm = next(m for m in model.modules() if isinstance(m, torch.nn.BatchNorm1d))
     noisy, clean = peer._noisy(peer.images)
-    torch.testing.assert_close(norm.running_mean, (noisy @ expected.T).mean(dim=0), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        norm.running_mean, (noisy @ expected.T).mean(dim=0), atol=1e-5, rtol=1e-4
+    )
     assert peer.validate(images) == torch_model.loss(model, noisy, clean).item()

@@ -42,7 +42,11 @@ def test_the_notebook_has_the_tutorials_cells_and_pictures_and_no_path_of_a_mach
 def uncommented(cell: str) -> str:
     """A Markdown cell without its comment signs; a code cell as it is."""
     lines = cell.strip().splitlines()
-    return "\n".join(line[2:] for line in lines) if all(line.startswith("#") for line in lines) else cell
+    return (
+        "\n".join(line[2:] for line in lines)
+        if all(line.startswith("#") for line in lines)
+        else cell
+    )
 
 
 Config = jaxae.Config

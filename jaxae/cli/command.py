@@ -57,12 +57,18 @@ def run(main: Main) -> None:
     except jax.errors.JaxRuntimeError as error:
         if not multihost.joined():
             raise
-        _fail(f"another process is gone, or JAX has failed here ({brief(error)}): start all again, what is saved is whole")
+        _fail(
+            f"another process is gone, or JAX has failed here ({brief(error)}): start all again, what is saved is whole"
+        )
     except Stop as stop:
-        with contextlib.suppress(Exception, Stop):  # the terminal may be gone, and the exit code is what counts
+        with contextlib.suppress(
+            Exception, Stop
+        ):  # the terminal may be gone, and the exit code is what counts
             say("Stopped.")
             sys.stdout.flush()
-        os._exit(128 + stop.args[0])  # sys.exit would wait for the epoch that the device is computing
+        os._exit(
+            128 + stop.args[0]
+        )  # sys.exit would wait for the epoch that the device is computing
     finally:  # while Python ends, Stop would get lost, and the alarm of _stop would end the process
         _handle_signals(signal.SIG_DFL)
         if hasattr(signal, "setitimer"):
@@ -72,7 +78,9 @@ def run(main: Main) -> None:
 def _fail(reason: str) -> None:
     say(f"error: {' '.join(reason.splitlines())}")  # a name may hold line breaks
     if multihost.joined():
-        time.sleep(1 if multihost.is_first() else 0)  # the others end by themselves, or with the first, with a stack trace
+        time.sleep(
+            1 if multihost.is_first() else 0
+        )  # the others end by themselves, or with the first, with a stack trace
         os._exit(2)  # sys.exit would wait for them
     sys.exit(2)
 
@@ -104,19 +112,27 @@ def _check_jax() -> None:
     """Raises InputError where the environment asks for what would change every draw, or for a device that is not here."""
     for name in ("jax_enable_x64", "jax_debug_nans"):
         if getattr(jax.config, name):
-            raise InputError(f"{name.upper()} is on: jaxae computes in float32 and checks its losses itself; unset it")
+            raise InputError(
+                f"{name.upper()} is on: jaxae computes in float32 and checks its losses itself; unset it"
+            )
     asked = os.environ.get("JAX_PLATFORMS")
-    several = any(word.startswith("--coordinator") for word in sys.argv)  # joining others must come before the devices
+    several = any(
+        word.startswith("--coordinator") for word in sys.argv
+    )  # joining others must come before the devices
     if asked and asked != "cpu" and not several:
         try:
             jax.devices()
         except RuntimeError as error:
-            raise InputError(f"JAX_PLATFORMS is {asked}: {brief(error)}; unset it, or install JAX for that device") from error
+            raise InputError(
+                f"JAX_PLATFORMS is {asked}: {brief(error)}; unset it, or install JAX for that device"
+            ) from error
 
 
 def _stop(number: int, frame: object) -> None:
     _handle_signals(signal.SIG_DFL)  # a second signal stops at once
-    if hasattr(signal, "setitimer"):  # in a callback of the garbage collector the exception gets lost: it is raised again
+    if hasattr(
+        signal, "setitimer"
+    ):  # in a callback of the garbage collector the exception gets lost: it is raised again
         signal.signal(signal.SIGALRM, lambda *_: _stop(number, None))
         signal.setitimer(signal.ITIMER_REAL, 1.0)
     raise Stop(number)
@@ -131,10 +147,16 @@ def _parse(main: Main) -> Callable[[], None]:
     """main bound to the command line's arguments. tyro's framed complaint becomes one line."""
 
     def bound(function: Callable[..., None]) -> Callable[..., Callable[[], None]]:
-        return functools.wraps(function)(lambda *args, **kwargs: functools.partial(function, *args, **kwargs))
+        return functools.wraps(function)(
+            lambda *args, **kwargs: functools.partial(function, *args, **kwargs)
+        )
 
     plain = (tyro.conf.OmitArgPrefixes,)
-    given = [word.partition("=")[0].replace("_", "-") for word in sys.argv[1:] if word.startswith("--") and word != "--"]
+    given = [
+        word.partition("=")[0].replace("_", "-")
+        for word in sys.argv[1:]
+        if word.startswith("--") and word != "--"
+    ]
     for option in set(given) - {"--sweep"}:
         if given.count(option) > 1:
             raise InputError(f"{option} is given {given.count(option)} times: give it once")
@@ -144,14 +166,20 @@ def _parse(main: Main) -> Callable[[], None]:
             if isinstance(main, Mapping):
                 functions = {name: bound(each) for name, each in main.items()}
                 about = inspect.getdoc(inspect.getmodule(next(iter(main.values()))))
-                return tyro.extras.subcommand_cli_from_dict(functions, description=about, config=plain)
+                return tyro.extras.subcommand_cli_from_dict(
+                    functions, description=about, config=plain
+                )
             return tyro.cli(bound(main), config=plain)
     except SystemExit as stop:
         if not stop.code:
             raise
-        lines = [line.strip(" │╭╮╰╯─") for line in complaint.getvalue().splitlines()]  # plain ASCII in some locales
+        lines = [
+            line.strip(" │╭╮╰╯─") for line in complaint.getvalue().splitlines()
+        ]  # plain ASCII in some locales
         words = [line for line in lines if line.strip("-")][1:]  # after the title
-        end = next((i for i, line in enumerate(words) if line.startswith("For full helptext")), len(words))
+        end = next(
+            (i for i, line in enumerate(words) if line.startswith("For full helptext")), len(words)
+        )
         raise InputError(f"{' '.join(words[:end])} (see --help)") from None
 
 
@@ -165,13 +193,20 @@ class DataPlace:
     """Where the data are."""
 
     data_dir: Annotated[
-        Path | None, optional("DIR", "Keep the decoded data here; by default in $TFDS_DATA_DIR or ~/tensorflow_datasets.")
+        Path | None,
+        optional(
+            "DIR",
+            "Keep the decoded data here; by default in $TFDS_DATA_DIR or ~/tensorflow_datasets.",
+        ),
     ] = None
     manual_dir: Annotated[
-        Path | None, optional("DIR", "Folder with the four official .gz files; by default $JAXAE_MANUAL_DIR.")
+        Path | None,
+        optional("DIR", "Folder with the four official .gz files; by default $JAXAE_MANUAL_DIR."),
     ] = None
 
-    def dataset(self, config: Config, *, moved_to: str | None = None, report: Report = say) -> Dataset:
+    def dataset(
+        self, config: Config, *, moved_to: str | None = None, report: Report = say
+    ) -> Dataset:
         """The data that a recipe names, perhaps in another place. Raises InputError."""
         return load_dataset(
             moved_to or config.dataset,
@@ -187,7 +222,9 @@ class DataPlace:
     def words(self) -> str:
         """The options as they were given, for a command that is to find the same data."""
         given = {"--data-dir": self.data_dir, "--manual-dir": self.manual_dir}
-        return "".join(f" {option} {shlex.quote(str(place))}" for option, place in given.items() if place)
+        return "".join(
+            f" {option} {shlex.quote(str(place))}" for option, place in given.items() if place
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,15 +233,22 @@ class Source(DataPlace):
 
     run: tyro.conf.Positional[Path]
     """Run directory, as jaxae train writes it."""
-    member: Annotated[int | None, optional("INT", "Which member of a population to look at, from 0.")] = None
+    member: Annotated[
+        int | None, optional("INT", "Which member of a population to look at, from 0.")
+    ] = None
     moved_to: Annotated[
         str | None,
         tyro.conf.arg(
-            name="dataset", metavar="PATH", help="Where the run's images are now, if they have moved.", help_behavior_hint=""
+            name="dataset",
+            metavar="PATH",
+            help="Where the run's images are now, if they have moved.",
+            help_behavior_hint="",
         ),
     ] = None
 
-    def dataset(self, config: Config, *, moved_to: str | None = None, report: Report = say) -> Dataset:
+    def dataset(
+        self, config: Config, *, moved_to: str | None = None, report: Report = say
+    ) -> Dataset:
         """The run's data, wherever they are now. Raises InputError."""
         return super().dataset(config, moved_to=moved_to or self.moved_to, report=report)
 
@@ -215,7 +259,11 @@ class Source(DataPlace):
         if self.member is None:
             return found
         if not 0 <= self.member < len(found) or found == [self.run]:
-            has = "is an ordinary run" if found == [self.run] else f"has members 0 to {len(found) - 1}"
+            has = (
+                "is an ordinary run"
+                if found == [self.run]
+                else f"has members 0 to {len(found) - 1}"
+            )
             raise InputError(f"--member is {self.member}, but {self.run} {has}")
         return [found[self.member]]
 
@@ -223,5 +271,7 @@ class Source(DataPlace):
     def directory(self) -> Path:
         """The run, or the chosen member of a population. Raises InputError."""
         if len(self.directories) > 1:
-            raise InputError(f"{self.run} has {len(self.directories)} members: choose one, from --member 0 on")
+            raise InputError(
+                f"{self.run} has {len(self.directories)} members: choose one, from --member 0 on"
+            )
         return self.directories[0]

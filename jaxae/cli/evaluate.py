@@ -28,7 +28,9 @@ def main(source: Source, *, noise_factor: float = 0.25, figures: bool = False) -
         figures: Then draw what jaxae plot all draws, in the same process.
     """
     if figures and len(source.directories) > 1:
-        raise InputError(f"--figures is given for {source.run}, a population: choose one of it with --member")
+        raise InputError(
+            f"--figures is given for {source.run}, a population: choose one of it with --member"
+        )
 
     def work(run: Run, dataset: Dataset) -> dict[str, Any]:
         return evaluate(run, dataset, noise_factor=noise_factor)
@@ -41,7 +43,11 @@ def main(source: Source, *, noise_factor: float = 0.25, figures: bool = False) -
 
 
 def measure_members(
-    source: Source, name: str, work: Callable[[Run, Dataset], dict[str, Any]], *, table: Callable[[dict[str, Any]], str]
+    source: Source,
+    name: str,
+    work: Callable[[Run, Dataset], dict[str, Any]],
+    *,
+    table: Callable[[dict[str, Any]], str],
 ) -> None:
     """Writes work(run, dataset) to NAME in each run directory, and the spread over seeds to NAME in the population's.
 

@@ -10,7 +10,9 @@ from jaxae.inference import load
 from jaxae.runs import files
 
 
-def main(source: Source, *, weights: Weights = "f16", small: tyro.conf.FlagCreatePairsOff[bool] = False) -> None:
+def main(
+    source: Source, *, weights: Weights = "f16", small: tyro.conf.FlagCreatePairsOff[bool] = False
+) -> None:
     """Writes RUN/explorer.html: the map of the test images, with the encoder and the decoder running in the page.
 
     One file for any browser; it needs no network. Under a minute.

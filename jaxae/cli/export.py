@@ -31,7 +31,9 @@ def main(source: Source, *, to: tuple[Format, ...] = ("stablehlo", "onnx", "safe
         to: The formats: stablehlo for JAX, onnx for ONNX runtimes, safetensors for PyTorch.
     """
     if not to:
-        raise InputError("--to names no format: give stablehlo, onnx, safetensors, or several of them")
+        raise InputError(
+            "--to names no format: give stablehlo, onnx, safetensors, or several of them"
+        )
     run = load(source.directory, report=say)
     dataset = source.dataset(run.config)
     check_data(run.config, dataset, trained_on=run.data_sha256)
@@ -43,7 +45,9 @@ def main(source: Source, *, to: tuple[Format, ...] = ("stablehlo", "onnx", "safe
 
     about = header(run, dataset, f"the first {len(images)} test images")
     folder = source.directory / "export"
-    manifest = export_run(run, folder, formats=tuple(dict.fromkeys(to)), images=images, about=about, card=card)
+    manifest = export_run(
+        run, folder, formats=tuple(dict.fromkeys(to)), images=images, about=about, card=card
+    )
     print(_table(manifest))
     say(f"Wrote {folder}: its README.md says how the files are used")
 

@@ -28,7 +28,8 @@ def main(
     dataset: str = "fashion_mnist",
     noise_factor: float = 0.25,
     image_shape: Annotated[
-        tuple[int, int, int] | None, optional("HEIGHT WIDTH CHANNELS", "Of the images; by default square and grey.")
+        tuple[int, int, int] | None,
+        optional("HEIGHT WIDTH CHANNELS", "Of the images; by default square and grey."),
     ] = None,
 ) -> None:
     """Makes a run of a safetensors file with PyTorch's weights: it can be evaluated, scored and drawn, but not trained on.
@@ -45,19 +46,30 @@ def main(
         noise_factor: Standard deviation of the noise that it was trained on.
     """
     place = expand(file)
-    config, variables = read_torch(place, image_shape=image_shape, dataset=canonical_name(dataset), noise_factor=noise_factor)
+    config, variables = read_torch(
+        place, image_shape=image_shape, dataset=canonical_name(dataset), noise_factor=noise_factor
+    )
     directory = run_directory(run_dir, config)
     if directory.exists():
-        raise InputError(f"{directory} can't be used (File exists): name a directory that does not exist yet")
+        raise InputError(
+            f"{directory} can't be used (File exists): name a directory that does not exist yet"
+        )
     unfinished = directory.with_name(f"{directory.name}.tmp")
-    origin = {"imported_from": {"file": place.name, "sha256": file_digest(place)}, "versions": versions()}
+    origin = {
+        "imported_from": {"file": place.name, "sha256": file_digest(place)},
+        "versions": versions(),
+    }
     with files.file_errors(directory):
         shutil.rmtree(unfinished, ignore_errors=True)  # of an import that was killed
         (unfinished / checkpoint.FOLDER).mkdir(parents=True)
         files.write_text(unfinished / "config.json", config.to_json())
         files.write_json(unfinished / "environment.json", origin)
         folder = unfinished / checkpoint.FOLDER / str(EPOCH)
-        checkpoint.write_checkpoint(folder, {"variables": variables}, best_epoch=EPOCH, owner=owner_of(config))
+        checkpoint.write_checkpoint(
+            folder, {"variables": variables}, best_epoch=EPOCH, owner=owner_of(config)
+        )
         unfinished.rename(directory)
-    say(f"Wrote {directory}. In its config.json the options of training are jaxae's defaults, which say nothing of this model")
+    say(
+        f"Wrote {directory}. In its config.json the options of training are jaxae's defaults, which say nothing of this model"
+    )
     print(directory)

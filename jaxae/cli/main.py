@@ -38,12 +38,21 @@ def main(*words: str) -> None:
         except BrokenPipeError:  # the reader, such as head, has gone
             os._exit(141)
     elif name not in COMMANDS:
-        print(f"error: unknown command {name}: give one of {', '.join(COMMANDS)} (see jaxae --help)", file=sys.stderr)
+        print(
+            f"error: unknown command {name}: give one of {', '.join(COMMANDS)} (see jaxae --help)",
+            file=sys.stderr,
+        )
         sys.exit(2)
     else:
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as of a script's background job: it stays ignored
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the slow imports shows no traceback
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # XLA's errors alone: its warnings are for those who work on it
+        if (
+            signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+        ):  # as of a script's background job: it stays ignored
+            signal.signal(
+                signal.SIGINT, signal.SIG_DFL
+            )  # Ctrl-C during the slow imports shows no traceback
+        os.environ.setdefault(
+            "TF_CPP_MIN_LOG_LEVEL", "2"
+        )  # XLA's errors alone: its warnings are for those who work on it
         sys.argv = [f"jaxae {name}", *rest]
         command = importlib.import_module("jaxae.cli.command")
         command.run(importlib.import_module(f"jaxae.cli.{name.replace('-', '_')}").main)

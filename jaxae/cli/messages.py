@@ -44,7 +44,11 @@ def live_line(report: Report) -> Iterator[Report]:
     def tick() -> None:
         while not done.wait(0.25):
             seconds = time.monotonic() - began
-            far = f"epoch running, about {min(99, int(100 * seconds / lap))} %" if lap else f"working, {seconds:.0f} s"
+            far = (
+                f"epoch running, about {min(99, int(100 * seconds / lap))} %"
+                if lap
+                else f"working, {seconds:.0f} s"
+            )
             with lock, contextlib.suppress(OSError):
                 print(f"\r\x1b[K… {far}", end="", file=sys.stderr, flush=True)
 
@@ -71,9 +75,7 @@ def live_line(report: Report) -> Iterator[Report]:
 @contextlib.contextmanager
 def synthetic_banner(config: Config) -> Iterator[None]:
     """Says before and after, where nobody can miss it, that the data are made up."""
-    banner = (
-        f"{'!' * 78}\n!!! SYNTHETIC DATA, drawn by jaxae: the numbers mean nothing beside those of real images.\n{'!' * 78}"
-    )
+    banner = f"{'!' * 78}\n!!! SYNTHETIC DATA, drawn by jaxae: the numbers mean nothing beside those of real images.\n{'!' * 78}"
     show = config.dataset == "synthetic"
     try:
         if show:
@@ -88,5 +90,8 @@ def ranking(configs: Sequence[Config], losses: Sequence[float]) -> str:
     """The members as a Markdown table, the lowest validation loss first."""
     names = [*varying(configs), "seed"]
     order = sorted(range(len(losses)), key=losses.__getitem__)
-    rows = [[f"{k}", *(f"{getattr(configs[k], name)}" for name in names), f"{losses[k]:.5f}"] for k in order]
+    rows = [
+        [f"{k}", *(f"{getattr(configs[k], name)}" for name in names), f"{losses[k]:.5f}"]
+        for k in order
+    ]
     return markdown(["member", *names, "validation loss"], rows)

@@ -25,7 +25,11 @@ def reconstructions(source: Source, *, noise_factor: float = 0.25) -> None:
         source: The run and its data.
         noise_factor: Standard deviation of the noise.
     """
-    _draw(source, "reconstructions", lambda run, dataset: plots.reconstructions(run, dataset, noise_factor=noise_factor))
+    _draw(
+        source,
+        "reconstructions",
+        lambda run, dataset: plots.reconstructions(run, dataset, noise_factor=noise_factor),
+    )
 
 
 def error_maps(source: Source, *, noise_factor: float = 0.25) -> None:
@@ -35,7 +39,11 @@ def error_maps(source: Source, *, noise_factor: float = 0.25) -> None:
         source: The run and its data.
         noise_factor: Standard deviation of the noise.
     """
-    _draw(source, "error_maps", lambda run, dataset: plots.error_maps(run, dataset, noise_factor=noise_factor))
+    _draw(
+        source,
+        "error_maps",
+        lambda run, dataset: plots.error_maps(run, dataset, noise_factor=noise_factor),
+    )
 
 
 def noise_robustness(source: Source) -> None:
@@ -88,10 +96,15 @@ def seed_agreement(source: Source) -> None:
 def training_curves(source: Source) -> None:
     """Training and validation loss and learning rate by epoch, also while training runs; of a population with all members."""
     needed = {"data", "best", *metrics_log.SCALARS}
-    read = ([row for row in metrics_log.read(directory) if row.keys() >= needed] for directory in source.directories)
+    read = (
+        [row for row in metrics_log.read(directory) if row.keys() >= needed]
+        for directory in source.directories
+    )
     rows = [each for each in read if each]
     if not rows:
-        raise InputError(f"{source.run} has no metrics.jsonl with an epoch in it: name a run that has begun to train")
+        raise InputError(
+            f"{source.run} has no metrics.jsonl with an epoch in it: name a run that has begun to train"
+        )
     figure = curves(rows, title=f"Training on {rows[0][0]['data']}")
     place = source.run if source.member is None else source.directory
     say(files.save_figure(place, "training_curves", figure))
@@ -103,13 +116,28 @@ def all_figures(source: Source) -> None:
     dataset = source.dataset(run.config)
     if metrics_log.read(source.directory):
         training_curves(source)
-    for name in ("reconstructions", "error_maps", "noise_robustness", "latent_space", "latent_grid", "noise_drift"):
-        say(files.save_figure(source.directory, _file_name(name, run), getattr(plots, name)(run, dataset)))
+    for name in (
+        "reconstructions",
+        "error_maps",
+        "noise_robustness",
+        "latent_space",
+        "latent_grid",
+        "noise_drift",
+    ):
+        say(
+            files.save_figure(
+                source.directory, _file_name(name, run), getattr(plots, name)(run, dataset)
+            )
+        )
 
 
 def _draw(source: Source, name: str, draw: Callable[[Run, Dataset], Figure]) -> None:
     run = load(source.directory, report=say)
-    say(files.save_figure(source.directory, _file_name(name, run), draw(run, source.dataset(run.config))))
+    say(
+        files.save_figure(
+            source.directory, _file_name(name, run), draw(run, source.dataset(run.config))
+        )
+    )
 
 
 def _file_name(name: str, *runs: Run) -> str:

@@ -26,13 +26,19 @@ def main(run: tyro.conf.Positional[Path], destination: tyro.conf.Positional[Path
         destination: Directory to write; it must not exist.
     """
     if len(members(run)) > 1:
-        raise InputError(f"{run} is a population: release one of its runs, such as {run / 'members' / '0'}")
+        raise InputError(
+            f"{run} is a population: release one of its runs, such as {run / 'members' / '0'}"
+        )
     destination = expand(destination)
     if destination.exists():
-        raise InputError(f"{destination} can't be used (File exists): name a directory that does not exist yet")
+        raise InputError(
+            f"{destination} can't be used (File exists): name a directory that does not exist yet"
+        )
     loaded = load(run, report=say)
     if loaded.damaged_best is not None:
-        raise InputError(f"{run} can't be released without its best checkpoint: restore that of epoch {loaded.damaged_best}")
+        raise InputError(
+            f"{run} can't be released without its best checkpoint: restore that of epoch {loaded.damaged_best}"
+        )
     _check_results(run, loaded)
     unfinished = destination.with_name(f"{destination.name}.tmp")
     with files.file_errors(destination):
@@ -51,10 +57,21 @@ def main(run: tyro.conf.Positional[Path], destination: tyro.conf.Positional[Path
 def _check_results(run: Path, loaded: Run) -> None:
     """Raises InputError where a result or a figure is not of the epoch that would be released."""
     for name in RESULTS:
-        if (run / name).is_file() and files.read_json(run / name).get("checkpoint_epoch") != loaded.epoch:
-            raise InputError(f"{run / name} is damaged, or not of epoch {loaded.epoch}: make it anew, or delete it")
+        if (run / name).is_file() and files.read_json(run / name).get(
+            "checkpoint_epoch"
+        ) != loaded.epoch:
+            raise InputError(
+                f"{run / name} is damaged, or not of epoch {loaded.epoch}: make it anew, or delete it"
+            )
     saved = run / checkpoint.FOLDER / str(loaded.epoch)
-    if "training" in read_manifest(saved).leaves:  # of a released run, which was copied, the times tell nothing
+    if (
+        "training" in read_manifest(saved).leaves
+    ):  # of a released run, which was copied, the times tell nothing
         for figure in (run / "figures").glob("*.png"):
-            if figure.stat().st_mtime < (saved / NAME).stat().st_mtime and figure.stem != "training_curves":
-                raise InputError(f"{figure} is older than the checkpoint of epoch {loaded.epoch}: draw it anew, or delete it")
+            if (
+                figure.stat().st_mtime < (saved / NAME).stat().st_mtime
+                and figure.stem != "training_curves"
+            ):
+                raise InputError(
+                    f"{figure} is older than the checkpoint of epoch {loaded.epoch}: draw it anew, or delete it"
+                )

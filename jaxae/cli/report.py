@@ -24,7 +24,9 @@ class OneOrTwo(Source):
 
     other: Annotated[
         tyro.conf.Positional[tuple[Path, ...]],
-        tyro.conf.arg(metavar="[OTHER]", help="Another run, to show beside the first.", help_behavior_hint=""),
+        tyro.conf.arg(
+            metavar="[OTHER]", help="Another run, to show beside the first.", help_behavior_hint=""
+        ),
     ] = ()
 
 
@@ -39,17 +41,23 @@ def main(source: OneOrTwo) -> None:
     Example: jaxae report checkpoints/released
     """
     if len(source.other) > 1:
-        raise InputError(f"{1 + len(source.other)} runs are given: give one, or two to show side by side")
+        raise InputError(
+            f"{1 + len(source.other)} runs are given: give one, or two to show side by side"
+        )
     for other in source.other:
         if len(members(other)) > 1:
-            raise InputError(f"{other} is a population: name one of its runs, such as {other / 'members' / '0'}")
+            raise InputError(
+                f"{other} is a population: name one of its runs, such as {other / 'members' / '0'}"
+            )
     places = [source.directory, *source.other]
     runs = [_describe(place, source) for place in places]
     path = places[0] / ("comparison.html" if source.other else "report.html")
     files.write_text(path, report_page(runs))
     say(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB): open it in a browser")
     if broken := [check for run in runs for check in run.checks if not check.holds]:
-        raise InputError(f"{len(broken)} of the checks in {path} do not hold: {broken[0].promise} ({broken[0].found})")
+        raise InputError(
+            f"{len(broken)} of the checks in {path} do not hold: {broken[0].promise} ({broken[0].found})"
+        )
 
 
 def _describe(place: Path, source: Source) -> Described:

@@ -30,10 +30,24 @@ from jaxae.train.sharding import take_cores
 GROUPS = {
     "": ["epochs", "batch_size", "learning_rate", "noise_factor", "seed", "dataset"],
     "own_images": ["image_size", "split", "skip_damaged"],
-    "network_and_noise": ["widths", "latent_dim", "latent_activation", "dropout", "initializer", "narrow_shift", "noise_range"],
+    "network_and_noise": [
+        "widths",
+        "latent_dim",
+        "latent_activation",
+        "dropout",
+        "initializer",
+        "narrow_shift",
+        "noise_range",
+    ],
     "map": ["similarity_weight", "similarity_steps"],
     "optimiser": ["weight_decay", "clip_norm", "adam_b2"],
-    "plateau_and_end": ["plateau_patience", "plateau_factor", "min_scale", "restore_best", "early_stop_patience"],
+    "plateau_and_end": [
+        "plateau_patience",
+        "plateau_factor",
+        "min_scale",
+        "restore_best",
+        "early_stop_patience",
+    ],
     "rarely_changed": ["statistics_images", "average_decay", "batch_norm_momentum", "matmul_dtype"],
 }
 """The recipe's options by the groups of --help, those that people use first on top. image_shape comes from the data."""
@@ -50,11 +64,17 @@ def recipe() -> Callable[..., Config]:
     descriptions = {name: each.description for name, each in Config.__pydantic_fields__.items()}  # type: ignore[attr-defined]
 
     def option(name: str) -> Any:
-        shown: Any = {"metavar": METAVARS[name], "help_behavior_hint": ""} if getattr(default, name) is None else {}
+        shown: Any = (
+            {"metavar": METAVARS[name], "help_behavior_hint": ""}
+            if getattr(default, name) is None
+            else {}
+        )
         return Annotated[hints[name], tyro.conf.arg(help=descriptions[name], **shown)]
 
     def parameter(name: str, kind: Any, value: Any) -> inspect.Parameter:
-        return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=value)
+        return inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=value
+        )
 
     parameters = [parameter(name, option(name), getattr(default, name)) for name in GROUPS[""]]
     for group, names in GROUPS.items():
@@ -86,7 +106,10 @@ class SeveralModels:
     """How many seeds, from --seed on."""
     sweep: Annotated[
         tyro.conf.UseAppendAction[tuple[str, ...]],
-        optional("NAME=VALUE,...", "Values to try, such as learning_rate=1e-3,2e-3; given several times, a grid."),
+        optional(
+            "NAME=VALUE,...",
+            "Values to try, such as learning_rate=1e-3,2e-3; given several times, a grid.",
+        ),
     ] = ()
     devices: str = "auto"
     """How many devices (of each process) share the work, or all: models first, then each model's batches. auto: one, or of a
@@ -104,19 +127,32 @@ class SeveralProcesses:
     """Several processes that train together, on one machine or many: start the same command in each, but for --process-id."""
 
     coordinator: Annotated[
-        str | None, optional("HOST:PORT", "Where all can reach process 0; auto: as the cluster's environment says.")
+        str | None,
+        optional(
+            "HOST:PORT", "Where all can reach process 0; auto: as the cluster's environment says."
+        ),
     ] = None
     processes: Annotated[int | None, optional("INT", "How many they are.")] = None
     process_id: Annotated[
-        int | None, optional("INT", "The number of this process, from 0. Process 0 alone writes the run directory.")
+        int | None,
+        optional(
+            "INT", "The number of this process, from 0. Process 0 alone writes the run directory."
+        ),
     ] = None
 
     def join(self, *, report: Report = say) -> None:
         """Joins them; before any other use of JAX. Raises InputError."""
         if self.coordinator is not None:
-            multihost.join(self.coordinator, processes=self.processes, process_id=self.process_id, report=report)
+            multihost.join(
+                self.coordinator,
+                processes=self.processes,
+                process_id=self.process_id,
+                report=report,
+            )
         elif (self.processes, self.process_id) != (None, None):
-            raise InputError("--processes and --process-id are given without --coordinator: say where process 0 can be reached")
+            raise InputError(
+                "--processes and --process-id are given without --coordinator: say where process 0 can be reached"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,16 +160,27 @@ class AnotherRun:
     """Go on from a checkpoint of another run, in the --run-dir, such as with a lower learning rate after its loss broke."""
 
     resume_from: Annotated[
-        Path | None, optional("RUN", "Take weights and optimiser from this run; learning rate and plateau begin anew.")
+        Path | None,
+        optional(
+            "RUN", "Take weights and optimiser from this run; learning rate and plateau begin anew."
+        ),
     ] = None
-    resume_epoch: Annotated[str | None, optional("EPOCH", "best (by default), latest, or a number that RUN/states has.")] = None
+    resume_epoch: Annotated[
+        str | None, optional("EPOCH", "best (by default), latest, or a number that RUN/states has.")
+    ] = None
 
     @property
     def origin(self) -> Origin | None:
         """The checkpoint, if one is named. Raises InputError."""
         if self.resume_from is None and self.resume_epoch is not None:
-            raise InputError(f"--resume-epoch is {self.resume_epoch}, without --resume-from: name the run that has it")
-        return None if self.resume_from is None else Origin(expand(self.resume_from).absolute(), self.resume_epoch or "best")
+            raise InputError(
+                f"--resume-epoch is {self.resume_epoch}, without --resume-from: name the run that has it"
+            )
+        return (
+            None
+            if self.resume_from is None
+            else Origin(expand(self.resume_from).absolute(), self.resume_epoch or "best")
+        )
 
 
 def main(
@@ -175,12 +222,20 @@ def main(
     multihost.check_agreement(recipe=[member.to_json() for member in members])
     with multihost.share_errors():
         directory = run_directory(run_dir, recipe)
-        directories = member_directories(directory, labels(members), overwrite=overwrite, write=multihost.is_first())
+        directories = member_directories(
+            directory, labels(members), overwrite=overwrite, write=multihost.is_first()
+        )
     events = [Events(place) for place in directories if tensorboard and multihost.is_first()]
-    with synthetic_banner(recipe), live_line(report) if report is say else nullcontext(report) as tell:
+    with (
+        synthetic_banner(recipe),
+        live_line(report) if report is say else nullcontext(report) as tell,
+    ):
         for each in events:
             tell = each.ahead_of(tell)
-        how: Any = {"devices": several_models.devices, "images_on_host": several_models.images_on_host}
+        how: Any = {
+            "devices": several_models.devices,
+            "images_on_host": several_models.images_on_host,
+        }
         how |= {"overwrite": overwrite, "origin": another_run.origin}
         states = fit_members(members, dataset, directories, **how, report=tell)
         for each in events:
@@ -207,4 +262,8 @@ def next_steps(directory: Path, dataset: Dataset, *, members: int, options: str 
     compared = [f"The released run has the validation loss {released:.5f}."] if released else []
     figure = "all" if members == 1 else "seed-agreement"
     commands = ("jaxae evaluate", f"jaxae plot {figure}", "jaxae score")
-    return [*compared, "Next:", *(f"  {command} {shlex.quote(str(directory))}{options}" for command in commands)]
+    return [
+        *compared,
+        "Next:",
+        *(f"  {command} {shlex.quote(str(directory))}{options}" for command in commands),
+    ]

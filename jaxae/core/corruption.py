@@ -17,7 +17,9 @@ def add_gaussian_noise(key: jax.Array, images: ArrayLike, *, std: ArrayLike) -> 
     return jnp.clip(images + std * jax.random.normal(key, jnp.shape(images)), 0.0, 1.0)
 
 
-def add_training_noise(root: jax.Array, stream: Stream, counter: ArrayLike, clean: jax.Array, noise: Noise) -> jax.Array:
+def add_training_noise(
+    root: jax.Array, stream: Stream, counter: ArrayLike, clean: jax.Array, noise: Noise
+) -> jax.Array:
     """Gaussian noise as a recipe trains on it, clipped to [0, 1]. root: the run's root key; clean: f32[B, H, W, C]."""
     key = derive(root, stream, counter)
     if not isinstance(noise, tuple):

@@ -23,7 +23,9 @@ def to_unit(images: Array) -> Array:
 def with_channels(images: Array) -> Array:
     """[N, H, W] → [N, H, W, 1]; [N, H, W, C] as it is. Raises InputError for any other number of axes."""
     if images.ndim not in (3, 4):
-        raise InputError(f"images have the shape {list(images.shape)}: give [N, height, width] or [N, height, width, channels]")
+        raise InputError(
+            f"images have the shape {list(images.shape)}: give [N, height, width] or [N, height, width, channels]"
+        )
     return images if images.ndim == 4 else images[..., None]
 
 
@@ -47,7 +49,9 @@ def as_unit(images: ArrayLike) -> np.ndarray:
         raise InputError(f"images are {array.dtype}: give uint8 in 0 ... 255, or floats in [0, 1]")
     low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 1.0)
     if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # false for NaN too
-        raise InputError(f"images have values from {low:g} to {high:g}: give floats in [0, 1], or uint8 in 0 ... 255")
+        raise InputError(
+            f"images have values from {low:g} to {high:g}: give floats in [0, 1], or uint8 in 0 ... 255"
+        )
     return np.clip(array, 0, 1).astype(np.float32)
 
 
@@ -56,11 +60,15 @@ def as_array(name: str, values: ArrayLike) -> np.ndarray:
     try:
         return np.asarray(values)
     except (ValueError, TypeError) as error:
-        raise InputError(f"{name} are not an array ({brief(error)}): give an array, or lists of one length") from error
+        raise InputError(
+            f"{name} are not an array ({brief(error)}): give an array, or lists of one length"
+        ) from error
 
 
 def check_pair(output: ArrayLike, target: ArrayLike) -> None:
     """Raises InputError unless both are [B, H, W, C] of one shape: broadcasting would give a number without a meaning."""
     shapes = [list(np.shape(images)) for images in (output, target)]
     if shapes[0] != shapes[1] or len(shapes[0]) != 4:
-        raise InputError(f"images have the shapes {shapes[0]} and {shapes[1]}: give two of one shape [B, H, W, C]")
+        raise InputError(
+            f"images have the shapes {shapes[0]} and {shapes[1]}: give two of one shape [B, H, W, C]"
+        )

@@ -30,9 +30,13 @@ class Layer(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        x = self.dense(self.width, use_bias=False, kernel_init=getattr(nn.initializers, self.initializer)())(x)
+        x = self.dense(
+            self.width, use_bias=False, kernel_init=getattr(nn.initializers, self.initializer)()
+        )(x)
         shift = nn.initializers.constant(self.narrow_shift if self.width <= NARROW else 0.0)
-        x = nn.BatchNorm(use_running_average=not train, momentum=self.momentum, epsilon=1e-5, bias_init=shift)(x)
+        x = nn.BatchNorm(
+            use_running_average=not train, momentum=self.momentum, epsilon=1e-5, bias_init=shift
+        )(x)
         return nn.Dropout(self.dropout, deterministic=not train)(nn.relu(x))
 
 
@@ -70,7 +74,9 @@ class Decoder(nn.Module):
         x = latents
         for width in reversed(self.widths):
             x = self.layer(width)(x, train=train)
-        return nn.sigmoid(self.dense(math.prod(self.image_shape))(x)).reshape(latents.shape[0], *self.image_shape)
+        return nn.sigmoid(self.dense(math.prod(self.image_shape))(x)).reshape(
+            latents.shape[0], *self.image_shape
+        )
 
 
 class Autoencoder(nn.Module):
@@ -92,18 +98,29 @@ class Autoencoder(nn.Module):
     matmul_dtype: Literal["float32", "bfloat16"] = "float32"
 
     def setup(self) -> None:
-        dense = functools.partial(nn.Dense, dot_general={"float32": None, "bfloat16": _wide_in_bfloat16}[self.matmul_dtype])
-        layer = functools.partial(
-            Layer, momentum=self.momentum, initializer=self.initializer, narrow_shift=self.narrow_shift, dense=dense
+        dense = functools.partial(
+            nn.Dense,
+            dot_general={"float32": None, "bfloat16": _wide_in_bfloat16}[self.matmul_dtype],
         )
-        self.encoder = Encoder(self.widths, self.latent_dim, self.dropout, self.latent_activation, layer, dense)
+        layer = functools.partial(
+            Layer,
+            momentum=self.momentum,
+            initializer=self.initializer,
+            narrow_shift=self.narrow_shift,
+            dense=dense,
+        )
+        self.encoder = Encoder(
+            self.widths, self.latent_dim, self.dropout, self.latent_activation, layer, dense
+        )
         self.decoder = Decoder(self.image_shape, self.widths, layer, dense)
 
     def __call__(self, images: jax.Array, *, train: bool = False) -> jax.Array:
         """Reconstructions. f32[B, H, W, C] → f32[B, H, W, C]."""
         return self.encode_decode(images, train=train)[1]
 
-    def encode_decode(self, images: jax.Array, *, train: bool = False) -> tuple[jax.Array, jax.Array]:
+    def encode_decode(
+        self, images: jax.Array, *, train: bool = False
+    ) -> tuple[jax.Array, jax.Array]:
         """Latents and reconstructions. f32[B, H, W, C] → f32[B, latent_dim], f32[B, H, W, C]."""
         latents = self.encode(images, train=train)
         return latents, self.decode(latents, train=train)
@@ -141,7 +158,9 @@ def _forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Arra
     return _product(*operands, over=(1, 0)), operands
 
 
-def _backward(operands: tuple[jax.Array, jax.Array], gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _backward(
+    operands: tuple[jax.Array, jax.Array], gradient: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     x, kernel = operands
     gradient = gradient.astype(jnp.bfloat16)
     return _product(gradient, kernel, over=(1, 1)), _product(x, gradient, over=(0, 0))

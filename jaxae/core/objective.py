@@ -26,7 +26,9 @@ def similarity_mismatch(latents: ArrayLike, images: ArrayLike) -> jax.Array:
     the batch's spread, so that a map's scale does not matter. r is much like centred kernel alignment (Cortes et al. 2012).
     0 for a map in proportion, about 1 for one without order. f32[B, latent_dim] and f32[B, H, W, C] → f32[].
     """
-    on_map, between = (_similarities(jnp.reshape(x, (jnp.shape(x)[0], -1))) for x in (latents, images))
+    on_map, between = (
+        _similarities(jnp.reshape(x, (jnp.shape(x)[0], -1))) for x in (latents, images)
+    )
     on_map, between = on_map - jnp.mean(on_map), between - jnp.mean(between)
     norms = jnp.sqrt(jnp.vdot(on_map, on_map) * jnp.vdot(between, between) + TINY)
     return 1 - jnp.vdot(on_map, between) / norms
@@ -35,7 +37,9 @@ def similarity_mismatch(latents: ArrayLike, images: ArrayLike) -> jax.Array:
 def _similarities(x: jax.Array) -> jax.Array:
     """Student's t similarity of each pair of rows; one matrix product gives the distances. f32[B, n] → f32[B (B - 1) / 2]."""
     squares = jnp.sum(jnp.square(x), axis=1)
-    squared = jnp.maximum(squares[:, None] + squares - 2 * x @ x.T, 0)[jnp.triu_indices(len(x), k=1)]
+    squared = jnp.maximum(squares[:, None] + squares - 2 * x @ x.T, 0)[
+        jnp.triu_indices(len(x), k=1)
+    ]
     return 1 / (1 + squared / (NEAR * jnp.mean(squared) + TINY))
 
 

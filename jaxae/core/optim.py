@@ -12,7 +12,11 @@ from optax.contrib import reduce_on_plateau
 
 
 def make_optimizer(
-    *, learning_rate: ArrayLike, weight_decay: ArrayLike, clip_norm: ArrayLike, b2: ArrayLike = 0.999
+    *,
+    learning_rate: ArrayLike,
+    weight_decay: ArrayLike,
+    clip_norm: ArrayLike,
+    b2: ArrayLike = 0.999,
 ) -> optax.GradientTransformation:
     """Global-norm clipping, then AdamW on all parameters (Loshchilov & Hutter 2019)."""
     adamw = optax.adamw(learning_rate, b2=b2, weight_decay=weight_decay)
@@ -29,7 +33,9 @@ def clip_by_global_norm(max_norm: ArrayLike) -> optax.GradientTransformation:
     return optax.stateless(clip)
 
 
-def pack_small(inner: optax.GradientTransformation, *, size: int = 2**13) -> optax.GradientTransformation:
+def pack_small(
+    inner: optax.GradientTransformation, *, size: int = 2**13
+) -> optax.GradientTransformation:
     """The same updates, with all leaves smaller than `size` shown to `inner` as one vector.
 
     For transformations that are elementwise, or look at the global norm. Of the model's 52 leaves 44 are small and hold 1 % of
@@ -53,12 +59,16 @@ def _pack(tree: Any, size: int) -> tuple[Any, Callable[[Any], Any]]:
 
     def unpack(packed):
         large, vector = packed
-        return jax.tree.map(lambda x, y: y if x is None else x, large, unravel(vector), is_leaf=lambda x: x is None)
+        return jax.tree.map(
+            lambda x, y: y if x is None else x, large, unravel(vector), is_leaf=lambda x: x is None
+        )
 
     return (large, vector), unpack
 
 
-def make_plateau(*, factor: float, patience: int, min_scale: float) -> optax.GradientTransformationExtraArgs:
+def make_plateau(
+    *, factor: float, patience: int, min_scale: float
+) -> optax.GradientTransformationExtraArgs:
     """A scale for the updates: times factor after `patience` updates whose value was not 0.01 % below the best.
 
     Updated once an epoch with the validation loss. PyTorch's ReduceLROnPlateau(patience - 1) takes the same steps.

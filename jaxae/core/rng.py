@@ -48,7 +48,11 @@ def keys_to_data(tree: Any) -> Any:
 
 def data_to_keys(tree: Any, like: Any) -> Any:
     """keys_to_data's inverse. like: the tree with its keys, as arrays or shapes."""
-    return jax.tree.map(lambda leaf, k: jax.random.wrap_key_data(leaf, impl=GENERATOR) if _is_key(k) else leaf, tree, like)
+    return jax.tree.map(
+        lambda leaf, k: jax.random.wrap_key_data(leaf, impl=GENERATOR) if _is_key(k) else leaf,
+        tree,
+        like,
+    )
 
 
 def _is_key(leaf: Any) -> bool:

@@ -77,12 +77,19 @@ def init_state(key: jax.Array, *, parts: Parts) -> TrainState:
         key=key,
         average=jax.tree.map(jnp.copy, variables["params"]) if parts.average_decay else None,
     )
-    return state._replace(best_state=jax.tree.map(jnp.copy, restorable(state))) if parts.restore_best else state
+    return (
+        state._replace(best_state=jax.tree.map(jnp.copy, restorable(state)))
+        if parts.restore_best
+        else state
+    )
 
 
 def model_variables(state: TrainState) -> dict[str, Any]:
     """What `model.apply` needs to evaluate: parameters, averaged where the recipe says so, and batch statistics."""
-    return {"params": state.params if state.average is None else state.average, "batch_stats": state.batch_stats}
+    return {
+        "params": state.params if state.average is None else state.average,
+        "batch_stats": state.batch_stats,
+    }
 
 
 def end_epoch(
@@ -97,7 +104,9 @@ def end_epoch(
     improved, drops = validation_loss < state.best_loss, plateau_state.scale < state.plateau.scale
     if state.best_state is not None:
         best_state = _select(improved, restorable(state), state.best_state)
-        state = state._replace(best_state=best_state, **_select(drops, best_state, restorable(state)))
+        state = state._replace(
+            best_state=best_state, **_select(drops, best_state, restorable(state))
+        )
     return state._replace(
         epoch=epoch,
         plateau=plateau_state,

@@ -42,7 +42,12 @@ def train_step(
     def objective(params):
         variables = {"params": params, "batch_stats": state.batch_stats}
         inputs = noisy.reshape(len(noisy), *model.image_shape)
-        options: Any = {"train": True, "rngs": rngs, "mutable": ["batch_stats"], "method": "encode_decode"}
+        options: Any = {
+            "train": True,
+            "rngs": rngs,
+            "mutable": ["batch_stats"],
+            "method": "encode_decode",
+        }
         (latents, output), updated = model.apply(variables, inputs, **options)
         loss = jnp.mean(reconstruction_loss(as_rows(output), clean))
         if not similarity_weight:
@@ -55,26 +60,47 @@ def train_step(
     updates = jax.tree.map(lambda u: state.plateau.scale * u, updates)
     params = optax.apply_updates(state.params, updates)
     average = _moving_average(state, params, decay=average_decay) if average_decay else None
-    updated = state._replace(step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state, average=average)
+    updated = state._replace(
+        step=state.step + 1,
+        params=params,
+        batch_stats=batch_stats,
+        opt_state=opt_state,
+        average=average,
+    )
     return updated, loss
 
 
 def train_epoch(
-    state: TrainState, images: jax.Array, *, batch_size: int, split_batch: SplitBatch = lambda batch: batch, **options: Any
+    state: TrainState,
+    images: jax.Array,
+    *,
+    batch_size: int,
+    split_batch: SplitBatch = lambda batch: batch,
+    **options: Any,
 ) -> tuple[TrainState, jax.Array]:
     """A scan of train_step over u8[N, H, W, C] in the epoch's order. Returns the state and the steps' losses, f32[steps].
 
     options: train_step's.
     """
     order, rows = state_order(state, len(images), batch_size=batch_size), as_rows(images)
-    return jax.lax.scan(lambda state, batch: train_step(state, split_batch(rows[batch]), **options), state, order)
+    return jax.lax.scan(
+        lambda state, batch: train_step(state, split_batch(rows[batch]), **options), state, order
+    )
 
 
 def train_batches(
-    state: TrainState, batches: jax.Array, *, split_batch: SplitBatch = lambda batch: batch, **options: Any
+    state: TrainState,
+    batches: jax.Array,
+    *,
+    split_batch: SplitBatch = lambda batch: batch,
+    **options: Any,
 ) -> tuple[TrainState, jax.Array]:
     """train_epoch over batches that are gathered already, u8[S, B, H, W, C], to the same bits."""
-    return jax.lax.scan(lambda state, batch: train_step(state, split_batch(as_rows(batch)), **options), state, batches)
+    return jax.lax.scan(
+        lambda state, batch: train_step(state, split_batch(as_rows(batch)), **options),
+        state,
+        batches,
+    )
 
 
 def batch_statistics(
@@ -89,28 +115,44 @@ def batch_statistics(
 
     The running ones belong to weights of some steps before, and are noisy (Wu & Johnson 2021, "precise BatchNorm").
     """
-    fresh = model.clone(dropout=(), momentum=0.0)  # keeps nothing of the statistics before: those of this batch
+    fresh = model.clone(
+        dropout=(), momentum=0.0
+    )  # keeps nothing of the statistics before: those of this batch
 
     def of_batch(number, batch):
         batch = split_batch(as_rows(batch))
         # The same noise after every epoch, as in validation, so that epochs compare.
-        noisy = add_training_noise(state.key, Stream.STATISTICS, number, to_unit(batch), noise_factor)
+        noisy = add_training_noise(
+            state.key, Stream.STATISTICS, number, to_unit(batch), noise_factor
+        )
         noisy = noisy.reshape(len(noisy), *model.image_shape)
-        return fresh.apply(model_variables(state), noisy, train=True, mutable=["batch_stats"])[1]["batch_stats"]
+        return fresh.apply(model_variables(state), noisy, train=True, mutable=["batch_stats"])[1][
+            "batch_stats"
+        ]
 
     each = jax.lax.map(lambda pair: of_batch(*pair), (jnp.arange(len(images)), images))
     return jax.tree.map(lambda statistics: statistics.mean(axis=0), each)
 
 
-def eval_step(variables, noisy: jax.Array, images: jax.Array, *, model: Autoencoder) -> dict[str, jax.Array]:
+def eval_step(
+    variables, noisy: jax.Array, images: jax.Array, *, model: Autoencoder
+) -> dict[str, jax.Array]:
     """Loss, MSE and MAE of each image, f32[B], with running statistics. noisy: f32[B, H, W, C]; images: u8[B, H, W, C]."""
     clean = to_unit(as_rows(images))
-    output = as_rows(cast(jax.Array, model.apply(variables, noisy.reshape(len(noisy), *model.image_shape))))
-    return {"loss": reconstruction_loss(output, clean), "mse": mse(output, clean), "mae": mae(output, clean)}
+    output = as_rows(
+        cast(jax.Array, model.apply(variables, noisy.reshape(len(noisy), *model.image_shape)))
+    )
+    return {
+        "loss": reconstruction_loss(output, clean),
+        "mse": mse(output, clean),
+        "mae": mae(output, clean),
+    }
 
 
 def _moving_average(state: TrainState, params: Any, *, decay: float) -> Any:
-    warm = jnp.minimum(decay, (1 + state.step) / (10 + state.step))  # so that the first weights do not linger
+    warm = jnp.minimum(
+        decay, (1 + state.step) / (10 + state.step)
+    )  # so that the first weights do not linger
     return optax.incremental_update(params, state.average, 1 - warm)
 
 

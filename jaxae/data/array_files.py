@@ -33,31 +33,51 @@ def read_arrays(path: Path, *, report: Report = silent) -> Arrays:
             loaded = np.load(file, allow_pickle=False)
             if not isinstance(loaded, np.ndarray):
                 _check_count(file, len(loaded.files))
-            found = [("images", loaded)] if isinstance(loaded, np.ndarray) else [(name, loaded[name]) for name in loaded.files]
+            found = (
+                [("images", loaded)]
+                if isinstance(loaded, np.ndarray)
+                else [(name, loaded[name]) for name in loaded.files]
+            )
         for _, array in found:
             if isinstance(array, np.ndarray) and array.dtype.kind == "U":
                 array.tolist()  # NumPy does not look whether they are characters
     except OSError as error:
-        raise InputError(f"{path} can't be read ({error.strerror or error}): name another --dataset") from error
-    except Exception as error:  # whatever NumPy, zipfile and their decoders make of a damaged or hostile file
+        raise InputError(
+            f"{path} can't be read ({error.strerror or error}): name another --dataset"
+        ) from error
+    except (
+        Exception
+    ) as error:  # whatever NumPy, zipfile and their decoders make of a damaged or hostile file
         advice = "save numbers with numpy.savez; jaxae loads no Python objects"
-        raise InputError(f"{path} is damaged, or not a file of arrays ({brief(error)}): {advice}") from error
+        raise InputError(
+            f"{path} is damaged, or not a file of arrays ({brief(error)}): {advice}"
+        ) from error
     arrays: Arrays = {}
     for told, array in found:
         name = _name(told)
         if name not in NAMES or not isinstance(array, np.ndarray):
-            raise InputError(f"{path} holds {told[:60]}: the names are {', '.join(sorted(NAMES))}, each an array's")
+            raise InputError(
+                f"{path} holds {told[:60]}: the names are {', '.join(sorted(NAMES))}, each an array's"
+            )
         if name in arrays:
-            raise InputError(f"{path} holds {name} twice, the second time as {told}: leave one of them out")
+            raise InputError(
+                f"{path} holds {name} twice, the second time as {told}: leave one of them out"
+            )
         arrays[name] = _bytes(array, f"{path}: {name}") if name.endswith("images") else _flat(array)
-    if "class_names" in arrays and (arrays["class_names"].ndim != 1 or arrays["class_names"].dtype.kind not in "iuU"):
-        raise InputError(f"{path} holds class_names that are no list of texts: give one for each class, in their order")
+    if "class_names" in arrays and (
+        arrays["class_names"].ndim != 1 or arrays["class_names"].dtype.kind not in "iuU"
+    ):
+        raise InputError(
+            f"{path} holds class_names that are no list of texts: give one for each class, in their order"
+        )
     return arrays
 
 
 def _check_count(file: BinaryIO, found: int) -> None:
     """Raises ValueError where a zip's last record counts other than the found files: zipfile does not notice a lost one."""
-    file.seek(max(0, file.seek(0, os.SEEK_END) - 22 - 0xFFFF))  # the record has 22 bytes, and a comment may follow it
+    file.seek(
+        max(0, file.seek(0, os.SEEK_END) - 22 - 0xFFFF)
+    )  # the record has 22 bytes, and a comment may follow it
     tail = file.read()
     counted = int.from_bytes(tail[tail.rfind(b"PK\5\6") :][10:12], "little")
     if counted not in (found, 0xFFFF):  # 0xFFFF: the count is elsewhere
@@ -66,7 +86,11 @@ def _check_count(file: BinaryIO, found: int) -> None:
 
 def _name(name: str) -> str:
     words = [ALIASES.get(word, word) for word in name.split("_")]
-    return "_".join(sorted(words, key=("images", "labels").__contains__)) if len(words) == 2 and name not in NAMES else name
+    return (
+        "_".join(sorted(words, key=("images", "labels").__contains__))
+        if len(words) == 2 and name not in NAMES
+        else name
+    )
 
 
 def _flat(labels: np.ndarray) -> np.ndarray:
@@ -82,7 +106,9 @@ def _bytes(images: np.ndarray, what: str) -> np.ndarray:
         raise InputError(f"{what} are {images.dtype}: give uint8 in 0 ... 255, or floats in [0, 1]")
     low, high = (float(images.min()), float(images.max())) if images.size else (0.0, 1.0)
     if not (low >= 0 and high <= 1):  # false for NaN too
-        raise InputError(f"{what} have values from {low:g} to {high:g}: give floats in [0, 1], or uint8 in 0 ... 255")
+        raise InputError(
+            f"{what} have values from {low:g} to {high:g}: give floats in [0, 1], or uint8 in 0 ... 255"
+        )
     return np.rint(images * 255).astype(np.uint8)
 
 
@@ -99,7 +125,9 @@ def read_idx(path: Path) -> np.ndarray:
         shape = np.frombuffer(raw, ">u4", count=rank, offset=4)
         return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape).copy()
     except (gzip.BadGzipFile, EOFError, zlib.error, ValueError, IndexError) as error:
-        raise InputError(f"{path} is damaged ({error}): delete that file and get it again") from error
+        raise InputError(
+            f"{path} is damaged ({error}): delete that file and get it again"
+        ) from error
 
 
 def read_picture(path: Path, *, size: Size | None = None) -> np.ndarray | str:
@@ -113,7 +141,9 @@ def read_picture(path: Path, *, size: Size | None = None) -> np.ndarray | str:
             if opened.width * opened.height > MOST_PIXELS:
                 return f"{opened.height}×{opened.width} pixels, more than {MOST_PIXELS:,}"
             image = _plain(ImageOps.exif_transpose(opened))
-            return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR) if size else image)
+            return np.asarray(
+                image.resize((size[1], size[0]), Image.Resampling.BILINEAR) if size else image
+            )
     except Exception as error:  # whatever Pillow's decoders make of a damaged or hostile file
         return brief(error)
 

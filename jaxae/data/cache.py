@@ -15,7 +15,9 @@ from jaxae.errors import InputError, Report
 DIGEST = "sha256"
 
 
-def cached(path: Path, build: Callable[[], Arrays], *, sha256: str | None = None, report: Report) -> Arrays:
+def cached(
+    path: Path, build: Callable[[], Arrays], *, sha256: str | None = None, report: Report
+) -> Arrays:
     """What build returns, kept in an .npz file; a damaged one is built again. Raises InputError.
 
     sha256: digests.digest that the arrays must have; without it the file holds the one that they had when it was written.
@@ -30,7 +32,9 @@ def cached(path: Path, build: Callable[[], Arrays], *, sha256: str | None = None
         except Exception:  # whatever a damaged file makes zipfile, zlib and NumPy raise: the cache can always be rebuilt
             pass
         report(f"The cache {path} is damaged: building it again.")
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # a name of its own: two processes may build it at once
+    temporary = path.with_name(
+        f"{path.name}.{os.getpid()}.tmp"
+    )  # a name of its own: two processes may build it at once
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         arrays = build()
@@ -45,5 +49,7 @@ def cached(path: Path, build: Callable[[], Arrays], *, sha256: str | None = None
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         place = error.filename or path.parent
-        raise InputError(f"{place} can't be used ({error.strerror}): name another folder with --data-dir") from error
+        raise InputError(
+            f"{place} can't be used ({error.strerror}): name another folder with --data-dir"
+        ) from error
     return arrays

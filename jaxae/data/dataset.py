@@ -61,9 +61,15 @@ def check_data(config: Config, dataset: Dataset, *, trained_on: str | None = Non
 
     trained_on: the digest of the data that a run was trained on, where that is known. Data of that digest may have moved.
     """
-    moved = trained_on is not None and all(Path(name).is_absolute() for name in (config.dataset, dataset.name))
-    if config.dataset != dataset.name and trained_on != dataset.digest and not moved:  # of moved data the digest decides, below
-        raise InputError(f"The config's dataset is {config.dataset}, and the data are {dataset.name}: give the one named")
+    moved = trained_on is not None and all(
+        Path(name).is_absolute() for name in (config.dataset, dataset.name)
+    )
+    if (
+        config.dataset != dataset.name and trained_on != dataset.digest and not moved
+    ):  # of moved data the digest decides, below
+        raise InputError(
+            f"The config's dataset is {config.dataset}, and the data are {dataset.name}: give the one named"
+        )
     if dataset.name == "fashion_mnist" and dataset.digest != FASHION_MNIST_SHA256:
         raise InputError(
             f"The data are called fashion_mnist, and are not it (SHA-256 {dataset.digest:.12}): load_dataset has it"
@@ -75,7 +81,9 @@ def check_data(config: Config, dataset: Dataset, *, trained_on: str | None = Non
         )
     if trained_on not in (None, dataset.digest):
         found = f"SHA-256 {dataset.digest:.12}, not {trained_on:.12}"
-        raise InputError(f"The data are not those that the run was trained on ({found}): give those, or another run")
+        raise InputError(
+            f"The data are not those that the run was trained on ({found}): give those, or another run"
+        )
 
 
 def sample_indices(part: Split, count: int) -> np.ndarray:

@@ -17,7 +17,19 @@ from jaxae.data.dataset import Arrays
 from jaxae.digests import json_digest
 from jaxae.errors import InputError, Report
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"}
+SUFFIXES = {
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".bmp",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".ppm",
+    ".pgm",
+    ".pbm",
+}
 SPLITS = {
     "train": "train",
     "training": "train",
@@ -43,7 +55,11 @@ class Picture(NamedTuple):
 
 def find_pictures(root: Path, report: Report) -> list[Picture]:
     """The pictures below a folder, by name. Raises InputError where there are none, or no order that is known."""
-    names = {each.name.lower() for each in root.iterdir() if each.is_dir() and not each.name.startswith(".")}
+    names = {
+        each.name.lower()
+        for each in root.iterdir()
+        if each.is_dir() and not each.name.startswith(".")
+    }
     own_splits = "train" in {SPLITS.get(name) for name in names} and names <= SPLITS.keys()
     found, others = [], []
     for path in _files(root):
@@ -55,14 +71,18 @@ def find_pictures(root: Path, report: Report) -> list[Picture]:
         else:
             found.append(Picture(path, part, inner[0] if inner else None))
     if not found:
-        raise InputError(f"{root} holds no pictures ({', '.join(sorted(SUFFIXES))}): name another folder with --dataset")
+        raise InputError(
+            f"{root} holds no pictures ({', '.join(sorted(SUFFIXES))}): name another folder with --dataset"
+        )
     labelled = [picture for picture in found if picture.label is not None]
     if labelled and len(labelled) < len(found):
         beside = next(picture.path for picture in found if picture.label is None)
         raise InputError(
             f"{root} holds pictures in folders of classes, and {beside} in none: give each a class, or none of them"
         )
-    if own_splits and not {"train", "test"} <= {picture.part for picture in found} <= {*SPLITS.values()}:
+    if own_splits and not {"train", "test"} <= {picture.part for picture in found} <= {
+        *SPLITS.values()
+    }:
         raise InputError(
             f"{root} holds pictures for {', '.join(sorted({p.part or 'no split' for p in found}))}: give train and test"
         )
@@ -73,12 +93,20 @@ def find_pictures(root: Path, report: Report) -> list[Picture]:
 
 def fingerprint(pictures: list[Picture], **rules: Any) -> str:
     """SHA-256 of the pictures' names, sizes and times, and of how they are read."""
-    stats = [(str(each.path), each.path.stat().st_size, each.path.stat().st_mtime_ns) for each in pictures]
+    stats = [
+        (str(each.path), each.path.stat().st_size, each.path.stat().st_mtime_ns)
+        for each in pictures
+    ]
     return json_digest([RULES, stats, rules])
 
 
 def read_pictures(
-    root: Path, pictures: list[Picture], *, size: Size | None = None, skip_damaged: bool = False, report: Report
+    root: Path,
+    pictures: list[Picture],
+    *,
+    size: Size | None = None,
+    skip_damaged: bool = False,
+    report: Report,
 ) -> Arrays:
     """{part_}images u8[N, H, W] or u8[N, H, W, 3] and, with classes, {part_}labels, texts. size: as read_picture's.
 
@@ -91,15 +119,21 @@ def read_pictures(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
             for picture, result in zip(
-                pictures, pool.map(lambda each: read_picture(each.path, size=size), pictures), strict=True
+                pictures,
+                pool.map(lambda each: read_picture(each.path, size=size), pictures),
+                strict=True,
             ):
                 if isinstance(result, str):
                     if not skip_damaged:
-                        raise InputError(f"{picture.path} can't be read ({result}): mend or remove it, or give --skip-damaged")
+                        raise InputError(
+                            f"{picture.path} can't be read ({result}): mend or remove it, or give --skip-damaged"
+                        )
                     damaged.append(picture.path)
                     continue
                 if images and result.shape[:2] != images[0].shape[:2]:
-                    first, this = ("×".join(map(str, each.shape[:2])) for each in (images[0], result))
+                    first, this = (
+                        "×".join(map(str, each.shape[:2])) for each in (images[0], result)
+                    )
                     sizes = f"{kept[0].path} is {first} and {picture.path} is {this}"
                     raise InputError(f"{sizes} (height × width): give --image-size HEIGHT WIDTH")
                 images.append(result)
@@ -112,7 +146,9 @@ def read_pictures(
     if damaged:
         report(f"{len(damaged)} damaged pictures are left out, such as {damaged[0]}")
     if not images:
-        raise InputError(f"{root} holds no picture that can be read: {damaged[0]} and {len(damaged) - 1} others are damaged")
+        raise InputError(
+            f"{root} holds no picture that can be read: {damaged[0]} and {len(damaged) - 1} others are damaged"
+        )
     return _arrays(_alike(images, root, report), kept)
 
 
@@ -125,15 +161,23 @@ def _files(root: Path) -> Iterator[Path]:
 def _alike(images: list[np.ndarray], root: Path, report: Report) -> np.ndarray:
     grey = sum(image.ndim == 2 for image in images)
     if 0 < grey < len(images):
-        report(f"{root} holds {grey:,} grey and {len(images) - grey:,} colour pictures: all are taken as RGB")
-        images = [np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image for image in images]
+        report(
+            f"{root} holds {grey:,} grey and {len(images) - grey:,} colour pictures: all are taken as RGB"
+        )
+        images = [
+            np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image for image in images
+        ]
     return np.stack(images)
 
 
 def _arrays(images: np.ndarray, pictures: list[Picture]) -> Arrays:
-    parts, labels = (np.array([getattr(picture, name) for picture in pictures]) for name in ("part", "label"))
+    parts, labels = (
+        np.array([getattr(picture, name) for picture in pictures]) for name in ("part", "label")
+    )
     arrays: Arrays = {}
     for part in sorted(set(parts.tolist())):
         prefix, mine = f"{part}_" if part else "", parts == part
-        arrays |= {f"{prefix}images": images[mine]} | ({f"{prefix}labels": labels[mine]} if labels.dtype.kind == "U" else {})
+        arrays |= {f"{prefix}images": images[mine]} | (
+            {f"{prefix}labels": labels[mine]} if labels.dtype.kind == "U" else {}
+        )
     return arrays

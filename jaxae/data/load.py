@@ -46,11 +46,16 @@ def load_dataset(
     text = canonical_name(str(name))
     path, place = Path(text), data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     if (image_size or skip_damaged) and not path.is_dir():
-        raise InputError(f"image_size and skip_damaged are for a folder of pictures, and {name} is none: leave them out")
+        raise InputError(
+            f"image_size and skip_damaged are for a folder of pictures, and {name} is none: leave them out"
+        )
     if text == "synthetic":
         return synthetic_dataset(derive(root_key(0), Stream.SYNTHETIC))  # one data set for all runs
     if text in ("auto", *OFFICIAL):
-        name, manual = "fashion_mnist" if text == "auto" else text, manual_dir or os.environ.get("JAXAE_MANUAL_DIR")
+        name, manual = (
+            "fashion_mnist" if text == "auto" else text,
+            manual_dir or os.environ.get("JAXAE_MANUAL_DIR"),
+        )
         try:
             return _official(name, expand(place), expand(manual) if manual else None, report)
         except DataUnavailableError as error:
@@ -63,7 +68,9 @@ def load_dataset(
     elif path.is_file():
         arrays = read_arrays(path, report=report)
     elif path.is_absolute():
-        raise InputError(f"{name} does not exist: give --dataset a file, a folder (where it is now), or a name such as mnist")
+        raise InputError(
+            f"{name} does not exist: give --dataset a file, a folder (where it is now), or a name such as mnist"
+        )
     else:
         arrays = read_prepared(text, expand(place))
     return _own(arrays, text, shares, report)
@@ -80,31 +87,58 @@ def canonical_name(name: str) -> str:
 def synthetic_dataset(key: jax.Array, *, train: int = 6000, test: int = 1000) -> Dataset:
     """The stand-in as a data set: so many training images, of which 1/12 are for validation, and test images."""
     arrays = synthetic_arrays(key, train=train, test=test)
-    return split(arrays, name="synthetic", title="SYNTHETIC", class_names=CLASS_NAMES, source="jaxae, which drew it")
+    return split(
+        arrays,
+        name="synthetic",
+        title="SYNTHETIC",
+        class_names=CLASS_NAMES,
+        source="jaxae, which drew it",
+    )
 
 
 def _official(name: str, place: Path, manual_dir: Path | None, report: Report) -> Dataset:
     build = functools.partial(fetch, name, place, manual_dir, report)
     if name == "fashion_mnist":
-        arrays = cached(place / "jaxae" / f"{name}.npz", build, sha256=FASHION_MNIST_SHA256, report=report)
+        arrays = cached(
+            place / "jaxae" / f"{name}.npz", build, sha256=FASHION_MNIST_SHA256, report=report
+        )
     else:  # no digest of the decoded arrays is known that a cache could be held to; the files themselves are quick
         arrays = build()
-    return split(arrays, name=name, title=OFFICIAL[name].title, class_names=OFFICIAL[name].class_names, source=str(place))
+    return split(
+        arrays,
+        name=name,
+        title=OFFICIAL[name].title,
+        class_names=OFFICIAL[name].class_names,
+        source=str(place),
+    )
 
 
 def _folder(path: Path, place: Path, report: Report, **rules: Any) -> Arrays:
     pictures = image_folder.find_pictures(path, report)
     kept = place / "jaxae" / "folders" / f"{image_folder.fingerprint(pictures, **rules)[:32]}.npz"
-    report(f"Reading {len(pictures):,} pictures in {path}" + (f", decoded before in {kept}" if kept.exists() else ""))
-    return cached(kept, lambda: image_folder.read_pictures(path, pictures, report=report, **rules), report=report)
+    report(
+        f"Reading {len(pictures):,} pictures in {path}"
+        + (f", decoded before in {kept}" if kept.exists() else "")
+    )
+    return cached(
+        kept,
+        lambda: image_folder.read_pictures(path, pictures, report=report, **rules),
+        report=report,
+    )
 
 
 def _own(arrays: Mapping[str, Any], name: str, shares: Shares, report: Report) -> Dataset:
     rest = {each: array for each, array in arrays.items() if each != "class_names"}
     names = tuple(map(str, arrays.get("class_names", ())))
-    dataset = split(rest, name=name, title=Path(name).stem, class_names=names, source=name, shares=shares)
+    dataset = split(
+        rest, name=name, title=Path(name).stem, class_names=names, source=name, shares=shares
+    )
     if "validation_images" not in arrays:
-        report(f"Its splits are made by the images' bytes, in shares of {', '.join(f'{share:g}' for share in shares)}")
+        report(
+            f"Its splits are made by the images' bytes, in shares of {', '.join(f'{share:g}' for share in shares)}"
+        )
     if not dataset.class_names and any(each.endswith("labels") for each in arrays):
-        report("All of its images have one label, which tells nothing: they are taken as images without labels")
+        report(
+            "All of its images have one label, which tells nothing: they are taken as images without labels"
+        )
     return dataset

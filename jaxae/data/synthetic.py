@@ -9,7 +9,18 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-CLASS_NAMES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+CLASS_NAMES = (
+    "T-shirt",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
 """Of Fashion-MNIST's labels, and of the garments below."""
 Quad = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
 
@@ -41,10 +52,15 @@ class Garment(NamedTuple):
 
 # In the order of CLASS_NAMES.
 GARMENTS = (
-    Garment((_box(-0.4, -0.75, 0.4, 0.8), *_SHORT_SLEEVES), (((-0.18, -0.8), (0.18, -0.8), (0.1, -0.62), (-0.1, -0.62)),)),
+    Garment(
+        (_box(-0.4, -0.75, 0.4, 0.8), *_SHORT_SLEEVES),
+        (((-0.18, -0.8), (0.18, -0.8), (0.1, -0.62), (-0.1, -0.62)),),
+    ),
     Garment((_box(-0.36, -0.88, 0.36, -0.5), *_LEGS)),
     Garment((_box(-0.42, -0.75, 0.42, 0.8), *_LONG_SLEEVES)),
-    Garment((_box(-0.2, -0.88, 0.2, -0.2), ((-0.18, -0.25), (0.18, -0.25), (0.42, 0.9), (-0.42, 0.9)))),
+    Garment(
+        (_box(-0.2, -0.88, 0.2, -0.2), ((-0.18, -0.25), (0.18, -0.25), (0.42, 0.9), (-0.42, 0.9)))
+    ),
     Garment((_box(-0.45, -0.8, 0.45, 0.92), *_LONG_SLEEVES), (_box(-0.05, -0.8, 0.05, 0.92),)),
     Garment(
         (
@@ -54,7 +70,9 @@ GARMENTS = (
             _box(-0.7, -0.02, 0.3, 0.1),
         )
     ),
-    Garment((_box(-0.38, -0.75, 0.38, 0.85), *_MID_SLEEVES), (_box(-0.03, -0.7, 0.03, 0.85), *_COLLAR)),
+    Garment(
+        (_box(-0.38, -0.75, 0.38, 0.85), *_MID_SLEEVES), (_box(-0.03, -0.7, 0.03, 0.85), *_COLLAR)
+    ),
     Garment(
         (((-0.85, -0.1), (-0.2, -0.2), (0.9, 0.3), (-0.9, 0.4)), _box(-0.9, 0.28, 0.92, 0.48)),
         (_box(-0.9, 0.4, 0.92, 0.44),),
@@ -73,7 +91,9 @@ GARMENTS = (
 )
 
 
-def synthetic_arrays(key: jax.Array, *, train: int = 6000, test: int = 1000) -> dict[str, np.ndarray]:
+def synthetic_arrays(
+    key: jax.Array, *, train: int = 6000, test: int = 1000
+) -> dict[str, np.ndarray]:
     """{train,test}_images: u8[N, 28, 28] and {train,test}_labels: u8[N], the classes in equal numbers; key is consumed."""
     uniform = np.asarray(jax.random.uniform(key, (train + test, 12 + 64)), np.float64)
     labels = (np.arange(train + test) % 10).astype(np.uint8)
@@ -97,9 +117,12 @@ def _draw(garment: Garment, uniform: np.ndarray) -> np.ndarray:
 
     grid = (np.arange(28) + 0.5) / 14 - 1
     y = (grid[:, None] - between(0, -0.08, 0.08)) / between(1, 0.82, 1.0)
-    x = (grid[None, :] - between(2, -0.08, 0.08)) / between(3, 0.75, 1.0) + between(4, -0.12, 0.12) * y
+    x = (grid[None, :] - between(2, -0.08, 0.08)) / between(3, 0.75, 1.0) + between(
+        4, -0.12, 0.12
+    ) * y
     coverage = [
-        _coverage(np.array(quad) + 0.08 * (corners[:, i] - 0.5), x, y) for i, quad in enumerate(garment.bright + garment.dark)
+        _coverage(np.array(quad) + 0.08 * (corners[:, i] - 0.5), x, y)
+        for i, quad in enumerate(garment.bright + garment.dark)
     ]
     shade = between(5, 0.45, 1.0) + between(6, -0.2, 0.2) * x + between(7, -0.15, 0.15) * y
     stripes = (y * between(8, 3.0, 7.0)) % 1.0 < 0.5

@@ -68,13 +68,19 @@ def fetch(name: str, data_dir: Path, manual_dir: Path | None, report: Report) ->
         report(f"Reading {title} from {downloads}, where TFDS has downloaded it")
         return _verified(name, None, builder.url_infos, downloads)
     prepared = data_dir / name / str(builder.VERSION)
-    where = f"{manual_dir} holds none or not all of its files" if manual_dir else "no folder with its files is named"
+    where = (
+        f"{manual_dir} holds none or not all of its files"
+        if manual_dir
+        else "no folder with its files is named"
+    )
     if prepared.is_dir():
         where += f", {prepared} holds it in TFDS's own form without the downloaded files, which jaxae does not read"
     urls = {info.filename: url for url, info in builder.url_infos.items()}
     report(f"Looking for {title}'s server, for {SECONDS:.0f} s at the most")
     if not _reachable(urls[FILES["test_labels"]]):
-        raise DataUnavailableError(f"{title} can't be had: {where}, and its server is out of reach. {THREE_WAYS}.")
+        raise DataUnavailableError(
+            f"{title} can't be had: {where}, and its server is out of reach. {THREE_WAYS}."
+        )
     report(f"Downloading {title} ({OFFICIAL[name].megabytes} MB)")
     with tempfile.TemporaryDirectory() as arrived:
         for file in FILES.values():
@@ -82,7 +88,9 @@ def fetch(name: str, data_dir: Path, manual_dir: Path | None, report: Report) ->
         return _verified(name, Path(arrived), builder.url_infos, downloads)
 
 
-def _verified(name: str, folder: Path | None, url_infos: Mapping[str, Any], downloads: Path) -> Arrays:
+def _verified(
+    name: str, folder: Path | None, url_infos: Mapping[str, Any], downloads: Path
+) -> Arrays:
     """The arrays of the files in a folder, or in TFDS's downloads, whose SHA-256 are what TFDS knows. Raises InputError."""
     import tensorflow_datasets as tfds
 
@@ -113,7 +121,9 @@ def _downloaded(downloads: Path, name: str, url_infos: Mapping[str, Any]) -> boo
 
     files = [resource.get_dl_fname(url, info.checksum) for url, info in url_infos.items()]
     folders: list[Any] = [downloads / name, downloads]
-    return any(all(resource.is_locally_cached(folder / file) for file in files) for folder in folders)
+    return any(
+        all(resource.is_locally_cached(folder / file) for file in files) for folder in folders
+    )
 
 
 def _download(url: str, path: Path) -> None:
@@ -123,8 +133,15 @@ def _download(url: str, path: Path) -> None:
             shutil.copyfileobj(response, file)
             if response.length:
                 raise http.client.IncompleteRead(b"", response.length)
-    except (urllib.error.URLError, ConnectionError, TimeoutError, http.client.HTTPException) as error:
-        raise DataUnavailableError(f"{url} can't be downloaded ({brief(error)}). {THREE_WAYS}.") from error
+    except (
+        urllib.error.URLError,
+        ConnectionError,
+        TimeoutError,
+        http.client.HTTPException,
+    ) as error:
+        raise DataUnavailableError(
+            f"{url} can't be downloaded ({brief(error)}). {THREE_WAYS}."
+        ) from error
 
 
 def _reachable(url: str, *, seconds: float = SECONDS) -> bool:
@@ -132,7 +149,10 @@ def _reachable(url: str, *, seconds: float = SECONDS) -> bool:
     arrived = threading.Event()
 
     def fetch() -> None:
-        with contextlib.suppress(OSError, http.client.HTTPException), urllib.request.urlopen(url, timeout=seconds) as response:
+        with (
+            contextlib.suppress(OSError, http.client.HTTPException),
+            urllib.request.urlopen(url, timeout=seconds) as response,
+        ):
             response.read()
             arrived.set()
 
@@ -154,29 +174,46 @@ def read_prepared(name: str, data_dir: Path) -> Arrays:
     import tensorflow_datasets as tfds  # here, not above: half a second
 
     try:
-        builder = tfds.builder(name, data_dir=data_dir, file_format=tfds.core.FileFormat.ARRAY_RECORD)
+        builder = tfds.builder(
+            name, data_dir=data_dir, file_format=tfds.core.FileFormat.ARRAY_RECORD
+        )
     except Exception as error:  # TFDS's own, and what it lets through
         raise InputError(
             f"{name} is neither a file or folder here nor a data set that TFDS knows ({brief(error)}): see --help for --dataset"
         ) from error
     features = builder.info.features
     image = _only(name, features, tfds.features.Image, "image")
-    label = next((key for key, kind in features.items() if isinstance(kind, tfds.features.ClassLabel)), None)
+    label = next(
+        (key for key, kind in features.items() if isinstance(kind, tfds.features.ClassLabel)), None
+    )
     try:
         builder.download_and_prepare()
-        sources = {part: builder.as_data_source(part) for part in PARTS if part in builder.info.splits}
-        arrays: dict[str, Any] = {} if label is None else {"class_names": np.array(features[label].names)}
+        sources = {
+            part: builder.as_data_source(part) for part in PARTS if part in builder.info.splits
+        }
+        arrays: dict[str, Any] = (
+            {} if label is None else {"class_names": np.array(features[label].names)}
+        )
         for part, source in sources.items():
-            rows = [(row[image], row[label] if label else 0) for row in (source[i] for i in range(len(source)))]
+            rows = [
+                (row[image], row[label] if label else 0)
+                for row in (source[i] for i in range(len(source)))
+            ]
             prefix = f"{part}_" if len(sources) > 1 else ""
             arrays[f"{prefix}images"] = np.stack([picture for picture, _ in rows])
             if label:
                 arrays[f"{prefix}labels"] = np.array([value for _, value in rows])
     except ImportError as error:
-        raise DataUnavailableError(f"TFDS can't prepare or read {name} here ({brief(error)}): install what it names") from error
+        raise DataUnavailableError(
+            f"TFDS can't prepare or read {name} here ({brief(error)}): install what it names"
+        ) from error
     except ValueError as error:  # of np.stack
-        raise InputError(f"{name} can't be read ({brief(error)}): jaxae wants images of one size") from error
-    except Exception as error:  # TFDS raises what its downloaders, file systems and TensorFlow raise
+        raise InputError(
+            f"{name} can't be read ({brief(error)}): jaxae wants images of one size"
+        ) from error
+    except (
+        Exception
+    ) as error:  # TFDS raises what its downloaders, file systems and TensorFlow raise
         raise DataUnavailableError(f"TFDS can't prepare {name} here: {brief(error)}") from error
     return arrays
 
@@ -184,5 +221,7 @@ def read_prepared(name: str, data_dir: Path) -> Arrays:
 def _only(name: str, features: Any, kind: type, what: str) -> str:
     found = [key for key, feature in features.items() if isinstance(feature, kind)]
     if len(found) != 1:
-        raise InputError(f"{name} has {len(found)} features that are {what}s: jaxae takes sets with one")
+        raise InputError(
+            f"{name} has {len(found)} features that are {what}s: jaxae takes sets with one"
+        )
     return found[0]

@@ -26,7 +26,9 @@ try:
     from sklearn.utils import Tags, check_array, check_random_state
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError:
-    raise InputError("scikit-learn is not installed: pip install -e '.[sklearn]' brings it") from None
+    raise InputError(
+        "scikit-learn is not installed: pip install -e '.[sklearn]' brings it"
+    ) from None
 
 DTYPES = (np.float64, np.float32, np.uint8)
 
@@ -65,34 +67,67 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         random_state: Any = None,
         progress: Report | None = None,
     ) -> None:
-        self.n_components, self.noise_factor, self.noise_range, self.widths = n_components, noise_factor, noise_range, widths
-        self.dropout, self.epochs, self.batch_size, self.progress = dropout, epochs, batch_size, progress
-        self.learning_rate, self.weight_decay, self.validation_fraction = learning_rate, weight_decay, validation_fraction
-        self.average_decay, self.similarity_weight, self.random_state = average_decay, similarity_weight, random_state
+        self.n_components, self.noise_factor, self.noise_range, self.widths = (
+            n_components,
+            noise_factor,
+            noise_range,
+            widths,
+        )
+        self.dropout, self.epochs, self.batch_size, self.progress = (
+            dropout,
+            epochs,
+            batch_size,
+            progress,
+        )
+        self.learning_rate, self.weight_decay, self.validation_fraction = (
+            learning_rate,
+            weight_decay,
+            validation_fraction,
+        )
+        self.average_decay, self.similarity_weight, self.random_state = (
+            average_decay,
+            similarity_weight,
+            random_state,
+        )
 
     def fit(self, X: ArrayLike, y: Any = None) -> "DenoisingAutoencoder":
         """Trains on the rows of X, float or uint8 [N, features], two or more of each; y is ignored."""
-        table: np.ndarray = validate_data(self, X, dtype=DTYPES, ensure_min_samples=2, ensure_min_features=2)
+        table: np.ndarray = validate_data(
+            self, X, dtype=DTYPES, ensure_min_samples=2, ensure_min_features=2
+        )
         random, scale = self.random_state, rows.scale_of(table)
-        seed = int(random if isinstance(random, numbers.Integral) else check_random_state(random).randint(2**31 - 1))
+        seed = int(
+            random
+            if isinstance(random, numbers.Integral)
+            else check_random_state(random).randint(2**31 - 1)
+        )
         with value_errors():
             recipe = recipe_of(self.get_params(deep=False), features=table.shape[1], seed=seed)
             train = validation = table
             if held_out := rows.held_out(len(table), self.validation_fraction):
-                train, validation = train_test_split(table, test_size=held_out, random_state=recipe.seed)
-            self._train(recipe, rows.as_dataset(train, validation, scale=scale, batch_size=recipe.batch_size))
+                train, validation = train_test_split(
+                    table, test_size=held_out, random_state=recipe.seed
+                )
+            self._train(
+                recipe,
+                rows.as_dataset(train, validation, scale=scale, batch_size=recipe.batch_size),
+            )
         self.config_, self.scale_ = recipe, scale
         return self
 
     def _train(self, recipe: Config, dataset: Dataset) -> None:
-        with open_runs(None, [recipe], dataset, overwrite=False, report=self.progress or silent) as runs:
+        with open_runs(
+            None, [recipe], dataset, overwrite=False, report=self.progress or silent
+        ) as runs:
             try:
                 loop.train(runs)
             except InputError:
                 advice = f"the loss is no longer a finite number: give a lower learning_rate than {self.learning_rate}"
                 if not runs.best[0]:
                     raise InputError(f"In the first epoch {advice}") from None
-                warnings.warn(f"After epoch {len(runs.rows[0])} {advice}", ConvergenceWarning, stacklevel=3)
+                warnings.warn(
+                    f"After epoch {len(runs.rows[0])} {advice}", ConvergenceWarning, stacklevel=3
+                )
         variables, self.best_epoch_ = runs.best[0]
         self.loss_curve_ = np.array([row["train_loss"] for row in runs.rows[0]])
         self.validation_loss_curve_ = np.array([row["validation_loss"] for row in runs.rows[0]])
@@ -111,7 +146,9 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         """The rows that the decoder makes of latents [N, n_components], on the scale of X."""
         run, latents = self.run_, check_array(Z, dtype=np.float32)
         if latents.shape[1] != run.model.latent_dim:
-            raise ValueError(f"Z has {latents.shape[1]} columns: give {run.model.latent_dim}, the model's n_components")
+            raise ValueError(
+                f"Z has {latents.shape[1]} columns: give {run.model.latent_dim}, the model's n_components"
+            )
         return self.scale_.back(decode(run, latents))
 
     def anomaly_score(self, X: ArrayLike) -> np.ndarray:
@@ -128,7 +165,12 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     def run_(self) -> Run:
         """The trained model as jaxae.load would give it."""
         check_is_fitted(self)
-        return Run(self.config_, build_model(self.config_), jax.device_put(self.variables_), self.best_epoch_)
+        return Run(
+            self.config_,
+            build_model(self.config_),
+            jax.device_put(self.variables_),
+            self.best_epoch_,
+        )
 
     @property
     def _n_features_out(self) -> int:
@@ -144,5 +186,7 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         check_is_fitted(self)
         return self.scale_.unit(validate_data(self, X, dtype=DTYPES, reset=False))
 
-    def _of_rows(self, function: Callable[[Run, np.ndarray], np.ndarray], unit: np.ndarray) -> np.ndarray:
+    def _of_rows(
+        self, function: Callable[[Run, np.ndarray], np.ndarray], unit: np.ndarray
+    ) -> np.ndarray:
         return function(self.run_, rows.as_images(np.clip(unit, 0, 1).astype(np.float32)))

@@ -54,7 +54,9 @@ def held_out(count: int, fraction: float) -> int:
     return share if share >= FEWEST_HELD_OUT else 0
 
 
-def as_dataset(train: np.ndarray, validation: np.ndarray, *, scale: Scale, batch_size: int) -> Dataset:
+def as_dataset(
+    train: np.ndarray, validation: np.ndarray, *, scale: Scale, batch_size: int
+) -> Dataset:
     """The rows for train.loop. Few training rows are repeated; where the same validate, they do so as often."""
     repeated = as_images(_on_bytes(_repeated(train, batch_size), scale))
     held = repeated if validation is train else as_images(_on_bytes(validation, scale))
@@ -83,7 +85,9 @@ def recipe_of(parameters: Mapping[str, Any], *, features: int, seed: int) -> Con
     """The recipe of an estimator's get_params, for rows of so many features. Raises InputError."""
     given = {name: _plain(value) for name, value in parameters.items() if name in OPTIONS}
     latent_dim = _plain(parameters["n_components"])
-    return Config(**given, dataset="X", image_shape=(1, features, 1), latent_dim=latent_dim, seed=seed)
+    return Config(
+        **given, dataset="X", image_shape=(1, features, 1), latent_dim=latent_dim, seed=seed
+    )
 
 
 @contextlib.contextmanager

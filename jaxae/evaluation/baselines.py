@@ -53,7 +53,9 @@ def fit_affine(pairs: Moments, *, rank: int | None = None) -> Affine:
         raise InputError(f"rank is {rank}: give 0 to {len(pairs.yx)}, or None")
     matrix = np.linalg.pinv(pairs.yy, rcond=1e-10, hermitian=True) @ pairs.yx
     if rank is not None:
-        _, vectors = np.linalg.eigh(pairs.yx.T @ matrix)  # of the predictions' covariance, ascending
+        _, vectors = np.linalg.eigh(
+            pairs.yx.T @ matrix
+        )  # of the predictions' covariance, ascending
         top = vectors[:, len(vectors) - rank :]
         matrix = matrix @ top @ top.T
     return Affine(matrix, pairs.mean_x - pairs.mean_y @ matrix)
@@ -66,23 +68,30 @@ def fit_pca(images: np.ndarray, *, rank: int = 2) -> tuple[Affine, np.ndarray]:
     pixels = images.reshape(len(images), -1).astype(np.float64)
     mean = pixels.mean(axis=0)
     pixels -= mean
-    axes = svds(pixels, k=rank, v0=np.ones(min(pixels.shape)), return_singular_vectors="vh")[2][::-1].T
+    axes = svds(pixels, k=rank, v0=np.ones(min(pixels.shape)), return_singular_vectors="vh")[2][
+        ::-1
+    ].T
     return Affine(axes @ axes.T, mean - mean @ axes @ axes.T), axes
 
 
 def apply_affine(affine: Affine, images: np.ndarray) -> np.ndarray:
     """The map's output, not clipped to [0, 1]. f32[N, H, W, C] → f32[N, H, W, C]."""
-    flat = images.reshape(len(images), -1) @ affine.matrix.astype(np.float32) + affine.offset.astype(np.float32)
+    flat = images.reshape(len(images), -1) @ affine.matrix.astype(
+        np.float32
+    ) + affine.offset.astype(np.float32)
     return flat.reshape(images.shape)
 
 
 def denoise_tv(images: np.ndarray, *, weight: float) -> np.ndarray:
     """Total-variation denoising (Chambolle 2004) of each image, through scikit-image. weight > 0: more is smoother."""
-    from skimage.restoration import denoise_tv_chambolle  # here, not above: most callers need not wait for SciPy
+    from skimage.restoration import (
+        denoise_tv_chambolle,
+    )  # here, not above: most callers need not wait for SciPy
 
-    return np.array([denoise_tv_chambolle(image, weight=weight, channel_axis=-1) for image in images], np.float32).reshape(
-        images.shape
-    )
+    return np.array(
+        [denoise_tv_chambolle(image, weight=weight, channel_axis=-1) for image in images],
+        np.float32,
+    ).reshape(images.shape)
 
 
 def fit_tv(noisy: np.ndarray, clean: np.ndarray) -> float:
@@ -93,7 +102,9 @@ def fit_tv(noisy: np.ndarray, clean: np.ndarray) -> float:
     return float(TV_WEIGHTS[np.argmin(errors)])
 
 
-def fit_rivals(noisy: np.ndarray, clean: np.ndarray, *, pca: Affine) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+def fit_rivals(
+    noisy: np.ndarray, clean: np.ndarray, *, pca: Affine
+) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     """Every rival by its name, fitted on training images at this noise: noisy images → denoised ones, in [0, 1].
 
     pca: PCA-2 of the clean training images, the same at every noise.

@@ -23,9 +23,22 @@ LEVELS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 MATCHED = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
 Corruption = Callable[[jax.Array, np.ndarray, float], Any]
 UNSEEN: dict[str, tuple[Corruption, float]] = {
-    "salt and pepper": (jax.vmap(lambda key, image, s: salt_and_pepper(key, image, fraction=s), in_axes=(0, 0, None)), 1.0),
-    "masking": (jax.vmap(lambda key, image, s: mask_pixels(key, image, fraction=s), in_axes=(0, 0, None)), 1.0),
-    "Poisson": (jax.vmap(lambda key, image, s: poisson_noise(key, image, photons=1 / s), in_axes=(0, 0, None)), 10.0),
+    "salt and pepper": (
+        jax.vmap(
+            lambda key, image, s: salt_and_pepper(key, image, fraction=s), in_axes=(0, 0, None)
+        ),
+        1.0,
+    ),
+    "masking": (
+        jax.vmap(lambda key, image, s: mask_pixels(key, image, fraction=s), in_axes=(0, 0, None)),
+        1.0,
+    ),
+    "Poisson": (
+        jax.vmap(
+            lambda key, image, s: poisson_noise(key, image, photons=1 / s), in_axes=(0, 0, None)
+        ),
+        10.0,
+    ),
     "blur": (lambda keys, images, s: gaussian_filter(images, (0, s, s, 0)), 20.0),
 }
 """Each kind's corruption(keys[N], images f32[N, H, W, C], strength), and its greatest strength: a fraction, seconds a photon,
@@ -49,7 +62,9 @@ def denoising_curve(
     for number, std in enumerate(LEVELS):
         report(f"noise {std:.2f}: {number + 1} of {len(LEVELS)} levels")
         key = derive(root_key(0), Stream.RIVALS, number)
-        rivals = fit_rivals(np.asarray(add_gaussian_noise(key, jnp.asarray(train), std=std)), train, pca=pca)
+        rivals = fit_rivals(
+            np.asarray(add_gaussian_noise(key, jnp.asarray(train), std=std)), train, pca=pca
+        )
         methods = {"jaxae": lambda noisy: reconstruct(run, noisy), **rivals}
         noisy_draws = [corrupt(clean, std=std, draw=draw) for draw in range(draws)]
         for name, denoise in methods.items():
@@ -62,10 +77,16 @@ def denoising_curve(
         "trained_noise": run.config.noise_range or [run.config.noise_factor] * 2,
         "levels": list(LEVELS),
         "rows": rows,
-        "break_even": break_even(LEVELS, *(np.mean(rows[name]["mse"], axis=1) for name in ("jaxae", "do nothing"))),
+        "break_even": break_even(
+            LEVELS, *(np.mean(rows[name]["mse"], axis=1) for name in ("jaxae", "do nothing"))
+        ),
         "unseen": {
             "Gaussian": [
-                {"std": std, **_pair(run, clean, [corrupt(clean, std=std, draw=d) for d in range(draws)])} for std in MATCHED
+                {
+                    "std": std,
+                    **_pair(run, clean, [corrupt(clean, std=std, draw=d) for d in range(draws)]),
+                }
+                for std in MATCHED
             ],
             **{kind: _unseen(run, clean, kind, draws) for kind in UNSEEN},
         },
@@ -89,7 +110,11 @@ def matched_strength(keys: jax.Array, images: np.ndarray, kind: str, *, mse: flo
     corruption, greatest = UNSEEN[kind]
 
     def damage(strength: float) -> float:
-        return float(np.square(np.asarray(corruption(keys, images, strength)) - images).mean(dtype=np.float64))
+        return float(
+            np.square(np.asarray(corruption(keys, images, strength)) - images).mean(
+                dtype=np.float64
+            )
+        )
 
     low, high = 0.0, greatest
     if damage(high) < mse:
@@ -100,7 +125,9 @@ def matched_strength(keys: jax.Array, images: np.ndarray, kind: str, *, mse: flo
     return high
 
 
-def _measure(denoise: Callable[[np.ndarray], np.ndarray], draws: list[np.ndarray], clean: np.ndarray) -> dict[str, list[Any]]:
+def _measure(
+    denoise: Callable[[np.ndarray], np.ndarray], draws: list[np.ndarray], clean: np.ndarray
+) -> dict[str, list[Any]]:
     def measure(noisy: np.ndarray) -> tuple[float, float]:
         output = denoise(noisy)
         return _mse(output, clean), float(ssim(output, clean).mean())
@@ -124,7 +151,9 @@ def _unseen(run: Run, clean: np.ndarray, kind: str, draws: int) -> list[dict[str
 
 
 def _keys(kind: str, draw: int, count: int) -> jax.Array:
-    return noise_keys(Stream.UNSEEN_NOISE, draw * len(UNSEEN) + list(UNSEEN).index(kind), np.arange(count))
+    return noise_keys(
+        Stream.UNSEEN_NOISE, draw * len(UNSEEN) + list(UNSEEN).index(kind), np.arange(count)
+    )
 
 
 def _pair(run: Run, clean: np.ndarray, draws: list[np.ndarray]) -> dict[str, list[float]]:
@@ -138,7 +167,9 @@ def _mse(output: np.ndarray, clean: np.ndarray) -> float:
     return float(np.square(output - clean).mean(dtype=np.float64))
 
 
-def unseen_examples(run: Run, dataset: Dataset, *, std: float = 0.25) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def unseen_examples(
+    run: Run, dataset: Dataset, *, std: float = 0.25
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """The first test image under each kind of noise at the damage of Gaussian noise, and denoised: f32[H, W, C] both."""
     clean = to_unit(dataset.test.images[:1])
     pairs = {"Gaussian": corrupt(clean, std=std)}

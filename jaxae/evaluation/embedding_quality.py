@@ -45,21 +45,41 @@ def scorecard(X: np.ndarray, Z: np.ndarray, labels: np.ndarray | None = None) ->
     x, z = _check(X, "X"), _check(Z, "Z")
     n = len(x)
     if len(z) != n or (labels is not None and len(labels) != n):
-        counts = f"X has {n} points, Z {len(z)}" + ("" if labels is None else f", labels {len(labels)}")
+        counts = f"X has {n} points, Z {len(z)}" + (
+            "" if labels is None else f", labels {len(labels)}"
+        )
         raise InputError(f"{counts}: give a row of Z, and a label, for each")
     if n <= 2 * NEIGHBOURS[0]:
-        raise InputError(f"There are {n} points: measures over {NEIGHBOURS[0]} neighbours want more than twice as many")
+        raise InputError(
+            f"There are {n} points: measures over {NEIGHBOURS[0]} neighbours want more than twice as many"
+        )
     k = np.array([5, *neighbourhoods(n)])
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # each thread holds some 100 MB for 10,000 points
+    with ThreadPoolExecutor(
+        min(4, os.cpu_count() or 1)
+    ) as pool:  # each thread holds some 100 MB for 10,000 points
         for name, points in (("X", x), ("Z", z)):
             largest = np.sqrt(max(pool.map(functools.partial(_largest, points), _blocks(n))))
             if not largest > 0:
-                raise InputError(f"All points of {name} are the same: there are no neighbours to compare")
+                raise InputError(
+                    f"All points of {name} are the same: there are no neighbours to compare"
+                )
             points /= largest
         parts = list(pool.map(functools.partial(_sums, x, z, k), _blocks(n)))
-    total = Sums(*(np.concatenate(part, 1) if i > 3 else np.sum(part, 0) for i, part in enumerate(zip(*parts, strict=True))))
-    trust, continuity = (1 - 2 / (n * k * (2 * n - 3 * k - 1)) * far for far in (total.far_in_x, total.far_in_z))
-    worst = n * np.cumsum(np.abs(2 * np.arange(1, k[-1] + 1) - n - 1) / np.arange(1, k[-1] + 1))[k[1:] - 1]
+    total = Sums(
+        *(
+            np.concatenate(part, 1) if i > 3 else np.sum(part, 0)
+            for i, part in enumerate(zip(*parts, strict=True))
+        )
+    )
+    trust, continuity = (
+        1 - 2 / (n * k * (2 * n - 3 * k - 1)) * far for far in (total.far_in_x, total.far_in_z)
+    )
+    worst = (
+        n
+        * np.cumsum(np.abs(2 * np.arange(1, k[-1] + 1) - n - 1) / np.arange(1, k[-1] + 1))[
+            k[1:] - 1
+        ]
+    )
     divergence = [_divergence(p, q) for p, q in zip(total.density_x, total.density_z, strict=True)]
     scores = {
         "trust_k5": trust[0],
@@ -83,16 +103,22 @@ def silhouette(Z: np.ndarray, labels: np.ndarray) -> np.ndarray:
     z = _check(Z, "Z")
     _, own, counts = np.unique(labels, return_inverse=True, return_counts=True)
     members = np.eye(len(counts))[own]
-    sums = np.concatenate([np.sqrt(_squared_distances(z, rows)) @ members for rows in _blocks(len(z))])
+    sums = np.concatenate(
+        [np.sqrt(_squared_distances(z, rows)) @ members for rows in _blocks(len(z))]
+    )
     mine = np.arange(len(z)), own
     a = sums[mine] / np.maximum(counts[own] - 1, 1)
     others = sums / counts
     others[mine] = np.inf
     b = others.min(axis=1)
-    return np.where(counts[own] > 1, (b - a) / np.maximum(np.maximum(a, b), np.finfo(float).tiny), 0.0)
+    return np.where(
+        counts[own] > 1, (b - a) / np.maximum(np.maximum(a, b), np.finfo(float).tiny), 0.0
+    )
 
 
-def knn_predict(train: np.ndarray, labels: np.ndarray, queries: np.ndarray, *, k: int) -> np.ndarray:
+def knn_predict(
+    train: np.ndarray, labels: np.ndarray, queries: np.ndarray, *, k: int
+) -> np.ndarray:
     """The commonest label of the k nearest of `train`, the smallest of several. f[N, d], int[N], f[M, d] → int[M]."""
     from scipy.spatial import KDTree  # here, not above: SciPy is slow to import
 
@@ -104,7 +130,9 @@ def knn_predict(train: np.ndarray, labels: np.ndarray, queries: np.ndarray, *, k
 def _check(points: np.ndarray, name: str) -> np.ndarray:
     array = np.array(points, np.float64).reshape(len(points), -1)
     if not np.isfinite(array).all():
-        raise InputError(f"{name} has a value that is not finite, in row {np.flatnonzero(~np.isfinite(array).all(axis=1))[0]}")
+        raise InputError(
+            f"{name} has a value that is not finite, in row {np.flatnonzero(~np.isfinite(array).all(axis=1))[0]}"
+        )
     return array
 
 
@@ -115,7 +143,9 @@ def _blocks(n: int) -> Iterator[slice]:
 def _squared_distances(points: np.ndarray, rows: slice) -> np.ndarray:
     norms = np.einsum("ij,ij->i", points, points)
     squared = norms[rows, None] + norms - 2 * points[rows] @ points.T
-    squared[np.arange(squared.shape[0]), np.arange(rows.start, rows.stop)] = 0  # exactly: it is what ranks a point itself first
+    squared[np.arange(squared.shape[0]), np.arange(rows.start, rows.stop)] = (
+        0  # exactly: it is what ranks a point itself first
+    )
     return np.maximum(squared, 0, out=squared)
 
 
@@ -125,15 +155,25 @@ def _largest(points: np.ndarray, rows: slice) -> float:
 
 def _sums(x: np.ndarray, z: np.ndarray, k: np.ndarray, rows: slice) -> Sums:
     in_x, in_z = _squared_distances(x, rows), _squared_distances(z, rows)
-    densities = [np.array([np.exp(-d / sigma).sum(axis=1) for sigma in SIGMAS]) for d in (in_x, in_z)]
+    densities = [
+        np.array([np.exp(-d / sigma).sum(axis=1) for sigma in SIGMAS]) for d in (in_x, in_z)
+    ]
     for d in (in_x, in_z):
-        d[np.arange(d.shape[0]), np.arange(rows.start, rows.stop)] = -1  # a duplicate must not come before the point itself
+        d[
+            np.arange(d.shape[0]), np.arange(rows.start, rows.stop)
+        ] = -1  # a duplicate must not come before the point itself
     (near_x, rank_x), (near_z, rank_z) = _nearest(in_x, k[-1]), _nearest(in_z, k[-1])
     x_of_z, z_of_x = np.take_along_axis(rank_x, near_z, 1), np.take_along_axis(rank_z, near_x, 1)
     order = np.arange(1, k[-1] + 1)
     return Sums(
-        *(np.array([np.maximum(far[:, :j] - j, 0).sum(dtype=np.float64) for j in k]) for far in (x_of_z, z_of_x)),
-        *(np.cumsum((np.abs(far - order) / order).sum(axis=0))[k[1:] - 1] for far in (x_of_z, z_of_x)),
+        *(
+            np.array([np.maximum(far[:, :j] - j, 0).sum(dtype=np.float64) for j in k])
+            for far in (x_of_z, z_of_x)
+        ),
+        *(
+            np.cumsum((np.abs(far - order) / order).sum(axis=0))[k[1:] - 1]
+            for far in (x_of_z, z_of_x)
+        ),
         *densities,
     )
 

@@ -35,14 +35,18 @@ TESTED = 10_000
 PCA = "PCA-2, computed here"
 
 
-def score_latent(run: Run, dataset: Dataset, *, pca: dict[str, float] | None = None) -> dict[str, Any]:
+def score_latent(
+    run: Run, dataset: Dataset, *, pca: dict[str, float] | None = None
+) -> dict[str, Any]:
     """The contents of latent_scorecard.json: the model and PCA-2, on up to TESTED clean test images. Raises InputError.
 
     Without labels the neighbours' classes and the silhouette are left out. pca: its row, where the data were scored before.
     """
     check_data(run.config, dataset, trained_on=run.data_sha256)
     whole = len(dataset.test.images)
-    dataset = dataset._replace(train=dataset.train.at_most(REFERENCES), test=dataset.test.at_most(TESTED))
+    dataset = dataset._replace(
+        train=dataset.train.at_most(REFERENCES), test=dataset.test.at_most(TESTED)
+    )
     train, test = to_unit(dataset.train.images), to_unit(dataset.test.images)
     rows = {
         "jaxae": _row(dataset, encode(run, train), encode(run, test), reconstruct(run, test), test),
@@ -50,7 +54,11 @@ def score_latent(run: Run, dataset: Dataset, *, pca: dict[str, float] | None = N
     }
     most = int(neighbourhoods(len(test))[-1])
     tested = f"{whole}" if whole == len(test) else f"{len(test)} of {whole}"
-    return {**header(run, dataset, f"test, {tested} images, clean"), "neighbours": most, "rows": rows}
+    return {
+        **header(run, dataset, f"test, {tested} images, clean"),
+        "neighbours": most,
+        "rows": rows,
+    }
 
 
 def _pca_row(dataset: Dataset, train: np.ndarray, test: np.ndarray) -> dict[str, float]:
@@ -59,7 +67,9 @@ def _pca_row(dataset: Dataset, train: np.ndarray, test: np.ndarray) -> dict[str,
     return _row(dataset, on_train, on_test, apply_affine(pca, test), test)
 
 
-def _row(dataset: Dataset, train: np.ndarray, test: np.ndarray, output: np.ndarray, clean: np.ndarray) -> dict[str, float]:
+def _row(
+    dataset: Dataset, train: np.ndarray, test: np.ndarray, output: np.ndarray, clean: np.ndarray
+) -> dict[str, float]:
     error = output.astype(np.float64) - clean
     values = {"mse": float(np.square(error).mean()), "mae": float(np.abs(error).mean())}
     if dataset.train.labels is not None:
@@ -72,7 +82,9 @@ def _row(dataset: Dataset, train: np.ndarray, test: np.ndarray, output: np.ndarr
 def table(scores: dict[str, Any]) -> str:
     """latent_scorecard.json for a person, in Markdown, with the published rows of the same data and their protocols."""
     published = PUBLISHED.get(scores["dataset"], {})
-    notes = list(dict.fromkeys(["jaxae", *(source for _, source in published)])) if published else []
+    notes = (
+        list(dict.fromkeys(["jaxae", *(source for _, source in published)])) if published else []
+    )
     rows = {(name, name): row for name, row in scores["rows"].items()} | published
     lines = [
         introduction(scores, f"means over k = 10, 20 … {scores.get('neighbours', 200)} neighbours"),
@@ -80,11 +92,18 @@ def table(scores: dict[str, Any]) -> str:
         markdown(
             ["", *COLUMNS.values()],
             [
-                [name + (f" [{notes.index(source)}]" if source in notes else ""), *(cell(row, key) for key in COLUMNS)]
+                [
+                    name + (f" [{notes.index(source)}]" if source in notes else ""),
+                    *(cell(row, key) for key in COLUMNS),
+                ]
                 for (name, source), row in rows.items()
             ],
         ),
-        *(["", *(f"[{number}] {PROTOCOLS[source]}" for number, source in enumerate(notes))] if notes else []),
+        *(
+            ["", *(f"[{number}] {PROTOCOLS[source]}" for number, source in enumerate(notes))]
+            if notes
+            else []
+        ),
     ]
     return "\n".join(lines)
 
@@ -125,10 +144,28 @@ FASHION_MNIST: dict[tuple[str, str], dict[str, float]] = {
     ("UMAP + autoencoder", SAINBURG): {"mse": 0.024047, "knn_1": 0.7083, "knn_5": 0.7561},
     ("Parametric UMAP", SAINBURG): {"mse": 0.026576, "knn_1": 0.6941, "knn_5": 0.7407},
     ("PCA", SAINBURG): {"mse": 0.046097, "knn_1": 0.4467, "knn_5": 0.5055, "trust_k5": 0.91244},
-    ("fully connected autoencoder", MOOR): {"mse": 0.0255, "l_trust": 0.974, "l_cont": 0.968, "l_mrre": 0.026, "kl_0.1": 0.068},
-    ("topological autoencoder", MOOR): {"mse": 0.0302, "l_trust": 0.956, "l_cont": 0.980, "l_mrre": 0.032, "kl_0.1": 0.054},
+    ("fully connected autoencoder", MOOR): {
+        "mse": 0.0255,
+        "l_trust": 0.974,
+        "l_cont": 0.968,
+        "l_mrre": 0.026,
+        "kl_0.1": 0.068,
+    },
+    ("topological autoencoder", MOOR): {
+        "mse": 0.0302,
+        "l_trust": 0.956,
+        "l_cont": 0.980,
+        "l_mrre": 0.032,
+        "kl_0.1": 0.054,
+    },
     ("UMAP", MOOR): {"l_trust": 0.959, "l_cont": 0.981, "l_mrre": 0.029, "kl_0.1": 0.065},
-    ("PCA", MOOR): {"mse": 0.0461, "l_trust": 0.917, "l_cont": 0.968, "l_mrre": 0.057, "kl_0.1": 0.052},
+    ("PCA", MOOR): {
+        "mse": 0.0461,
+        "l_trust": 0.917,
+        "l_cont": 0.968,
+        "l_mrre": 0.057,
+        "kl_0.1": 0.052,
+    },
 }
 
 

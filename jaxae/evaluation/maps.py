@@ -38,7 +38,10 @@ def plane_of(latents: np.ndarray) -> Plane:
     centre = latents.mean(axis=0, dtype=np.float64)
     _, spread, rows = np.linalg.svd(latents - centre, full_matrices=False)
     shares = np.square(spread) / (np.square(spread).sum() or 1.0)
-    names = [f"principal axis {k + 1} of {size} latent dimensions ({shares[k]:.0%} of their variance)" for k in range(2)]
+    names = [
+        f"principal axis {k + 1} of {size} latent dimensions ({shares[k]:.0%} of their variance)"
+        for k in range(2)
+    ]
     return Plane(centre, rows[:2].T, (names[0], names[1]))
 
 
@@ -46,7 +49,9 @@ def local_error(points: np.ndarray, errors: np.ndarray, *, neighbours: int = 10)
     """The mean error of each point's nearest neighbours on the map, itself included. f[N, 2], f[N] → f64[N]."""
     from scipy.spatial import KDTree  # here, not above: SciPy is slow to import
 
-    _, nearest = KDTree(points).query(points, k=[*range(1, min(neighbours, len(points)) + 1)], workers=-1)
+    _, nearest = KDTree(points).query(
+        points, k=[*range(1, min(neighbours, len(points)) + 1)], workers=-1
+    )
     return np.asarray(errors, np.float64)[nearest].mean(axis=1)
 
 
@@ -84,7 +89,10 @@ def quantile_grid(latents: np.ndarray, *, cells: int) -> tuple[np.ndarray, np.nd
     edges = np.quantile(latents, np.linspace(0, 1, cells + 1), axis=0).T
     middles = np.quantile(latents, (np.arange(cells) + 0.5) / cells, axis=0).astype(np.float32)
     x, y = np.meshgrid(middles[:, 0], middles[:, 1])
-    inside = [np.clip(np.searchsorted(e, z, side="right") - 1, 0, cells - 1) for e, z in zip(edges, latents.T, strict=True)]
+    inside = [
+        np.clip(np.searchsorted(e, z, side="right") - 1, 0, cells - 1)
+        for e, z in zip(edges, latents.T, strict=True)
+    ]
     counts = np.bincount(inside[1] * cells + inside[0], minlength=cells**2).reshape(cells, cells)
     return edges, np.stack([x.ravel(), y.ravel()], axis=1), counts
 
@@ -103,7 +111,9 @@ def align(reference: np.ndarray, other: np.ndarray) -> np.ndarray:
     from scipy.linalg import orthogonal_procrustes  # here, not above: SciPy is slow to import
 
     if reference.shape != other.shape:
-        raise InputError(f"embeddings have the shapes {list(reference.shape)} and {list(other.shape)}: give two of one shape")
+        raise InputError(
+            f"embeddings have the shapes {list(reference.shape)} and {list(other.shape)}: give two of one shape"
+        )
     centre = reference.mean(axis=0, dtype=np.float64)
     x, y = reference - centre, other - other.mean(axis=0, dtype=np.float64)
     rotation, scale = orthogonal_procrustes(y, x)
@@ -114,13 +124,20 @@ def shared_neighbours(embeddings: Sequence[np.ndarray]) -> np.ndarray:
     """Share of each point's NEIGHBOURS nearest that two embeddings have in common, on average: f64[M, M] in [0, 1]."""
     from scipy.spatial import KDTree
 
-    near = [np.sort(_without_itself(KDTree(z).query(z, k=NEIGHBOURS + 1, workers=-1)[1])) for z in embeddings]
+    near = [
+        np.sort(_without_itself(KDTree(z).query(z, k=NEIGHBOURS + 1, workers=-1)[1]))
+        for z in embeddings
+    ]
     n = len(near[0])
     flat = [(np.arange(n)[:, None] * n + each).ravel() for each in near]
-    return np.array([[len(np.intersect1d(a, b, assume_unique=True)) / a.size for b in flat] for a in flat])
+    return np.array(
+        [[len(np.intersect1d(a, b, assume_unique=True)) / a.size for b in flat] for a in flat]
+    )
 
 
 def _without_itself(nearest: np.ndarray) -> np.ndarray:
     own = nearest == np.arange(len(nearest))[:, None]
-    own[~own.any(axis=1), -1] = True  # a point with many duplicates may not find itself: drop the last
+    own[~own.any(axis=1), -1] = (
+        True  # a point with many duplicates may not find itself: drop the last
+    )
     return nearest[~own].reshape(len(nearest), NEIGHBOURS)

@@ -40,17 +40,32 @@ def ssim(output: np.ndarray, target: np.ndarray) -> np.ndarray:
         )
     size = max(1, STACK_VALUES // math.prod(output.shape[1:]))
     starts = range(0, len(output), size)
-    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:  # SciPy's filters and NumPy let go of the interpreter
-        parts = pool.map(lambda start: _ssim_of_stack(*(x[start : start + size] for x in (output, target))), starts)
+    with ThreadPoolExecutor(
+        min(THREADS, os.cpu_count() or 1)
+    ) as pool:  # SciPy's filters and NumPy let go of the interpreter
+        parts = pool.map(
+            lambda start: _ssim_of_stack(*(x[start : start + size] for x in (output, target))),
+            starts,
+        )
         return np.concatenate([np.zeros(0), *parts])
 
 
 def _ssim_of_stack(output: np.ndarray, target: np.ndarray) -> np.ndarray:
-    from skimage.metrics import structural_similarity  # here, not above: training need not wait for SciPy
+    from skimage.metrics import (
+        structural_similarity,
+    )  # here, not above: training need not wait for SciPy
 
-    tall = [np.asarray(images, np.float64).reshape(-1, *images.shape[2:]) for images in (output, target)]
+    tall = [
+        np.asarray(images, np.float64).reshape(-1, *images.shape[2:]) for images in (output, target)
+    ]
     result = structural_similarity(
-        *tall, channel_axis=-1, data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True
+        *tall,
+        channel_axis=-1,
+        data_range=1.0,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        full=True,
     )
     return np.asarray(result[1]).reshape(output.shape)[:, 5:-5, 5:-5].mean(axis=(-3, -2, -1))
 

@@ -10,7 +10,15 @@ from jaxae.core.objective import mse
 from jaxae.data.dataset import Dataset, check_data, sample_indices
 from jaxae.errors import InputError
 from jaxae.evaluation.denoising_curve import LEVELS, unseen_examples
-from jaxae.evaluation.maps import align, drift_of_noise, local_error, plane_of, quantile_grid, regular_grid, shared_neighbours
+from jaxae.evaluation.maps import (
+    align,
+    drift_of_noise,
+    local_error,
+    plane_of,
+    quantile_grid,
+    regular_grid,
+    shared_neighbours,
+)
 from jaxae.evaluation.metrics import image_psnr
 from jaxae.figures import denoising_curve, latent_plane, samples, seeds
 from jaxae.figures import latent_space as latent_map
@@ -51,7 +59,9 @@ def noise_robustness(run: Run, dataset: Dataset) -> Figure:
     chosen, names, clean = pick_samples(run, dataset, 2)
     noisy = [corrupt(clean, std=level, indices=chosen) for level in FOUR_LEVELS]
     denoised = [reconstruct(run, images) for images in noisy]
-    trained = " to ".join(f"{level:g}" for level in run.config.noise_range or [run.config.noise_factor])
+    trained = " to ".join(
+        f"{level:g}" for level in run.config.noise_range or [run.config.noise_factor]
+    )
     return samples.noise_robustness(
         clean,
         np.stack(noisy, axis=1),
@@ -64,7 +74,9 @@ def noise_robustness(run: Run, dataset: Dataset) -> Figure:
     )
 
 
-def pick_samples(run: Run, dataset: Dataset, count: int, *, last: bool = False) -> tuple[np.ndarray, list[str], np.ndarray]:
+def pick_samples(
+    run: Run, dataset: Dataset, count: int, *, last: bool = False
+) -> tuple[np.ndarray, list[str], np.ndarray]:
     """Indices of so many test images, what to call them, and the images."""
     check_data(run.config, dataset, trained_on=run.data_sha256)
     test = dataset.test
@@ -93,10 +105,19 @@ MOST_CLASSES = 100
 def latent_space(run: Run, dataset: Dataset) -> Figure:
     """Figure 4: all clean test images as points of the latent plane, a colour a class; without classes the error's colour."""
     check_data(run.config, dataset, trained_on=run.data_sha256)
-    latents, coloured = encode(run, dataset.test.images), 0 < len(dataset.class_names) <= MOST_CLASSES
+    latents, coloured = (
+        encode(run, dataset.test.images),
+        0 < len(dataset.class_names) <= MOST_CLASSES,
+    )
     plane = plane_of(latents)
     points = plane.project(latents)
-    errors = None if coloured else local_error(points, np.asarray(mse(decode(run, latents), to_unit(dataset.test.images))))
+    errors = (
+        None
+        if coloured
+        else local_error(
+            points, np.asarray(mse(decode(run, latents), to_unit(dataset.test.images)))
+        )
+    )
     return latent_map.latent_space(
         points,
         dataset.test.labels if coloured else None,
@@ -116,7 +137,9 @@ def latent_grid(run: Run, dataset: Dataset) -> Figure:
     edges, middles, counts = quantile_grid(plane.project(latents), cells=GRID_CELLS)
     images = decode(run, plane.lift(middles)).reshape(GRID_CELLS, GRID_CELLS, *dataset.image_shape)
     title = f"The decoder over the latent plane: {dataset.title}, {len(dataset.test.images):,} clean test images"
-    return latent_plane.latent_grid(images, counts, edges=(edges[0], edges[1]), dimensions=plane.labels, title=title)
+    return latent_plane.latent_grid(
+        images, counts, edges=(edges[0], edges[1]), dimensions=plane.labels, title=title
+    )
 
 
 def noise_drift(run: Run, dataset: Dataset) -> Figure:
@@ -144,7 +167,9 @@ def noise_drift(run: Run, dataset: Dataset) -> Figure:
 def noise_curve(run: Run, dataset: Dataset, *, measured: dict[str, Any]) -> Figure:
     """Quality against noise beside every rival. measured: the contents of noise_curve.json, as denoising_curve returns them."""
     title = f"Denoising at every noise level: {dataset.title}, {measured['split']}, {measured['draws']} noise draws"
-    return denoising_curve.denoising_curve(measured, examples=unseen_examples(run, dataset), title=title)
+    return denoising_curve.denoising_curve(
+        measured, examples=unseen_examples(run, dataset), title=title
+    )
 
 
 def seed_agreement(runs: Sequence[Run], dataset: Dataset, *, members: Sequence[str]) -> Figure:

@@ -42,7 +42,9 @@ def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> dict[
             "jaxae, noisy input": summarise(denoised),
             "jaxae, clean input": summarise(per_image(reconstruct(run, clean), clean)),
             "do nothing, noisy input": summarise(per_image(noisy, clean)),
-            "mean training image": summarise(per_image(np.broadcast_to(mean_image, clean.shape), clean)),
+            "mean training image": summarise(
+                per_image(np.broadcast_to(mean_image, clean.shape), clean)
+            ),
         },
         "classes": by_class(run, dataset, denoised),
     }
@@ -50,7 +52,9 @@ def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> dict[
 
 def noise_key() -> str:
     """Where the evaluation's noise comes from: NOISE_KEY, and those of JAX's settings that make it another noise."""
-    others = [f"NOT the usual noise: {name} is {value}" for name, value in settings(of=DRAWS).items()]
+    others = [
+        f"NOT the usual noise: {name} is {value}" for name, value in settings(of=DRAWS).items()
+    ]
     return ", ".join([NOISE_KEY, *others])
 
 
@@ -72,8 +76,14 @@ def per_image(output: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
     """MSE, MAE and SSIM of each of two f32[N, H, W, C] in [0, 1], f64[N]. Raises InputError where the output is not finite."""
     squared = np.asarray(mse(output, target), np.float64)
     if not np.isfinite(squared).all():
-        raise InputError(f"The output for image {np.flatnonzero(~np.isfinite(squared))[0]} is not finite: the model is broken")
-    similarity = ssim(output, target) if min(output.shape[1:3]) >= SSIM_WINDOW else np.full(len(output), np.nan)
+        raise InputError(
+            f"The output for image {np.flatnonzero(~np.isfinite(squared))[0]} is not finite: the model is broken"
+        )
+    similarity = (
+        ssim(output, target)
+        if min(output.shape[1:3]) >= SSIM_WINDOW
+        else np.full(len(output), np.nan)
+    )
     return {"mse": squared, "mae": np.asarray(mae(output, target), np.float64), "ssim": similarity}
 
 
@@ -90,7 +100,9 @@ def summarise(values: dict[str, np.ndarray]) -> dict[str, float | None]:
     return {name: float(value) if np.isfinite(value) else None for name, value in means.items()}
 
 
-def by_class(run: Run, dataset: Dataset, values: dict[str, np.ndarray]) -> dict[str, dict[str, Any]]:
+def by_class(
+    run: Run, dataset: Dataset, values: dict[str, np.ndarray]
+) -> dict[str, dict[str, Any]]:
     """The metrics of each class's test images, from per_image's values, and its recall; nothing for data without labels.
 
     recall: the share of the class whose clean latent's five nearest training neighbours vote for it.
@@ -98,7 +110,9 @@ def by_class(run: Run, dataset: Dataset, values: dict[str, np.ndarray]) -> dict[
     train, test = dataset.train.at_most(REFERENCES), dataset.test
     if train.labels is None or test.labels is None:
         return {}
-    found = knn_predict(encode(run, train.images), train.labels, encode(run, test.images), k=NEIGHBOURS)
+    found = knn_predict(
+        encode(run, train.images), train.labels, encode(run, test.images), k=NEIGHBOURS
+    )
     return {
         dataset.class_names[label]: {
             "images": int(mine.sum()),
@@ -118,7 +132,9 @@ def table(evaluation: dict[str, Any]) -> str:
     if e["classes"]:
         columns = ["noisy input, by class", *COLUMNS, f"{NEIGHBOURS}-NN recall"]
         recall = f"recall_{NEIGHBOURS}nn"
-        classes = [[name, *cells(row), f"{100 * row[recall]:.1f} %"] for name, row in e["classes"].items()]
+        classes = [
+            [name, *cells(row), f"{100 * row[recall]:.1f} %"] for name, row in e["classes"].items()
+        ]
         lines += ["", markdown(columns, classes)]
     return "\n".join(lines)
 
@@ -135,6 +151,8 @@ def introduction(results: dict[str, Any], *more: str) -> str:
 
 def cells(row: dict[str, Any]) -> list[str]:
     """summarise's values for a table's COLUMNS."""
-    similarity = "" if row["ssim_mean"] is None else f"{row['ssim_mean']:.3f} ± {row['ssim_std']:.3f}"
+    similarity = (
+        "" if row["ssim_mean"] is None else f"{row['ssim_mean']:.3f} ± {row['ssim_std']:.3f}"
+    )
     peaks = [decibels(row[name]) for name in ("psnr_of_mean_mse_db", "mean_of_image_psnr_db")]
     return [f"{row['mse']:.5f}", f"{row['mae']:.5f}", *peaks, similarity]

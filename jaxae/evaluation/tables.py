@@ -47,5 +47,7 @@ def spread_table(summary: dict[str, Any]) -> str:
     def cell(row: dict[str, Any], metric: str) -> str:
         return f"{row[metric]['mean']:.5f} ± {row[metric]['std']:.5f}" if metric in row else ""
 
-    table = markdown(["", *rows], [[metric, *(cell(row, metric) for row in rows.values())] for metric in metrics])
+    table = markdown(
+        ["", *rows], [[metric, *(cell(row, metric) for row in rows.values())] for metric in metrics]
+    )
     return f"{title}\n\n{table}"

@@ -37,19 +37,32 @@ class FoldedModel(NamedTuple):
 
     def layers(self, part: Part) -> tuple[DenseLayer, ...]:
         """The layers of one part; the denoiser is the encoder with the decoder behind it."""
-        return {"encoder": self.encoder, "decoder": self.decoder, "denoiser": self.encoder + self.decoder}[part]
+        return {
+            "encoder": self.encoder,
+            "decoder": self.decoder,
+            "denoiser": self.encoder + self.decoder,
+        }[part]
 
 
 def fold_batch_norm(run: Run) -> FoldedModel:
     """The run's model as evaluation uses it, without BatchNorm and dropout. Folded in float64, rounded to float32 once."""
-    return FoldedModel(_fold(run.variables, "encoder", output="linear"), _fold(run.variables, "decoder", output="sigmoid"))
+    return FoldedModel(
+        _fold(run.variables, "encoder", output="linear"),
+        _fold(run.variables, "decoder", output="sigmoid"),
+    )
 
 
 def _fold(variables: Mapping[str, Any], half: str, *, output: str) -> tuple[DenseLayer, ...]:
     params, statistics = variables["params"][half], variables["batch_stats"][half]
-    layers = [_fold_layer(params[f"Layer_{i}"], statistics[f"Layer_{i}"]) for i in range(len(statistics))]
+    layers = [
+        _fold_layer(params[f"Layer_{i}"], statistics[f"Layer_{i}"]) for i in range(len(statistics))
+    ]
     if "Dense_0" in params:  # missing where the latent layer has BatchNorm and ReLU like the others
-        layers.append(_layer(_float64(params["Dense_0"]["kernel"]), _float64(params["Dense_0"]["bias"]), output))
+        layers.append(
+            _layer(
+                _float64(params["Dense_0"]["kernel"]), _float64(params["Dense_0"]["bias"]), output
+            )
+        )
     return tuple(layers)
 
 

@@ -50,7 +50,10 @@ def export_run(
         for name, content in _contents(run, formats).items():
             (new / name).write_bytes(content)
         checks = _compare(run, new, formats, images)
-        manifest = {**about, "files": {path.name: _describe(path, checks) for path in sorted(new.iterdir())}}
+        manifest = {
+            **about,
+            "files": {path.name: _describe(path, checks) for path in sorted(new.iterdir())},
+        }
         (new / CARD).write_text(card(manifest), encoding="utf-8")
         manifest["files"][CARD] = _describe(new / CARD, checks)
         (new / MANIFEST).write_text(json.dumps(manifest, indent=2, allow_nan=False) + "\n")
@@ -60,10 +63,16 @@ def export_run(
 def _contents(run: Run, formats: Sequence[Format]) -> dict[str, bytes]:
     """File name → contents."""
     folded, contents = fold_batch_norm(run), {}
-    writers: dict[Format, Callable[..., bytes]] = {"stablehlo": stablehlo, "onnx": onnx_graph, "safetensors": safetensors_file}
+    writers: dict[Format, Callable[..., bytes]] = {
+        "stablehlo": stablehlo,
+        "onnx": onnx_graph,
+        "safetensors": safetensors_file,
+    }
     for kind in formats:
         for part in PARTS:
-            contents[f"{part}.{kind}"] = writers[kind](folded, part, image_shape=run.model.image_shape)
+            contents[f"{part}.{kind}"] = writers[kind](
+                folded, part, image_shape=run.model.image_shape
+            )
     if "stablehlo" in formats:
         for part in PARTS:
             contents[f"{part}.of_weights.stablehlo"] = stablehlo_of_weights(run, part)
@@ -73,11 +82,17 @@ def _contents(run: Run, formats: Sequence[Format]) -> dict[str, bytes]:
     return contents
 
 
-def _compare(run: Run, folder: Path, formats: Sequence[Format], images: np.ndarray) -> dict[str, dict[str, Any]]:
+def _compare(
+    run: Run, folder: Path, formats: Sequence[Format], images: np.ndarray
+) -> dict[str, dict[str, Any]]:
     """Of each file, how far its outputs are from jaxae's and what ran it. Raises InputError where that is too far."""
     with jax.default_matmul_precision("highest"):  # GPUs round more by default; the files do not
         latents = encode(run, images)
-        expected = {"encoder": latents, "decoder": decode(run, latents), "denoiser": reconstruct(run, images)}
+        expected = {
+            "encoder": latents,
+            "decoder": decode(run, latents),
+            "denoiser": reconstruct(run, images),
+        }
     checks: dict[str, dict[str, Any]] = {}
     for kind in formats:
         outputs, runtimes = _read_back(kind, folder, {"images": images, "latents": latents})
@@ -91,17 +106,33 @@ def _compare(run: Run, folder: Path, formats: Sequence[Format], images: np.ndarr
                     f"{name} computes something else than jaxae (in {runtimes[name]}, a number differs by {average:.1g} on "
                     f"average, by {most:.1g} at most): nothing is written; leave {kind} out of --to, and report it"
                 )
-            checks[name] = {"largest_difference": most, "mean_difference": float(difference.mean()), "in": runtimes[name]}
+            checks[name] = {
+                "largest_difference": most,
+                "mean_difference": float(difference.mean()),
+                "in": runtimes[name],
+            }
     return checks
 
 
-def _read_back(kind: str, folder: Path, inputs: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def _read_back(
+    kind: str, folder: Path, inputs: dict[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """What each file of one format makes of the inputs, and what ran it; in a process of its own, on the processor."""
     with tempfile.TemporaryDirectory() as place:
         given, found = Path(place) / "inputs.npz", Path(place) / "outputs.npz"
         np.savez(given, allow_pickle=False, **inputs)
-        command = [sys.executable, "-I", read_back.__file__, kind, str(folder), str(given), str(found)]
-        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"JAX_PLATFORMS": "cpu"})
+        command = [
+            sys.executable,
+            "-I",
+            read_back.__file__,
+            kind,
+            str(folder),
+            str(given),
+            str(found),
+        ]
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=os.environ | {"JAX_PLATFORMS": "cpu"}
+        )
         if done.returncode != 0:
             reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
             raise InputError(
@@ -120,7 +151,9 @@ def _check_old(folder: Path) -> None:
     with file_errors(folder):
         there = {path.name for path in folder.iterdir()} if folder.exists() else set()
     if strange := sorted(there - {MANIFEST, *read_json(folder / MANIFEST).get("files", {})}):
-        raise InputError(f"{folder} holds {strange[0]}, which no export wrote, and would be deleted: move it away")
+        raise InputError(
+            f"{folder} holds {strange[0]}, which no export wrote, and would be deleted: move it away"
+        )
 
 
 @contextlib.contextmanager

@@ -17,9 +17,13 @@ LIMITS = """\
 - Latents have no fixed scale or orientation: those of two runs can't be compared."""
 
 
-def model_card(run: Run, dataset: Dataset, manifest: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
+def model_card(
+    run: Run, dataset: Dataset, manifest: Mapping[str, Any], evaluation: Mapping[str, Any]
+) -> str:
     """The card of an export. manifest: of export.folder. evaluation: the run's evaluation.json, or nothing."""
-    numbers = {1: "One number", 2: "Two numbers"}.get(run.model.latent_dim, f"{run.model.latent_dim} numbers")
+    numbers = {1: "One number", 2: "Two numbers"}.get(
+        run.model.latent_dim, f"{run.model.latent_dim} numbers"
+    )
     shape = ", ".join(map(str, run.model.image_shape))
     sizes = [f"{len(part.images):,}" for part in (dataset.train, dataset.validation, dataset.test)]
     sections = [
@@ -45,12 +49,19 @@ def model_card(run: Run, dataset: Dataset, manifest: Mapping[str, Any], evaluati
 
 
 def _recipe(run: Run) -> str:
-    return "\n".join(f"{name:20} {json.dumps(value)}" for name, value in json.loads(run.config.to_json()).items())
+    return "\n".join(
+        f"{name:20} {json.dumps(value)}" for name, value in json.loads(run.config.to_json()).items()
+    )
 
 
 def _files(manifest: Mapping[str, Any]) -> str:
     rows = [
-        [f"`{name}`", f"{each['bytes']:,}", f"{each['largest_difference']:.1e}" if "in" in each else "", each.get("in", "")]
+        [
+            f"`{name}`",
+            f"{each['bytes']:,}",
+            f"{each['largest_difference']:.1e}" if "in" in each else "",
+            each.get("in", ""),
+        ]
         for name, each in manifest["files"].items()
     ]
     return markdown(["file", "bytes", "difference", "run in"], rows)
@@ -67,9 +78,19 @@ def _snippets(run: Run, manifest: Mapping[str, Any]) -> list[str]:
     shape = ", ".join(map(str, run.model.image_shape))
     down = [math.prod(run.model.image_shape), *run.model.widths, run.model.latent_dim]
     latent_end = ", nn.ReLU()" if run.model.latent_activation == "relu" else ""
-    values = {"shape": shape, "down": down, "up": down[::-1], "pixels": down[0], "latent_end": latent_end}
+    values = {
+        "shape": shape,
+        "down": down,
+        "up": down[::-1],
+        "pixels": down[0],
+        "latent_end": latent_end,
+    }
     found = [kind for kind in SNIPPETS if f"denoiser.{kind}" in manifest["files"]]
-    return [text for kind in found for text in (f"## {TITLES[kind]}", f"```python\n{SNIPPETS[kind].format(**values)}```")]
+    return [
+        text
+        for kind in found
+        for text in (f"## {TITLES[kind]}", f"```python\n{SNIPPETS[kind].format(**values)}```")
+    ]
 
 
 TITLES = {

@@ -35,7 +35,9 @@ def page_data(run: Run, dataset: Dataset, *, weights: Weights, small: bool) -> d
     count = min(total, max(1, MOST_PIXELS // math.prod(shape)))
     test, order = _sorted_by_class(dataset.test, count)
     latents = encode(run, test.images)
-    errors = np.square(reconstruct(run, test.images) - test.images / np.float32(255)).mean(axis=(1, 2, 3))
+    errors = np.square(reconstruct(run, test.images) - test.images / np.float32(255)).mean(
+        axis=(1, 2, 3)
+    )
     view, folded = robust_view(latents), fold_batch_norm(run)
     names = list(dataset.class_names if test.labels is not None else ())
     colours = class_colours(min(max(len(names), 1), MOST_COLOURS))
@@ -48,10 +50,15 @@ def page_data(run: Run, dataset: Dataset, *, weights: Weights, small: bool) -> d
         "accuracy": _accuracy(run, latents[:: max(1, count // 500)], weights, small=small),
         "noise": run.config.noise_factor,
         "classes": names,
-        "colours": {"light": [to_hex(colour) for colour in colours], "dark": [_on_dark(colour) for colour in colours]},
+        "colours": {
+            "light": [to_hex(colour) for colour in colours],
+            "dark": [_on_dark(colour) for colour in colours],
+        },
         "maps": {name: _text(_colour_map(name)) for name in ("inferno", "cividis")},
         "view": {"low": view.low.tolist(), "high": view.high.tolist()},
-        "network": {half: _describe(folded.layers(half), weights) for half in ("encoder", "decoder")},
+        "network": {
+            half: _describe(folded.layers(half), weights) for half in ("encoder", "decoder")
+        },
         "latents": _text(latents.astype("<f4")),
         "errors": _text(errors.astype("<f4")),
         "indices": _text(order.astype("<i4")),
@@ -81,13 +88,20 @@ def _pack_weights(layers: list[DenseLayer], weights: Weights) -> dict[str, str]:
             with np.errstate(over="ignore"):
                 packed[precision].append(array.ravel().astype(packed[precision][0].dtype))
             if not np.isfinite(packed[precision][-1]).all():
-                raise InputError(f"a weight of the model is {np.abs(array).max():g}, too large for f16: give --weights f32")
+                raise InputError(
+                    f"a weight of the model is {np.abs(array).max():g}, too large for f16: give --weights f32"
+                )
     return {precision: _text(np.concatenate(arrays)) for precision, arrays in packed.items()}
 
 
 def _describe(layers: tuple[DenseLayer, ...], weights: Weights) -> list[dict[str, Any]]:
     return [
-        {"inputs": len(kernel), "outputs": len(bias), "activation": activation, "precision": _precision(kernel, weights)}
+        {
+            "inputs": len(kernel),
+            "outputs": len(bias),
+            "activation": activation,
+            "precision": _precision(kernel, weights),
+        }
         for kernel, bias, activation in layers
     ]
 
@@ -102,23 +116,32 @@ def _accuracy(run: Run, latents: np.ndarray, weights: Weights, *, small: bool) -
         x = np.maximum(x, 0) if activation == "relu" else x
     error = np.abs((1 + np.tanh(x / 2)) / 2 - decode(run, latents).reshape(x.shape))
     precision = {"f16": "half", "f32": "single"}[weights]
-    text = (
-        f"The network runs here with {precision}-precision weights. At the places of {len(latents):,} test images its decoded "
-    )
+    text = f"The network runs here with {precision}-precision weights. At the places of {len(latents):,} test images its decoded "
     text += f"pixels differ from jaxae's by at most {error.max():.1g}, by {error.mean():.1g} on average (white is 1)."
-    return text + (" The test images are compressed with loss, which moves every number a little." if small else "")
+    return text + (
+        " The test images are compressed with loss, which moves every number a little."
+        if small
+        else ""
+    )
 
 
 def _sheets(images: np.ndarray, *, small: bool) -> dict[str, Any]:
     """The images as tiles of few pictures. Images of three channels are colour tiles; else each channel is a grey tile."""
     count, height, width, channels = images.shape
-    tiles = images if channels == 3 else images.transpose(0, 3, 1, 2).reshape(count, channels * height, width, 1)
+    tiles = (
+        images
+        if channels == 3
+        else images.transpose(0, 3, 1, 2).reshape(count, channels * height, width, 1)
+    )
     columns = max(1, min(math.ceil(math.sqrt(count)), SIDE // tiles.shape[2]))
     per_sheet = columns * max(1, SIDE // tiles.shape[1])
     return {
         "type": "image/webp" if small else "image/png",
         "sum": None if small else int(images.sum(dtype=np.int64)),
-        "pictures": [_sheet(tiles[i : i + per_sheet], columns, small=small) for i in range(0, count, per_sheet)],
+        "pictures": [
+            _sheet(tiles[i : i + per_sheet], columns, small=small)
+            for i in range(0, count, per_sheet)
+        ],
     }
 
 
@@ -127,7 +150,11 @@ def _sheet(tiles: np.ndarray, columns: int, *, small: bool) -> str:
     rows = -(-count // columns)
     padded = np.zeros((rows * columns, height, width, depth), np.uint8)
     padded[:count] = tiles
-    sheet = padded.reshape(rows, columns, height, width, depth).swapaxes(1, 2).reshape(rows * height, columns * width, depth)
+    sheet = (
+        padded.reshape(rows, columns, height, width, depth)
+        .swapaxes(1, 2)
+        .reshape(rows * height, columns * width, depth)
+    )
     file = io.BytesIO()
     picture = Image.fromarray(sheet[..., 0] if depth == 1 else sheet)
     if small:

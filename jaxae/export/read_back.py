@@ -35,7 +35,10 @@ def read_onnx(path: Path) -> tuple[Function, str]:
         from onnx.reference import ReferenceEvaluator
 
         session: Any = ReferenceEvaluator(str(path))
-        name, runtime = session.input_names[0], f"onnx {importlib.metadata.version('onnx')}, its reference evaluator"
+        name, runtime = (
+            session.input_names[0],
+            f"onnx {importlib.metadata.version('onnx')}, its reference evaluator",
+        )
     else:
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         name, runtime = session.get_inputs()[0].name, f"onnxruntime {onnxruntime.__version__}"
@@ -74,8 +77,13 @@ def _in_torch(layers: list[tuple[np.ndarray, np.ndarray, str]]) -> tuple[Functio
     modules: list[nn.Module] = []
     for weight, bias, end in layers:
         linear = nn.Linear(weight.shape[1], weight.shape[0])
-        linear.load_state_dict({"weight": torch.tensor(weight), "bias": torch.tensor(bias)}, strict=True)
-        modules += [linear, {"relu": nn.ReLU(), "sigmoid": nn.Sigmoid(), "linear": nn.Identity()}[end]]
+        linear.load_state_dict(
+            {"weight": torch.tensor(weight), "bias": torch.tensor(bias)}, strict=True
+        )
+        modules += [
+            linear,
+            {"relu": nn.ReLU(), "sigmoid": nn.Sigmoid(), "linear": nn.Identity()}[end],
+        ]
     model = nn.Sequential(*modules).eval()
 
     def apply(x: np.ndarray) -> np.ndarray:
@@ -89,7 +97,13 @@ def _in_numpy(layers: list[tuple[np.ndarray, np.ndarray, str]]) -> tuple[Functio
     def apply(x: np.ndarray) -> np.ndarray:
         for weight, bias, end in layers:
             x = x @ weight.T + bias
-            x = np.maximum(x, 0) if end == "relu" else (1 + np.tanh(x / 2)) / 2 if end == "sigmoid" else x
+            x = (
+                np.maximum(x, 0)
+                if end == "relu"
+                else (1 + np.tanh(x / 2)) / 2
+                if end == "sigmoid"
+                else x
+            )
         return x
 
     return apply, f"numpy {np.__version__}"
@@ -103,7 +117,9 @@ def main(kind: str, folder: str, inputs: str, outputs: str) -> None:
     given, found, runtimes = dict(np.load(inputs)), {}, {}
     for path in sorted(Path(folder).glob(f"*.{kind}")):
         function, runtimes[path.name] = READERS[kind](path)
-        found[path.name] = function(given["latents" if path.name.startswith("decoder") else "images"])
+        found[path.name] = function(
+            given["latents" if path.name.startswith("decoder") else "images"]
+        )
     np.savez(outputs, allow_pickle=False, **found)
     if mine := {"jaxae", "flax"} & {name.partition(".")[0] for name in sys.modules}:
         raise SystemExit(f"{sorted(mine)} was imported: the files would not run alone")

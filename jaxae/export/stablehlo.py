@@ -43,8 +43,12 @@ def stablehlo_of_weights(run: Run, part: Part) -> bytes:
         variables = jax.tree.unflatten(jax.tree.structure(run.variables), leaves)
         return run.model.apply(variables, x, method=METHODS[part])
 
-    weights = {name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for name, leaf in weights_of(run).items()}
-    return _serialised(apply, weights, _input_shape(part, run.model.image_shape, run.model.latent_dim))
+    weights = {
+        name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for name, leaf in weights_of(run).items()
+    }
+    return _serialised(
+        apply, weights, _input_shape(part, run.model.image_shape, run.model.latent_dim)
+    )
 
 
 def weights_of(run: Run) -> dict[str, np.ndarray]:
@@ -52,9 +56,13 @@ def weights_of(run: Run) -> dict[str, np.ndarray]:
     return {name: np.asarray(leaf) for name, leaf in named_leaves(run.variables).items()}
 
 
-def _input_shape(part: Part, image_shape: tuple[int, int, int], latent_dim: int) -> jax.ShapeDtypeStruct:
+def _input_shape(
+    part: Part, image_shape: tuple[int, int, int], latent_dim: int
+) -> jax.ShapeDtypeStruct:
     (batch,) = jax.export.symbolic_shape("batch")
-    return jax.ShapeDtypeStruct((batch, *((latent_dim,) if part == "decoder" else image_shape)), jnp.float32)
+    return jax.ShapeDtypeStruct(
+        (batch, *((latent_dim,) if part == "decoder" else image_shape)), jnp.float32
+    )
 
 
 def _serialised(function: Callable[..., Any], *inputs: Any) -> bytes:
@@ -64,6 +72,8 @@ def _serialised(function: Callable[..., Any], *inputs: Any) -> bytes:
         return bytes(jax.export.export(jax.jit(function), platforms=PLATFORMS)(*inputs).serialize())
     except ImportError:
         advice = "pip install flatbuffers, or leave stablehlo out of --to"
-        raise InputError(f"flatbuffers, which jax.export needs, is not installed: {advice}") from None
+        raise InputError(
+            f"flatbuffers, which jax.export needs, is not installed: {advice}"
+        ) from None
     finally:
         jax.config.update(LOCATIONS, limit)

@@ -38,7 +38,9 @@ class Linear(NamedTuple):
         return self.tensors.get("bias", np.zeros(self.sizes[1], np.float32))
 
 
-def read_torch(file: Path, *, image_shape: tuple[int, int, int] | None, **recipe: Any) -> tuple[Config, dict[str, Any]]:
+def read_torch(
+    file: Path, *, image_shape: tuple[int, int, int] | None, **recipe: Any
+) -> tuple[Config, dict[str, Any]]:
     """The recipe of the model and its variables. Raises InputError where the file holds something else.
 
     image_shape: height, width, channels; None: as jaxae's exports say, else square and grey. recipe: what else is known of it.
@@ -52,7 +54,9 @@ def read_torch(file: Path, *, image_shape: tuple[int, int, int] | None, **recipe
         )
     relu = bool(halves[0][-1].norm) or metadata.get("latent_activation") == "relu"
     if halves[1][-1].norm:
-        raise InputError(f"{file}: the decoder ends with a BatchNorm: jaxae's ends with a linear layer and a sigmoid")
+        raise InputError(
+            f"{file}: the decoder ends with a BatchNorm: jaxae's ends with a linear layer and a sigmoid"
+        )
     widths = tuple(outputs for _, outputs in encoder)
     config = Config(
         image_shape=image_shape or _image_shape(file, encoder[0][0], metadata),
@@ -70,19 +74,32 @@ def read_torch(file: Path, *, image_shape: tuple[int, int, int] | None, **recipe
         normed = half[: len(half) - plain]
         pairs = [_with_norm(layer) for layer in normed]
         variables["params"][name] = {f"Layer_{i}": params for i, (params, _) in enumerate(pairs)}
-        variables["batch_stats"][name] = {f"Layer_{i}": {"BatchNorm_0": stats} for i, (_, stats) in enumerate(pairs)}
+        variables["batch_stats"][name] = {
+            f"Layer_{i}": {"BatchNorm_0": stats} for i, (_, stats) in enumerate(pairs)
+        }
         for layer in half[len(normed) :]:
-            variables["params"][name]["Dense_0"] = {"kernel": layer.tensors["weight"].T.copy(), "bias": layer.bias}
+            variables["params"][name]["Dense_0"] = {
+                "kernel": layer.tensors["weight"].T.copy(),
+                "bias": layer.bias,
+            }
     return config, variables
 
 
 def _with_norm(layer: Linear) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """A layer's parameters and statistics. A linear bias in front of BatchNorm is taken off the mean that it subtracts."""
     bias = layer.bias
-    without = {"weight": np.ones_like(bias), "bias": bias, "running_mean": bias, "running_var": np.full_like(bias, ONE)}
+    without = {
+        "weight": np.ones_like(bias),
+        "bias": bias,
+        "running_mean": bias,
+        "running_var": np.full_like(bias, ONE),
+    }
     norm = layer.norm or without
     kernel = layer.tensors["weight"].T.copy()
-    params = {"Dense_0": {"kernel": kernel}, "BatchNorm_0": {"scale": norm["weight"], "bias": norm["bias"]}}
+    params = {
+        "Dense_0": {"kernel": kernel},
+        "BatchNorm_0": {"scale": norm["weight"], "bias": norm["bias"]},
+    }
     return params, {"mean": norm["running_mean"] - bias, "var": norm["running_var"]}
 
 
@@ -95,9 +112,15 @@ def _tensors(file: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     try:
         with safe_open(file, "numpy") as opened:
             metadata = opened.metadata() or {}
-            tensors = {name: np.asarray(opened.get_tensor(name), np.float32) for name in opened.keys()}  # noqa: SIM118 - no dict
-    except Exception as error:  # safetensors raises its own errors, and others for dtypes that NumPy lacks
-        raise InputError(f"{file} can't be read ({brief(error)}): give a safetensors file of float32 weights") from error
+            tensors = {
+                name: np.asarray(opened.get_tensor(name), np.float32) for name in opened.keys()
+            }  # noqa: SIM118 - no dict
+    except (
+        Exception
+    ) as error:  # safetensors raises its own errors, and others for dtypes that NumPy lacks
+        raise InputError(
+            f"{file} can't be read ({brief(error)}): give a safetensors file of float32 weights"
+        ) from error
     for name, array in tensors.items():
         if not np.isfinite(array).all():
             raise InputError(f"{file}: {name} has numbers that are not finite: the model is broken")
@@ -110,7 +133,9 @@ def _halves(file: Path, tensors: dict[str, np.ndarray]) -> tuple[str, str]:
         if names == set(pair):
             return pair
     found = ", ".join(sorted(names)[:4]) or "nothing"
-    raise InputError(f"{file} has tensors of {found}: give the state_dict of nn.Sequential(encoder, decoder)")
+    raise InputError(
+        f"{file} has tensors of {found}: give the state_dict of nn.Sequential(encoder, decoder)"
+    )
 
 
 def _layers(file: Path, tensors: dict[str, np.ndarray], half: str) -> list[Linear]:
@@ -119,7 +144,9 @@ def _layers(file: Path, tensors: dict[str, np.ndarray], half: str) -> list[Linea
     for name, array in tensors.items():
         if name.startswith(f"{half}.") and not name.endswith(".num_batches_tracked"):
             if not (found := TENSOR.fullmatch(name)):
-                raise InputError(f"{file} has {name:.60}: jaxae has only linear layers and BatchNorm, one after another")
+                raise InputError(
+                    f"{file} has {name:.60}: jaxae has only linear layers and BatchNorm, one after another"
+                )
             modules.setdefault(int(found[2]), {})[found[3]] = array
     layers: list[Linear] = []
     for place in sorted(modules):
@@ -127,7 +154,11 @@ def _layers(file: Path, tensors: dict[str, np.ndarray], half: str) -> list[Linea
         shapes = {name: array.shape for name, array in module.items()}
         if len(shapes.get("weight", ())) == 2 and shapes.keys() <= {"weight", "bias"}:
             layers.append(Linear(module, {}))
-        elif layers and not layers[-1].norm and shapes.keys() == {"weight", "bias", "running_mean", "running_var"}:
+        elif (
+            layers
+            and not layers[-1].norm
+            and shapes.keys() == {"weight", "bias", "running_mean", "running_var"}
+        ):
             layers[-1] = layers[-1]._replace(norm=module)
         else:
             raise InputError(
@@ -141,5 +172,7 @@ def _image_shape(file: Path, pixels: int, metadata: dict[str, str]) -> tuple[int
         return int(found[1]), int(found[2]), int(found[3])
     side = math.isqrt(pixels)
     if side * side != pixels:
-        raise InputError(f"{file} takes {pixels} numbers, which are no square image: give --image-shape")
+        raise InputError(
+            f"{file} takes {pixels} numbers, which are no square image: give --image-shape"
+        )
     return side, side, 1

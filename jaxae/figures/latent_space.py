@@ -10,7 +10,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
-from jaxae.figures.map_view import DIMENSIONS, View, aspect, draw_points, note_outside, robust_view, set_view
+from jaxae.figures.map_view import (
+    DIMENSIONS,
+    View,
+    aspect,
+    draw_points,
+    note_outside,
+    robust_view,
+    set_view,
+)
 from jaxae.figures.style import WIDTH, Figure, class_colours, point_colours, shorten, styled
 
 FEW = 10
@@ -29,14 +37,23 @@ def latent_space(
     title: str,
 ) -> Figure:
     """All points, a colour a class, and each class alone. labels: int[N]; without them values, f[N], say the colours."""
-    view, order = robust_view(points), np.random.default_rng(0).permutation(len(points))  # no class lies on top
+    view, order = (
+        robust_view(points),
+        np.random.default_rng(0).permutation(len(points)),
+    )  # no class lies on top
     columns = 5 if len(names) <= FEW else 10
     rows = math.ceil(len(names) / columns) if labels is not None else 0
     panels_height = rows * (0.24 + (WIDTH - 0.2) / columns * aspect(view))
-    map_height = float(np.clip(1 + (WIDTH - 2.1) * aspect(view), 3.2, MAP_HEIGHT))  # a wide map has no bands above and below
+    map_height = float(
+        np.clip(1 + (WIDTH - 2.1) * aspect(view), 3.2, MAP_HEIGHT)
+    )  # a wide map has no bands above and below
     figure = Figure(figsize=(WIDTH, map_height + panels_height), layout="constrained")
     above, *below = np.atleast_1d(
-        np.asarray(figure.subfigures(2, height_ratios=[map_height, panels_height]) if rows else figure.subfigures(1))
+        np.asarray(
+            figure.subfigures(2, height_ratios=[map_height, panels_height])
+            if rows
+            else figure.subfigures(1)
+        )
     )
     whole = above.subplots()
     colours = point_colours(labels, len(points), classes=len(names))
@@ -49,7 +66,15 @@ def latent_space(
     figure.suptitle(title)
     if labels is not None and rows:
         _name_classes(whole, points, labels, names)
-        _draw_classes(below[0], points, labels, view, names=names, columns=columns, size=dot / 3 if columns == 5 else dot / 2)
+        _draw_classes(
+            below[0],
+            points,
+            labels,
+            view,
+            names=names,
+            columns=columns,
+            size=dot / 3 if columns == 5 else dot / 2,
+        )
     return figure
 
 
@@ -72,7 +97,16 @@ def _name_classes(axes: Axes, points: np.ndarray, labels: np.ndarray, names: Seq
     outline: Any = [matplotlib.patheffects.withStroke(linewidth=1.5, foreground="white")]
     for label in np.unique(labels):
         middle = np.median(points[labels == label], axis=0)
-        axes.text(middle[0], middle[1], str(label), ha="center", va="center", fontsize=7, path_effects=outline, zorder=5)
+        axes.text(
+            middle[0],
+            middle[1],
+            str(label),
+            ha="center",
+            va="center",
+            fontsize=7,
+            path_effects=outline,
+            zorder=5,
+        )
 
 
 def _draw_classes(
@@ -92,9 +126,15 @@ def _draw_classes(
         if label >= len(names):
             panel.remove()
             continue
-        panel.scatter(near[:, 0], near[:, 1], s=0.36 * size, color="0.87", linewidths=0, rasterized=True)
+        panel.scatter(
+            near[:, 0], near[:, 1], s=0.36 * size, color="0.87", linewidths=0, rasterized=True
+        )
         mine = points[labels == label]
         colour = class_colours(len(names))[label]
         draw_points(panel, mine, np.tile(colour, (len(mine), 1)), view, size=size)
         set_view(panel, view, ticks=False)
-        panel.set_title(names[label] if few else f"{label} {shorten(names[label], 9)}", pad=3, fontsize=8 if few else 6)
+        panel.set_title(
+            names[label] if few else f"{label} {shorten(names[label], 9)}",
+            pad=3,
+            fontsize=8 if few else 6,
+        )

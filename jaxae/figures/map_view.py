@@ -43,7 +43,9 @@ def aspect(view: View) -> float:
     return float(height / width) if 0.5 <= height / width <= 2 else 0.75
 
 
-def set_view(axes: Axes, view: View, *, ticks: bool = True, dimensions: tuple[str, str] = DIMENSIONS) -> None:
+def set_view(
+    axes: Axes, view: View, *, ticks: bool = True, dimensions: tuple[str, str] = DIMENSIONS
+) -> None:
     """Sets the limits; both dimensions have one scale, unless that would leave more than half of the panel empty."""
     width, height = view.high - view.low
     axes.set(xlim=(view.low[0], view.high[0]), ylim=(view.low[1], view.high[1]))
@@ -55,21 +57,33 @@ def set_view(axes: Axes, view: View, *, ticks: bool = True, dimensions: tuple[st
         axes.set(xticks=[], yticks=[])
 
 
-def draw_points(axes: Axes, points: np.ndarray, colours: np.ndarray, view: View, *, size: float) -> None:
+def draw_points(
+    axes: Axes, points: np.ndarray, colours: np.ndarray, view: View, *, size: float
+) -> None:
     """A dot for each point inside, and a triangle at the edge for each one outside. colours: f[N, 3]."""
     far = view.outside(points)
     axes.scatter(points[~far, 0], points[~far, 1], s=size, c=colours[~far], linewidths=0)
     if far.any():
         x, y = np.clip(points[far], view.low, view.high).T
-        look: Any = {"marker": "^", "edgecolors": "black", "linewidths": 0.3, "clip_on": False, "zorder": 4}
+        look: Any = {
+            "marker": "^",
+            "edgecolors": "black",
+            "linewidths": 0.3,
+            "clip_on": False,
+            "zorder": 4,
+        }
         axes.scatter(x, y, s=4 * size + 6, c=colours[far], **look)
 
 
 def note_outside(axes: Axes, points: np.ndarray, view: View) -> None:
     """Says above the map how many points are drawn at its edge, if any are."""
     if count := int(view.outside(points).sum()):
-        text = f"{count:,} of {len(points):,} points lie outside and are drawn at the edge (triangles)"
-        axes.annotate(text, (0.5, 1.01), xycoords="axes fraction", ha="center", va="bottom", fontsize=SMALL)
+        text = (
+            f"{count:,} of {len(points):,} points lie outside and are drawn at the edge (triangles)"
+        )
+        axes.annotate(
+            text, (0.5, 1.01), xycoords="axes fraction", ha="center", va="bottom", fontsize=SMALL
+        )
 
 
 def add_class_legend(figure: SubFigure, names: Sequence[str]) -> None:
@@ -78,9 +92,18 @@ def add_class_legend(figure: SubFigure, names: Sequence[str]) -> None:
         return
     few = len(names) <= 10
     look: Any = (
-        {"ncols": 5, "fontsize": 7.5} if few else {"ncols": 10, "fontsize": 5.5, "columnspacing": 0.8, "handletextpad": 0}
+        {"ncols": 5, "fontsize": 7.5}
+        if few
+        else {"ncols": 10, "fontsize": 5.5, "columnspacing": 0.8, "handletextpad": 0}
     )
-    marks = [Line2D([], [], marker="o", ls="", ms=4, color=colour) for colour in class_colours(len(names))]
+    marks = [
+        Line2D([], [], marker="o", ls="", ms=4, color=colour)
+        for colour in class_colours(len(names))
+    ]
     figure.legend(
-        marks, [name if few else shorten(name, 10) for name in names], loc="outside lower center", frameon=False, **look
+        marks,
+        [name if few else shorten(name, 10) for name in names],
+        loc="outside lower center",
+        frameon=False,
+        **look,
     )

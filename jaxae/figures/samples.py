@@ -39,12 +39,16 @@ def reconstructions(
             show(axes[row, column], image, below=captions[row][column])
         label_row(axes[row, 0], ["clean", "noisy", "denoised"][row])
     figure.suptitle(title)
-    figure.supxlabel(f"below each image: its PSNR against the clean one{_worse_note(worse)}", fontsize=8)
+    figure.supxlabel(
+        f"below each image: its PSNR against the clean one{_worse_note(worse)}", fontsize=8
+    )
     return figure
 
 
 @styled
-def error_maps(clean: np.ndarray, noisy: np.ndarray, denoised: np.ndarray, *, names: Sequence[str], title: str) -> Figure:
+def error_maps(
+    clean: np.ndarray, noisy: np.ndarray, denoised: np.ndarray, *, names: Sequence[str], title: str
+) -> Figure:
     """Figure 2: clean, noisy, denoised, and the absolute error of each pixel on one shared scale; brighter is worse.
 
     clean, noisy, denoised: [N, H, W, C]; the error is the mean over channels.
@@ -57,7 +61,13 @@ def error_maps(clean: np.ndarray, noisy: np.ndarray, denoised: np.ndarray, *, na
         show(axes[0, column], clean[column], above=name)
         show(axes[1, column], noisy[column])
         show(axes[2, column], denoised[column])
-        show(axes[3, column], error[column], below=f"MAE {error[column].mean():.3f}", cmap="inferno", top=error.max())
+        show(
+            axes[3, column],
+            error[column],
+            below=f"MAE {error[column].mean():.3f}",
+            cmap="inferno",
+            top=error.max(),
+        )
     for row, label in enumerate(["clean", "noisy", "denoised", "absolute error"]):
         label_row(axes[row, 0], label)
     bar = figure.colorbar(axes[3, -1].images[0], ax=axes, shrink=0.7, pad=0.02, aspect=30)
@@ -83,17 +93,25 @@ def noise_robustness(
     clean: [S, H, W, C]; noisy, denoised: [S, L, H, W, C]; psnr: dB[S, L]; levels: L standard deviations.
     """
     samples, columns = len(clean), len(levels)
-    figure = Figure(figsize=(WIDTH, 0.85 + 3 * _height(clean, samples * columns)), layout="constrained")
+    figure = Figure(
+        figsize=(WIDTH, 0.85 + 3 * _height(clean, samples * columns)), layout="constrained"
+    )
     gap = 0.15  # of an image's width, between the blocks
     widths = ([1.0] * columns + [gap]) * (samples - 1) + [1.0] * columns
     grid = figure.add_gridspec(3, len(widths), width_ratios=widths)
     worse = denoised_psnr <= noisy_psnr
     for sample in range(samples):
         for column, level in enumerate(levels):
-            axes = [figure.add_subplot(grid[row, sample * (columns + 1) + column]) for row in range(3)]
+            axes = [
+                figure.add_subplot(grid[row, sample * (columns + 1) + column]) for row in range(3)
+            ]
             show(axes[0], clean[sample], above=f"noise {level:g}", below=names[sample])
             show(axes[1], noisy[sample, column], below=f"{noisy_psnr[sample, column]:.1f} dB")
-            show(axes[2], denoised[sample, column], below=_decibels(denoised_psnr[sample, column], worse[sample, column]))
+            show(
+                axes[2],
+                denoised[sample, column],
+                below=_decibels(denoised_psnr[sample, column], worse[sample, column]),
+            )
             if sample == column == 0:
                 for row, label in enumerate(["original", "noisy", "denoised"]):
                     label_row(axes[row], label)
@@ -114,4 +132,8 @@ def _decibels(value: float, worse: bool) -> str:
 
 
 def _worse_note(worse: np.ndarray) -> str:
-    return f"; {WORSE} no better than the noisy image: {int(worse.sum())} of {worse.size}" if worse.any() else ""
+    return (
+        f"; {WORSE} no better than the noisy image: {int(worse.sum())} of {worse.size}"
+        if worse.any()
+        else ""
+    )

@@ -40,7 +40,12 @@ def seed_agreement(
 
 
 def _draw_maps(
-    figure: SubFigure, maps: Sequence[np.ndarray], labels: np.ndarray | None, *, members: Sequence[str], names: Sequence[str]
+    figure: SubFigure,
+    maps: Sequence[np.ndarray],
+    labels: np.ndarray | None,
+    *,
+    members: Sequence[str],
+    names: Sequence[str],
 ) -> None:
     columns = min(COLUMNS, len(maps))
     panels = figure.subplots(-(-len(maps) // columns), columns, squeeze=False).ravel()
@@ -61,7 +66,9 @@ def _draw_maps(
 def _draw_shared(figure: SubFigure, shared: np.ndarray) -> None:
     panel = figure.subplots()
     image = panel.imshow(100 * shared, cmap="cividis", vmin=0, vmax=100, interpolation="nearest")
-    panel.set(xlabel="member", ylabel="member", xticks=range(len(shared)), yticks=range(len(shared)))
+    panel.set(
+        xlabel="member", ylabel="member", xticks=range(len(shared)), yticks=range(len(shared))
+    )
     panel.set_title("share of a point's 10 nearest\nneighbours that both have, %")
     for i, j in np.ndindex(shared.shape):
         colour = "black" if shared[i, j] > 0.6 else "white"

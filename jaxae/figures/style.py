@@ -19,7 +19,11 @@ WIDTH = 7.2
 SMALL = 7
 P = ParamSpec("P")
 TEN_COLOURS: list[Any] = list(matplotlib.color_sequences["petroff10"])
-TEN_COLOURS[8] = (0.1, 0.1, 0.1)  # its second grey is too near the first, and to the backdrop of the small panels
+TEN_COLOURS[8] = (
+    0.1,
+    0.1,
+    0.1,
+)  # its second grey is too near the first, and to the backdrop of the small panels
 STYLE: Any = {
     "font.size": 8,
     "axes.titlesize": 8,
@@ -65,21 +69,30 @@ def class_colours(count: int) -> list[Any]:
     from skimage.color import rgb2lab  # here, not above: few need it, and it is slow to import
 
     steps = np.linspace(0, 1, 11)
-    candidates = np.concatenate([TEN_COLOURS, np.stack(np.meshgrid(steps, steps, steps), -1).reshape(-1, 3)])
+    candidates = np.concatenate(
+        [TEN_COLOURS, np.stack(np.meshgrid(steps, steps, steps), -1).reshape(-1, 3)]
+    )
     without_green = np.array([[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]])
     views = [rgb2lab(candidates), rgb2lab(np.clip(candidates @ without_green.T, 0, 1))]
-    views[0][len(TEN_COLOURS) :][(views[0][len(TEN_COLOURS) :, 0] < 25) | (views[0][len(TEN_COLOURS) :, 0] > 85)] = np.nan
+    views[0][len(TEN_COLOURS) :][
+        (views[0][len(TEN_COLOURS) :, 0] < 25) | (views[0][len(TEN_COLOURS) :, 0] > 85)
+    ] = np.nan
     chosen, nearest = list(range(len(TEN_COLOURS))), np.full(len(candidates), np.inf)
     for each in range(count):
         if each >= len(chosen):
             chosen.append(int(np.nanargmax(nearest)))
-        nearest = np.minimum(nearest, np.min([np.linalg.norm(view - view[chosen[each]], axis=1) for view in views], axis=0))
+        nearest = np.minimum(
+            nearest,
+            np.min([np.linalg.norm(view - view[chosen[each]], axis=1) for view in views], axis=0),
+        )
     return [tuple(candidates[each]) for each in chosen]
 
 
 def point_colours(labels: np.ndarray | None, count: int, *, classes: int) -> np.ndarray:
     """The colour of each of so many points: its class's, or one for all where there are no labels. f[N, 3]."""
-    return np.array(class_colours(max(classes, 1)))[np.zeros(count, int) if labels is None else labels]
+    return np.array(class_colours(max(classes, 1)))[
+        np.zeros(count, int) if labels is None else labels
+    ]
 
 
 def shorten(name: str, most: int) -> str:
@@ -87,7 +100,15 @@ def shorten(name: str, most: int) -> str:
     return name if len(name) <= most else name[: most - 1] + "…"
 
 
-def show(axes: Axes, image: np.ndarray, *, above: str = "", below: str = "", cmap: str = "gray", top: float = 1.0) -> None:
+def show(
+    axes: Axes,
+    image: np.ndarray,
+    *,
+    above: str = "",
+    below: str = "",
+    cmap: str = "gray",
+    top: float = 1.0,
+) -> None:
     """One image [H, W] or [H, W, C] without ticks; of one channel black at 0 and white, or the map's brightest, at top."""
     axes.imshow(picture(image), cmap=cmap, vmin=0, vmax=top, interpolation="nearest")
     axes.set(xticks=[], yticks=[])
@@ -97,7 +118,13 @@ def show(axes: Axes, image: np.ndarray, *, above: str = "", below: str = "", cma
 
 def picture(image: np.ndarray) -> np.ndarray:
     """What matplotlib shows: [H, W, 3] of three channels, [H, W], the mean, of any other number."""
-    return image if image.ndim == 2 or image.shape[-1] == 3 else image.mean(axis=-1) if image.shape[-1] > 1 else image[..., 0]
+    return (
+        image
+        if image.ndim == 2 or image.shape[-1] == 3
+        else image.mean(axis=-1)
+        if image.shape[-1] > 1
+        else image[..., 0]
+    )
 
 
 def mosaic(images: np.ndarray) -> np.ndarray:

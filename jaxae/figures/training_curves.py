@@ -9,7 +9,10 @@ from matplotlib.ticker import MaxNLocator
 
 from jaxae.figures.style import TEN_COLOURS, WIDTH, Figure, styled
 
-LOSSES = {"train_loss": ("training (with dropout)", TEN_COLOURS[1]), "validation_loss": ("validation", TEN_COLOURS[0])}
+LOSSES = {
+    "train_loss": ("training (with dropout)", TEN_COLOURS[1]),
+    "validation_loss": ("validation", TEN_COLOURS[0]),
+}
 
 
 @styled
@@ -28,11 +31,32 @@ def training_curves(members: Sequence[Sequence[Mapping[str, Any]]], *, title: st
     for rows in members:
         best = [row for row in rows if row["best"]][-1:]
         for row in best:
-            marker = f"best epoch, {row['epoch']}: {_short(row['validation_loss'], 4)}" if len(members) == 1 else None
-            losses.plot(row["epoch"], row["validation_loss"], marker="*", ms=9, ls="", color="black", label=marker, zorder=4)
+            marker = (
+                f"best epoch, {row['epoch']}: {_short(row['validation_loss'], 4)}"
+                if len(members) == 1
+                else None
+            )
+            losses.plot(
+                row["epoch"],
+                row["validation_loss"],
+                marker="*",
+                ms=9,
+                ls="",
+                color="black",
+                label=marker,
+                zorder=4,
+            )
         _draw_rate(rates, rows)
     if len(members) > 1:
-        losses.plot([], [], marker="*", ms=9, ls="", color="black", label=f"best epoch of each of {len(members)} members")
+        losses.plot(
+            [],
+            [],
+            marker="*",
+            ms=9,
+            ls="",
+            color="black",
+            label=f"best epoch of each of {len(members)} members",
+        )
     losses.set(ylabel="loss: MSE + L1", yscale="log")
     losses.yaxis.set_major_formatter(lambda loss, _: _short(loss, 2))
     losses.yaxis.set_minor_formatter(lambda loss, _: _short(loss, 2))
@@ -57,10 +81,17 @@ def _by_epoch(rows: Sequence[Mapping[str, Any]], name: str, epochs: np.ndarray) 
     return values
 
 
-def _draw_band(axes: Axes, epochs: np.ndarray, values: np.ndarray, *, label: str, colour: Any) -> None:
+def _draw_band(
+    axes: Axes, epochs: np.ndarray, values: np.ndarray, *, label: str, colour: Any
+) -> None:
     there = ~np.isnan(values).all(axis=0)
     mean, low, high = (f(values[:, there], axis=0) for f in (np.nanmean, np.nanmin, np.nanmax))
-    axes.plot(epochs[there], mean, color=colour, label=label + (" (mean; band: all members)" if len(values) > 1 else ""))
+    axes.plot(
+        epochs[there],
+        mean,
+        color=colour,
+        label=label + (" (mean; band: all members)" if len(values) > 1 else ""),
+    )
     if len(values) > 1:
         axes.fill_between(epochs[there], low, high, color=colour, alpha=0.25, lw=0)
 

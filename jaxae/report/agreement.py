@@ -35,14 +35,24 @@ def check_agreement(facts: Facts) -> list[Check]:
     try:
         for name, result in results.items():
             _check_whose(facts.place / name, result, facts)
-        return [*_definitions(facts), _checkpoint(facts), *_log(facts), *_numbers(facts), *_products(facts)]
+        return [
+            *_definitions(facts),
+            _checkpoint(facts),
+            *_log(facts),
+            *_numbers(facts),
+            *_products(facts),
+        ]
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
         names = ", ".join(name for name in results if results[name])
-        raise InputError(f"A file of {facts.place} is damaged ({error!r:.80}): make anew or delete {names}") from error
+        raise InputError(
+            f"A file of {facts.place} is damaged ({error!r:.80}): make anew or delete {names}"
+        ) from error
 
 
 def _disagree(first: object, says: object, second: str, other: object) -> InputError:
-    return InputError(f"{first} says {says}, and {second} {other}: make the one that is out of date anew, or delete it")
+    return InputError(
+        f"{first} says {says}, and {second} {other}: make the one that is out of date anew, or delete it"
+    )
 
 
 def _check_whose(path: Path, result: dict[str, Any], facts: Facts) -> None:
@@ -50,7 +60,9 @@ def _check_whose(path: Path, result: dict[str, Any], facts: Facts) -> None:
     here = {"checkpoint_epoch": facts.run.epoch, "data_sha256": facts.dataset.digest}
     for name in sorted(here.keys() & result.keys()):
         if result[name] != here[name]:
-            other = "the best checkpoint's epoch is" if name == "checkpoint_epoch" else "the data have"
+            other = (
+                "the best checkpoint's epoch is" if name == "checkpoint_epoch" else "the data have"
+            )
             raise _disagree(path, f"{name} {result[name]}", other, here[name])
 
 
@@ -59,17 +71,33 @@ def _definitions(facts: Facts) -> list[Check]:
     clean = to_unit(facts.dataset.test.images[:FEW])
     output = reconstruct(facts.run, corrupt(clean, std=0.25))
     theirs = [
-        peak_signal_noise_ratio(x, y, data_range=1.0) for x, y in zip(clean.astype(float), output.astype(float), strict=True)
+        peak_signal_noise_ratio(x, y, data_range=1.0)
+        for x, y in zip(clean.astype(float), output.astype(float), strict=True)
     ]
     off = float(np.abs(image_psnr(output, clean) - theirs).max())
-    checks = [Check("PSNR is scikit-image's", f"{len(clean)} images differ by {off:.1g} dB at most", off < 1e-6)]
+    checks = [
+        Check(
+            "PSNR is scikit-image's",
+            f"{len(clean)} images differ by {off:.1g} dB at most",
+            off < 1e-6,
+        )
+    ]
     if min(facts.dataset.image_shape[:2]) >= SSIM_WINDOW:
-        wang: Any = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}
+        wang: Any = {
+            "gaussian_weights": True,
+            "sigma": 1.5,
+            "use_sample_covariance": False,
+            "data_range": 1.0,
+        }
         pairs = zip(output.astype(float), clean.astype(float), strict=True)
         theirs = [structural_similarity(x, y, channel_axis=-1, **wang) for x, y in pairs]
         off = float(np.abs(ssim(output, clean) - theirs).max())
         checks.append(
-            Check("SSIM is Wang's, through scikit-image", f"{len(clean)} images differ by {off:.1g} at most", off < 1e-6)
+            Check(
+                "SSIM is Wang's, through scikit-image",
+                f"{len(clean)} images differ by {off:.1g} at most",
+                off < 1e-6,
+            )
         )
     return checks
 
@@ -85,17 +113,31 @@ def _log(facts: Facts) -> list[Check]:
     """metrics.jsonl has the checkpoint's epoch as its best, and environment.json the checkpoint's data."""
     mine, theirs = facts.environment.get("data_sha256"), facts.manifest.owner.get("data_sha256")
     if mine and theirs and mine != theirs:
-        raise _disagree(facts.place / "environment.json", f"data_sha256 {mine}", "the checkpoint", theirs)
-    path, losses = facts.place / "metrics.jsonl", {row["epoch"]: row["validation_loss"] for row in facts.rows}
+        raise _disagree(
+            facts.place / "environment.json", f"data_sha256 {mine}", "the checkpoint", theirs
+        )
+    path, losses = (
+        facts.place / "metrics.jsonl",
+        {row["epoch"]: row["validation_loss"] for row in facts.rows},
+    )
     best = [row["epoch"] for row in facts.rows if row["best"]][-1:]
     if not best or facts.run.damaged_best is not None:
         return []
     if best != [facts.run.epoch]:
-        raise _disagree(path, f"the best epoch is {best[0]}", "the best checkpoint's epoch is", facts.run.epoch)
+        raise _disagree(
+            path, f"the best epoch is {best[0]}", "the best checkpoint's epoch is", facts.run.epoch
+        )
     lowest = min(losses, key=lambda epoch: losses[epoch])
     if ORIGIN not in facts.environment and losses[lowest] < losses[best[0]]:
-        raise _disagree(path, f"the best epoch is {best[0]}", "the lowest validation loss in it is that of epoch", lowest)
-    found = f"epoch {best[0]} of {len(losses)}, by metrics.jsonl: validation loss {losses[best[0]]:.5f}"
+        raise _disagree(
+            path,
+            f"the best epoch is {best[0]}",
+            "the lowest validation loss in it is that of epoch",
+            lowest,
+        )
+    found = (
+        f"epoch {best[0]} of {len(losses)}, by metrics.jsonl: validation loss {losses[best[0]]:.5f}"
+    )
     return [Check("The checkpoint is that of the lowest validation loss", found, True)]
 
 
@@ -104,9 +146,15 @@ def _numbers(facts: Facts) -> list[Check]:
     compared: dict[str, int] = {}
 
     def compare(name: str, what: str, found: Any, now: Any) -> None:
-        close = isinstance(found, float) and isinstance(now, float) and np.isclose(found, now, rtol=CLOSE, atol=1e-9)
+        close = (
+            isinstance(found, float)
+            and isinstance(now, float)
+            and np.isclose(found, now, rtol=CLOSE, atol=1e-9)
+        )
         if found != now and not close:
-            raise _disagree(facts.place / name, f"{what} is {found}", "the checkpoint and the data give", now)
+            raise _disagree(
+                facts.place / name, f"{what} is {found}", "the checkpoint and the data give", now
+            )
         compared[name] = compared.get(name, 0) + 1
 
     ours = facts.evaluation
@@ -114,17 +162,41 @@ def _numbers(facts: Facts) -> list[Check]:
         for part in ("rows", "classes"):
             for row, values in ours[part].items():
                 for metric, now in values.items():
-                    compare("evaluation.json", f"{metric} of {row}", facts.stored_evaluation[part][row][metric], now)
+                    compare(
+                        "evaluation.json",
+                        f"{metric} of {row}",
+                        facts.stored_evaluation[part][row][metric],
+                        now,
+                    )
     if facts.scorecard:
-        found, now = facts.scorecard["rows"]["jaxae"]["mse"], ours["rows"]["jaxae, clean input"]["mse"]
+        found, now = (
+            facts.scorecard["rows"]["jaxae"]["mse"],
+            ours["rows"]["jaxae, clean input"]["mse"],
+        )
         compare("latent_scorecard.json", "the MSE of clean images", found, now)
     if facts.curve:
-        clean = to_unit(facts.dataset.test.images[: int(re.findall(r"\d+", facts.curve["split"])[0])])
-        for level, draws in zip(facts.curve["levels"], facts.curve["rows"]["jaxae"]["mse"], strict=True):
-            now = np.square(reconstruct(facts.run, corrupt(clean, std=level)) - clean).mean(dtype=np.float64)
+        clean = to_unit(
+            facts.dataset.test.images[: int(re.findall(r"\d+", facts.curve["split"])[0])]
+        )
+        for level, draws in zip(
+            facts.curve["levels"], facts.curve["rows"]["jaxae"]["mse"], strict=True
+        ):
+            now = np.square(reconstruct(facts.run, corrupt(clean, std=level)) - clean).mean(
+                dtype=np.float64
+            )
             compare("noise_curve.json", f"the MSE at noise {level}", draws[0], float(now))
     counts = ", ".join(f"{count} in {name}" for name, count in compared.items())
-    return [Check("Files of results are what the model gives", f"recomputed within 0.1 %: {counts}", True)] if compared else []
+    return (
+        [
+            Check(
+                "Files of results are what the model gives",
+                f"recomputed within 0.1 %: {counts}",
+                True,
+            )
+        ]
+        if compared
+        else []
+    )
 
 
 def _products(facts: Facts) -> list[Check]:
@@ -138,6 +210,16 @@ def _products(facts: Facts) -> list[Check]:
     for name, described in facts.export.get("files", {}).items():
         path = facts.place / "export" / name
         if not path.is_file() or file_digest(path) != described["sha256"]:
-            raise InputError(f"{path} is missing, or not what its manifest.json says: jaxae export writes it anew")
+            raise InputError(
+                f"{path} is missing, or not what its manifest.json says: jaxae export writes it anew"
+            )
     count = len(facts.export.get("files", {}))
-    return [Check("Exported files are what was compared with jaxae", f"SHA-256 of {count} files", True)] if count else []
+    return (
+        [
+            Check(
+                "Exported files are what was compared with jaxae", f"SHA-256 of {count} files", True
+            )
+        ]
+        if count
+        else []
+    )

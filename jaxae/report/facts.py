@@ -34,13 +34,17 @@ class Facts(NamedTuple):
 def gather(place: Path, run: Run, dataset: Dataset) -> Facts:
     """The facts of a run; its metrics are recomputed. Raises InputError where a file is damaged, or the data are others."""
     check_data(run.config, dataset, trained_on=run.data_sha256)
-    stored = {name: _read(place / name) for name in (*RESULTS, "environment.json", "export/manifest.json")}
+    stored = {
+        name: _read(place / name) for name in (*RESULTS, "environment.json", "export/manifest.json")
+    }
     return Facts(
         place=place,
         run=run,
         dataset=dataset,
         manifest=read_manifest(place / checkpoint.FOLDER / str(run.epoch)),
-        evaluation=evaluate(run, dataset, noise_factor=stored["evaluation.json"].get("noise_factor", 0.25)),
+        evaluation=evaluate(
+            run, dataset, noise_factor=stored["evaluation.json"].get("noise_factor", 0.25)
+        ),
         stored_evaluation=stored["evaluation.json"],
         scorecard=stored["latent_scorecard.json"],
         curve=stored["noise_curve.json"],

@@ -26,7 +26,13 @@ def _row(cells: Sequence[str]) -> str:
 
 def terms(pairs: Iterable[tuple[str, str]]) -> str:
     """A list of names and what they stand for, which is HTML."""
-    return "<dl>" + "".join(f"<div><dt>{html.escape(name)}</dt><dd>{value}</dd></div>" for name, value in pairs) + "</dl>"
+    return (
+        "<dl>"
+        + "".join(
+            f"<div><dt>{html.escape(name)}</dt><dd>{value}</dd></div>" for name, value in pairs
+        )
+        + "</dl>"
+    )
 
 
 def text(value: object, *, kind: str = "p") -> str:

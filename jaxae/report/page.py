@@ -50,7 +50,8 @@ def report_page(runs: Sequence[Described]) -> str:
     if len(runs) == 2:
         sections = {"Differences": _differences(names, runs), **sections}
     body = "".join(
-        f'<section id="{_anchor(name)}">{text(name, kind="h2")}{content}</section>' for name, content in sections.items()
+        f'<section id="{_anchor(name)}">{text(name, kind="h2")}{content}</section>'
+        for name, content in sections.items()
     )
     links = "".join(f'<a href="#{_anchor(name)}">{html.escape(name)}</a>' for name in sections)
     titles = list(dict.fromkeys(each.facts.dataset.title for each in runs))
@@ -73,14 +74,20 @@ def _section(name: str, run: Described) -> str:
         return SECTIONS[name](run)
     except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
         reason = f"{name} can't be written from the files of {run.facts.place} ({brief(error)})"
-        raise InputError(f"{reason}: one of its JSON files is damaged; make it anew, or delete it") from error
+        raise InputError(
+            f"{reason}: one of its JSON files is damaged; make it anew, or delete it"
+        ) from error
 
 
 def _subtitle(runs: Sequence[Described]) -> str:
     model = runs[0].facts.run.model
-    numbers = {1: "one number", 2: "two numbers"}.get(model.latent_dim, f"{model.latent_dim} numbers")
+    numbers = {1: "one number", 2: "two numbers"}.get(
+        model.latent_dim, f"{model.latent_dim} numbers"
+    )
     what = (
-        f"A denoising autoencoder that sends each image through {numbers}" if len(runs) == 1 else "Two denoising autoencoders"
+        f"A denoising autoencoder that sends each image through {numbers}"
+        if len(runs) == 1
+        else "Two denoising autoencoders"
     )
     made_up = " SYNTHETIC DATA: the numbers mean nothing beside those of real images."
     return f"{what}.{made_up if any(each.facts.run.config.dataset == 'synthetic' for each in runs) else ''}"
@@ -93,23 +100,35 @@ def _anchor(name: str) -> str:
 def _columns(names: Sequence[str], contents: Sequence[str]) -> str:
     if len(contents) == 1:
         return contents[0]
-    columns = "".join(f"<div>{text(name, kind='h3')}{content}</div>" for name, content in zip(names, contents, strict=True))
+    columns = "".join(
+        f"<div>{text(name, kind='h3')}{content}</div>"
+        for name, content in zip(names, contents, strict=True)
+    )
     return f'<div class="pair">{columns}</div>'
 
 
 def _differences(names: Sequence[str], runs: Sequence[Described]) -> str:
     """In which options the recipes differ, and by how much the results."""
     first, second = (vars(each.facts.run.config) for each in runs)
-    options = [[name, about.plain(first[name]), about.plain(second[name])] for name in first if first[name] != second[name]]
+    options = [
+        [name, about.plain(first[name]), about.plain(second[name])]
+        for name in first
+        if first[name] != second[name]
+    ]
     recipes = table(["option", *names], options) if options else text("The recipes are the same.")
     rows = []
     for name in ("jaxae, noisy input", "jaxae, clean input"):
         a, b = (each.facts.evaluation["rows"][name] for each in runs)
         for metric, (shown, form) in METRICS.items():
             if a[metric] is not None and b[metric] is not None:
-                values = [form.format(value + 0.0) for value in (a[metric], b[metric], round(b[metric] - a[metric], 5))]
+                values = [
+                    form.format(value + 0.0)
+                    for value in (a[metric], b[metric], round(b[metric] - a[metric], 5))
+                ]
                 rows.append([f"{shown}, {name.removeprefix('jaxae, ')}", *values])
     measured = table(["", *names, "second less first"], rows)
     noise = [f"{each.facts.evaluation['noise_factor']:g}" for each in runs]
     where = f"Recomputed on the test images at noise {' and '.join(dict.fromkeys(noise))}."
-    return text("Recipes", kind="h3") + recipes + text("Results", kind="h3") + measured + source(where)
+    return (
+        text("Recipes", kind="h3") + recipes + text("Results", kind="h3") + measured + source(where)
+    )

@@ -29,7 +29,11 @@ class Check(NamedTuple):
 
 def check_promises(run: Run, dataset: Dataset) -> list[Check]:
     """What is promised of training, in the order of the report."""
-    return [*check_training_step(run, dataset), check_splits(dataset), check_test_untouched(run, dataset)]
+    return [
+        *check_training_step(run, dataset),
+        check_splits(dataset),
+        check_test_untouched(run, dataset),
+    ]
 
 
 class _PassesThrough:
@@ -38,7 +42,9 @@ class _PassesThrough:
     def __init__(self, image_shape: tuple[int, int, int]) -> None:
         self.image_shape, self.seen = image_shape, np.zeros(0)
 
-    def apply(self, variables: Any, inputs: jax.Array, **_: Any) -> tuple[tuple[jax.Array, jax.Array], Any]:
+    def apply(
+        self, variables: Any, inputs: jax.Array, **_: Any
+    ) -> tuple[tuple[jax.Array, jax.Array], Any]:
         self.seen = np.asarray(inputs)
         return (inputs, inputs + variables["params"]), {"batch_stats": {}}
 
@@ -50,7 +56,9 @@ def check_training_step(run: Run, dataset: Dataset) -> list[Check]:
     optimizer, zero = optax.sgd(0.0), jnp.float32(0)
     count, key = jnp.zeros((), jnp.int32), root_key(run.config.seed)
     plateau = optax.contrib.reduce_on_plateau().init(zero)
-    state = TrainState(count, count, zero, {}, optimizer.init(zero), plateau, zero, count, count, key)
+    state = TrainState(
+        count, count, zero, {}, optimizer.init(zero), plateau, zero, count, count, key
+    )
     noise: Any = {"noise_factor": run.config.training_noise}
     _, loss = train_step(state, jnp.asarray(images), model=model, optimizer=optimizer, **noise)  # type: ignore[arg-type]
     error = model.seen.astype(np.float64) - clean
@@ -77,14 +85,19 @@ def _clipped_noise(clean: np.ndarray, config: Config) -> float:
     z, weight = np.polynomial.hermite_e.hermegauss(200)
     low, high = config.noise_range or (config.noise_factor, config.noise_factor)
     stds = np.linspace(low, high, 41)
-    squared = np.square(np.clip(values[:, None, None] + stds[:, None] * z, 0, 1) - values[:, None, None])
+    squared = np.square(
+        np.clip(values[:, None, None] + stds[:, None] * z, 0, 1) - values[:, None, None]
+    )
     by_std = np.einsum("vsz,z,v->s", squared, weight / weight.sum(), counts / counts.sum())
     return float(np.trapezoid(by_std, stds) / (high - low) if high > low else by_std[0])
 
 
 def check_splits(dataset: Dataset) -> Check:
     """No image is in two splits; those of equal bytes are counted, which the data themselves may hold."""
-    digests = [{image.tobytes() for image in part.images} for part in (dataset.train, dataset.validation, dataset.test)]
+    digests = [
+        {image.tobytes() for image in part.images}
+        for part in (dataset.train, dataset.validation, dataset.test)
+    ]
     shared = len(digests[2] & (digests[0] | digests[1]))
     sizes = [f"{len(part.images):,}" for part in (dataset.train, dataset.validation, dataset.test)]
     found = f"{shared} of {sizes[2]} test images have the bytes of one of {sizes[0]} for training or {sizes[1]} for validation"
@@ -114,11 +127,22 @@ def check_test_untouched(run: Run, dataset: Dataset) -> Check:
     """An epoch of the recipe, with a smaller network and fewer images, where whoever reads a test image fails."""
     sealed: Any = _Sealed(len(dataset.test.images))
     train, validation = (Split(part.images[:320]) for part in (dataset.train, dataset.validation))
-    guarded = dataset._replace(name="sealed", train=train, validation=validation, test=Split(sealed, sealed))
-    small: Any = {"dataset": "sealed", "widths": (8,), "epochs": 1, "batch_size": min(32, len(train.images))}
+    guarded = dataset._replace(
+        name="sealed", train=train, validation=validation, test=Split(sealed, sealed)
+    )
+    small: Any = {
+        "dataset": "sealed",
+        "widths": (8,),
+        "epochs": 1,
+        "batch_size": min(32, len(train.images)),
+    }
     try:
         fit(replace(run.config, **small), dataset=guarded, report=silent)
         found, holds = "an epoch ended as usual", True
     except PermissionError as error:
         found, holds = str(error), False
-    return Check("Training reads no test image", f"with test images that fail whoever reads them: {found}", holds)
+    return Check(
+        "Training reads no test image",
+        f"with test images that fail whoever reads them: {found}",
+        holds,
+    )

@@ -16,7 +16,10 @@ from orbax.checkpoint import v1 as ocp
 
 Hook = Callable[["sys.UnraisableHookArgs"], Any]
 
-for name in ("absl", "asyncio"):  # Orbax narrates every save, and prints a failure, array by array, before it raises it
+for name in (
+    "absl",
+    "asyncio",
+):  # Orbax narrates every save, and prints a failure, array by array, before it raises it
     logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
@@ -31,12 +34,16 @@ def write_items(folder: Path, items: dict[str, Any]) -> None:
         else:
             _write_alone(folder, here)
     except ValueError as error:
-        if refused := re.search(r"os_error_code='(\d+)'", str(error)):  # the reason, at the end of five lines
+        if refused := re.search(
+            r"os_error_code='(\d+)'", str(error)
+        ):  # the reason, at the end of five lines
             raise OSError(int(refused[1]), os.strerror(int(refused[1]))) from error
         raise
     sys.unraisablehook = report_lost  # after a failure it stays: the other writes end later
     for mark in folder.rglob("commit_success.txt"):
-        mark.write_text("")  # Orbax wants it to be there; what it writes into it is a path of this machine
+        mark.write_text(
+            ""
+        )  # Orbax wants it to be there; what it writes into it is a path of this machine
 
 
 def _without_closed_loops(report: Hook) -> Hook:
@@ -50,7 +57,9 @@ def _write_alone(folder: Path, items: dict[str, Any]) -> None:
     alone = ocp_v0.options.MultiprocessingOptions(
         primary_host=me, active_processes={me}, barrier_sync_key_prefix=f"process-{me}"
     )
-    handlers = {name: ocp_v0.PyTreeCheckpointHandler(multiprocessing_options=alone) for name in items}
+    handlers = {
+        name: ocp_v0.PyTreeCheckpointHandler(multiprocessing_options=alone) for name in items
+    }
     options = ocp_v0.CompositeOptions(multiprocessing_options=alone)
     together = ocp_v0.CompositeCheckpointHandler(composite_options=options, **handlers)
     with ocp_v0.Checkpointer(together, multiprocessing_options=alone) as checkpointer:

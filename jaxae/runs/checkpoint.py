@@ -17,7 +17,15 @@ from jaxae.core.state import TrainState, model_variables
 from jaxae.errors import DamagedError, InputError, Report, brief, silent
 from jaxae.runs import metrics_log
 from jaxae.runs.arrays import read_items, write_items
-from jaxae.runs.manifest import Manifest, check_files, check_fit, check_items, check_owner, read_manifest, write_manifest
+from jaxae.runs.manifest import (
+    Manifest,
+    check_files,
+    check_fit,
+    check_items,
+    check_owner,
+    read_manifest,
+    write_manifest,
+)
 
 FOLDER = "states"
 ASIDE = "damaged"
@@ -33,9 +41,13 @@ def save(run_dir: Path, state: TrainState, *, owner: Mapping[str, Any] = NOBODY)
     folder, epoch = run_dir.absolute() / FOLDER, int(state.epoch)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_checkpoint(folder / str(epoch), _items(state), best_epoch=int(state.best_epoch), owner=owner)
+        write_checkpoint(
+            folder / str(epoch), _items(state), best_epoch=int(state.best_epoch), owner=owner
+        )
         for old in set(epochs(run_dir)[:-2]) - {int(state.best_epoch)}:
-            doomed = (folder / str(old)).rename(folder / f"{old}.deleted")  # a kill leaves no half-deleted checkpoint
+            doomed = (folder / str(old)).rename(
+                folder / f"{old}.deleted"
+            )  # a kill leaves no half-deleted checkpoint
             shutil.rmtree(doomed)
     except (OSError, ValueError) as error:
         raise InputError(
@@ -50,7 +62,9 @@ def load_latest(
 
     A damaged checkpoint is set aside in RUN/damaged, and reported. Raises InputError where one does not fit, or is not owner's.
     """
-    for leftover in (run_dir / FOLDER).glob("*[!0-9]*"):  # temporary and half-deleted ones that a kill has left
+    for leftover in (run_dir / FOLDER).glob(
+        "*[!0-9]*"
+    ):  # temporary and half-deleted ones that a kill has left
         shutil.rmtree(leftover, ignore_errors=True)
     for epoch in reversed(epochs(run_dir)):
         try:
@@ -65,24 +79,36 @@ def epochs(run_dir: Path) -> list[int]:
     return sorted(int(path.name) for path in (run_dir / FOLDER).glob("*") if path.name.isdecimal())
 
 
-def read(run_dir: Path, epoch: int, like: TrainState, *, owner: Mapping[str, Any] = NOBODY) -> TrainState:
+def read(
+    run_dir: Path, epoch: int, like: TrainState, *, owner: Mapping[str, Any] = NOBODY
+) -> TrainState:
     """The state of one epoch. Raises DamagedError where it is not what was saved, InputError where it does not fit."""
     items, manifest = read_checkpoint(run_dir, epoch, _items(like), owner)
     said = (epoch, manifest.best_epoch)
     if said != (found := tuple(int(items["training"][name]) for name in ("epoch", "best_epoch"))):
         folder = run_dir / FOLDER / str(epoch)
-        raise DamagedError(f"The checkpoint {folder} is said to be of epoch {said[0]}, best {said[1]}, and holds {found}")
+        raise DamagedError(
+            f"The checkpoint {folder} is said to be of epoch {said[0]}, best {said[1]}, and holds {found}"
+        )
     name = "params" if like.average is None else "average"
     return like._replace(
-        **items["training"], **{name: items["variables"]["params"]}, batch_stats=items["variables"]["batch_stats"]
+        **items["training"],
+        **{name: items["variables"]["params"]},
+        batch_stats=items["variables"]["batch_stats"],
     )
 
 
 def _items(state: TrainState) -> dict[str, Any]:
     variables = ("params", "average", "batch_stats")
     # A field that is not used is left out, so that a run goes on that a version without it has begun.
-    rest = {name: value for name, value in state._asdict().items() if name not in variables and value is not None}
-    if state.average is not None:  # it is what the variables hold, and the parameters in training stand beside
+    rest = {
+        name: value
+        for name, value in state._asdict().items()
+        if name not in variables and value is not None
+    }
+    if (
+        state.average is not None
+    ):  # it is what the variables hold, and the parameters in training stand beside
         rest["params"] = state.params
     return {"variables": model_variables(state), "training": rest}
 
@@ -94,7 +120,9 @@ def _set_aside(run_dir: Path, epoch: int) -> Path:
     return (run_dir / FOLDER / str(epoch)).rename(aside / f"{epoch}-{number}")
 
 
-def write_checkpoint(path: Path, items: dict[str, Any], *, best_epoch: int, owner: Mapping[str, Any]) -> None:
+def write_checkpoint(
+    path: Path, items: dict[str, Any], *, best_epoch: int, owner: Mapping[str, Any]
+) -> None:
     """Writes items and their manifest to a folder named after its epoch, whole or not at all. Raises OSError, ValueError."""
     temporary = path.with_name(f"{path.name}.tmp")
     items = keys_to_data(items)
@@ -152,19 +180,25 @@ def load_best(run_dir: Path, like: Any, *, owner: Mapping[str, Any] = NOBODY) ->
             if not isinstance(error, DamagedError):
                 raise
             errors.append(error)
-    raise DamagedError(f"{errors[0]}, and no other is whole: restore it from a copy, or train in another --run-dir")
+    raise DamagedError(
+        f"{errors[0]}, and no other is whole: restore it from a copy, or train in another --run-dir"
+    )
 
 
 def best_first(run_dir: Path) -> list[int]:
     """The epochs to evaluate, as far as they are whole: the best one, then the others by their validation loss."""
-    losses = {row["epoch"]: row.get("validation_loss", math.inf) for row in metrics_log.read(run_dir)}
+    losses = {
+        row["epoch"]: row.get("validation_loss", math.inf) for row in metrics_log.read(run_dir)
+    }
     first: list[int] = []
     for epoch in reversed(epochs(run_dir)):
         try:
             first.append(read_manifest(run_dir / FOLDER / str(epoch)).best_epoch)
             break
         except DamagedError:
-            first.append(epoch)  # it may have been the best: whoever reads it finds that it is damaged
+            first.append(
+                epoch
+            )  # it may have been the best: whoever reads it finds that it is damaged
     others = sorted(epochs(run_dir), key=lambda epoch: (losses.get(epoch, math.inf), -epoch))
     return list(dict.fromkeys([*first, *others]))
 
@@ -174,4 +208,6 @@ def release(source: Path, destination: Path, like: Any) -> None:
     best, folder = load_best(source, like), destination.absolute() / FOLDER
     folder.mkdir(parents=True)
     owner = read_manifest(source / FOLDER / str(best.epoch)).owner
-    write_checkpoint(folder / str(best.epoch), {"variables": best.variables}, best_epoch=best.epoch, owner=owner)
+    write_checkpoint(
+        folder / str(best.epoch), {"variables": best.variables}, best_epoch=best.epoch, owner=owner
+    )

@@ -15,14 +15,25 @@ from jaxae.runs.files import file_errors, read_json, write_json, write_text
 
 SYNTHETIC_SUFFIX = "-SYNTHETIC"
 RESULTS = ("evaluation.json", "latent_scorecard.json", "noise_curve.json")
-WRITTEN = {"config.json", "environment.json", "metrics.jsonl", *RESULTS, "figures", "states", "damaged", "tensorboard"}
+WRITTEN = {
+    "config.json",
+    "environment.json",
+    "metrics.jsonl",
+    *RESULTS,
+    "figures",
+    "states",
+    "damaged",
+    "tensorboard",
+}
 WRITTEN |= {"comparison.html", "explorer.html", "export", "report.html"}
 
 
 def run_directory(run_dir: Path, config: Config) -> Path:
     """The directory of a run, absolute; one on synthetic data has SYNTHETIC in its name."""
     run_dir = expand(run_dir).absolute()
-    if config.dataset == "synthetic" and not any(SYNTHETIC_SUFFIX in part for part in run_dir.parts):
+    if config.dataset == "synthetic" and not any(
+        SYNTHETIC_SUFFIX in part for part in run_dir.parts
+    ):
         return run_dir.parent / (run_dir.name + SYNTHETIC_SUFFIX)
     return run_dir
 
@@ -41,12 +52,16 @@ def open_run(
         if run_dir.exists() and not run_dir.is_dir():
             raise InputError(f"{run_dir} is a file: name a directory with --run-dir")
         if overwrite and (strange := sorted(_entries(run_dir) - WRITTEN)):
-            raise InputError(f"{run_dir} holds {strange[0]}, which no run writes: --overwrite deletes only runs")
+            raise InputError(
+                f"{run_dir} holds {strange[0]}, which no run writes: --overwrite deletes only runs"
+            )
         run_dir.mkdir(parents=True, exist_ok=True)
     with _locked(run_dir) as check:
         if overwrite:
             with file_errors(run_dir):
-                for name in sorted(_entries(run_dir), key="config.json".__eq__):  # it goes last: a kill leaves a run
+                for name in sorted(
+                    _entries(run_dir), key="config.json".__eq__
+                ):  # it goes last: a kill leaves a run
                     path = run_dir / name
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
         elif _entries(run_dir) and (old := _stored_config(run_dir)) != config:
@@ -60,7 +75,11 @@ def open_run(
 
 def _entries(run_dir: Path) -> set[str]:
     """What is in the directory, but for the unfinished files that a kill may leave."""
-    return {path.name for path in run_dir.iterdir() if path.suffix != ".tmp"} if run_dir.is_dir() else set()
+    return (
+        {path.name for path in run_dir.iterdir() if path.suffix != ".tmp"}
+        if run_dir.is_dir()
+        else set()
+    )
 
 
 @contextlib.contextmanager
@@ -100,7 +119,11 @@ def read_config(run_dir: Path) -> Config:
         exists = run_dir.is_dir()
     if not exists:
         synthetic = run_dir.with_name(run_dir.name + SYNTHETIC_SUFFIX)
-        hint = f"did you mean {synthetic}?" if synthetic.is_dir() else "train one with jaxae train --run-dir"
+        hint = (
+            f"did you mean {synthetic}?"
+            if synthetic.is_dir()
+            else "train one with jaxae train --run-dir"
+        )
         raise InputError(f"{run_dir} does not exist: {hint}")
     return _stored_config(run_dir)
 
@@ -110,9 +133,13 @@ def _stored_config(run_dir: Path) -> Config:
     try:
         return Config.from_json(path.read_bytes())
     except OSError:
-        raise InputError(f"{run_dir} is not a run directory: it has no config.json; name one that jaxae train wrote") from None
+        raise InputError(
+            f"{run_dir} is not a run directory: it has no config.json; name one that jaxae train wrote"
+        ) from None
     except InputError as error:
-        raise InputError(f"{path} is damaged ({error}): restore it, or name another --run-dir") from error
+        raise InputError(
+            f"{path} is damaged ({error}): restore it, or name another --run-dir"
+        ) from error
 
 
 POPULATION = "population.json"
@@ -121,7 +148,9 @@ POPULATION = "population.json"
 FOLDER = "members"
 
 
-def member_directories(run_dir: Path, names: Sequence[str], *, overwrite: bool = False, write: bool = True) -> list[Path]:
+def member_directories(
+    run_dir: Path, names: Sequence[str], *, overwrite: bool = False, write: bool = True
+) -> list[Path]:
     """Where the members of a population are kept, RUN/members/0 …, each an ordinary run; for one name, the directory itself.
 
     Writes RUN/population.json, the members' names; overwrite deletes what was measured of the old ones. Raises InputError
@@ -133,14 +162,20 @@ def member_directories(run_dir: Path, names: Sequence[str], *, overwrite: bool =
     if not write:
         return places
     with file_errors(run_dir):
-        there = {path.name for path in run_dir.iterdir() if path.suffix != ".tmp"} if run_dir.is_dir() else set()
+        there = (
+            {path.name for path in run_dir.iterdir() if path.suffix != ".tmp"}
+            if run_dir.is_dir()
+            else set()
+        )
     if strange := sorted(there - {POPULATION, FOLDER, "figures", *RESULTS}):
         raise InputError(
             f"{run_dir} holds {strange[0]}, and is not a population: name another --run-dir for {len(names)} members"
         )
     old = _stored(run_dir) or list(names)
     if old != list(names) and (not overwrite or len(old) != len(names)):
-        raise InputError(f"{run_dir} holds {len(old)} other members, from {old[0]} on: name another --run-dir")
+        raise InputError(
+            f"{run_dir} holds {len(old)} other members, from {old[0]} on: name another --run-dir"
+        )
     if overwrite:
         with file_errors(run_dir):
             for name in RESULTS:
@@ -152,8 +187,14 @@ def member_directories(run_dir: Path, names: Sequence[str], *, overwrite: bool =
 
 def members(run_dir: Path) -> list[Path]:
     """The run directories of a population, or the one of an ordinary run."""
-    if not (count := len(_stored(run_dir))) and (run_dir / FOLDER).is_dir() and not (run_dir / "config.json").exists():
-        raise InputError(f"{run_dir} has members, but no {POPULATION} that names them: look at {run_dir / FOLDER / '0'}")
+    if (
+        not (count := len(_stored(run_dir)))
+        and (run_dir / FOLDER).is_dir()
+        and not (run_dir / "config.json").exists()
+    ):
+        raise InputError(
+            f"{run_dir} has members, but no {POPULATION} that names them: look at {run_dir / FOLDER / '0'}"
+        )
     return [run_dir / FOLDER / str(k) for k in range(count)] or [run_dir]
 
 

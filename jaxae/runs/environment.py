@@ -13,7 +13,17 @@ from jaxae.errors import InputError
 
 ORIGIN = "resumed_from"
 """The entry of environment.json that says which run and epoch a run went on from, where it did not begin afresh."""
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy", "scikit-image", "matplotlib")
+PACKAGES = (
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "orbax-checkpoint",
+    "tensorflow-datasets",
+    "numpy",
+    "scikit-image",
+    "matplotlib",
+)
 
 
 DRAWS = {"jax_threefry_partitionable": True, "jax_random_seed_offset": 0, "jax_enable_x64": False}
@@ -32,19 +42,27 @@ VARIABLES = ("XLA_FLAGS", "NVIDIA_TF32_OVERRIDE", "LIBTPU_INIT_ARGS")
 def settings(*, of: Mapping[str, Any] = DRAWS | ARITHMETIC) -> dict[str, str]:
     """JAX's settings that are not at their defaults, by name."""
     found = {name: getattr(jax.config, name, default) for name, default in of.items()}
-    values = {name: getattr(value, "value", value) for name, value in found.items()}  # some are enums
+    values = {
+        name: getattr(value, "value", value) for name, value in found.items()
+    }  # some are enums
     return {name: str(value) for name, value in values.items() if value != of[name]}
 
 
 def variables() -> dict[str, str]:
     """Environment variables that may change rounding, where they are set; without the places of XLA's dumps."""
-    words = {name: [word for word in os.environ.get(name, "").split() if "dump" not in word] for name in VARIABLES}
+    words = {
+        name: [word for word in os.environ.get(name, "").split() if "dump" not in word]
+        for name in VARIABLES
+    }
     return {name: " ".join(each) for name, each in words.items() if each}
 
 
 def versions() -> dict[str, str]:
     """Python's and the packages' versions."""
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in PACKAGES}}
+    return {
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in PACKAGES},
+    }
 
 
 def cpu() -> dict[str, str]:
@@ -55,8 +73,20 @@ def cpu() -> dict[str, str]:
         return {"model": platform.processor() or platform.machine(), "features": ""}
     fields = dict(line.split(":", 1) for line in text.split("\n\n")[0].splitlines() if ":" in line)
     stripped = {name.strip(): value.strip() for name, value in fields.items()}
-    varying = {"processor", "core id", "apicid", "initial apicid", "cpu MHz", "bogomips", "BogoMIPS", "siblings", "cpu cores"}
-    rest = " ".join(f"{name}={value}" for name, value in sorted(stripped.items()) if name not in varying)
+    varying = {
+        "processor",
+        "core id",
+        "apicid",
+        "initial apicid",
+        "cpu MHz",
+        "bogomips",
+        "BogoMIPS",
+        "siblings",
+        "cpu cores",
+    }
+    rest = " ".join(
+        f"{name}={value}" for name, value in sorted(stripped.items()) if name not in varying
+    )
     return {"model": stripped.get("model name", platform.machine()), "features": rest}
 
 
@@ -68,9 +98,13 @@ def describe_environment(data: str, data_digest: str) -> dict[str, Any]:
         "versions": versions(),
         "platform": f"{platform.system()} {platform.machine()}",
         "cpu": cpu()["model"],
-        "cpu_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cpu_cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "devices": [device.device_kind for device in jax.devices()],
-        "matmul_precision": str(getattr(jax.config, "jax_default_matmul_precision", None) or "default"),
+        "matmul_precision": str(
+            getattr(jax.config, "jax_default_matmul_precision", None) or "default"
+        ),
         "settings": settings() | variables(),
     }
 
@@ -79,7 +113,9 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What has changed since a run began, a line each. Raises InputError where it is the data: that would be another run."""
     old, new = before.get("data_sha256", now["data_sha256"]), now["data_sha256"]
     if old != new:
-        raise InputError(f"The data are not those that the run began with (SHA-256 {new}, not {old}): name another --run-dir")
+        raise InputError(
+            f"The data are not those that the run began with (SHA-256 {new}, not {old}): name another --run-dir"
+        )
     drawn = _draws(before) not in (None, _draws(now))
     effect = {"settings": "every draw differs from here on"} if drawn else {}
     return [

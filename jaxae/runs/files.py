@@ -14,7 +14,9 @@ import numpy as np
 from jaxae.errors import InputError, dead_link
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure  # the commands that draw nothing start 0.3 s sooner without
+    from matplotlib.figure import (
+        Figure,
+    )  # the commands that draw nothing start 0.3 s sooner without
 
 DOTS_AN_INCH = 200
 
@@ -66,7 +68,12 @@ def save_figure(run_dir: Path, name: str, figure: "Figure") -> str:
         path.parent.mkdir(exist_ok=True)
         temporary = path.with_name(path.name + ".tmp")
         words = " | ".join(filter(None, (text.get_text() for text in figure.findobj(match=Text))))
-        figure.savefig(temporary, dpi=DOTS_AN_INCH, format="png", metadata={"Software": None, "Description": words})
+        figure.savefig(
+            temporary,
+            dpi=DOTS_AN_INCH,
+            format="png",
+            metadata={"Software": None, "Description": words},
+        )
         if _same_picture(temporary, path):
             temporary.unlink()
             return _STAYS.format(path)
@@ -79,7 +86,9 @@ _STAYS = "{} holds the same already, up to rounding: left as it is"
 
 def _same(new: Any, old: Any) -> bool:
     if isinstance(new, dict) and isinstance(old, dict):
-        return new.keys() == old.keys() and all(_same(value, old[name]) for name, value in new.items())
+        return new.keys() == old.keys() and all(
+            _same(value, old[name]) for name, value in new.items()
+        )
     if isinstance(new, list | tuple) and isinstance(old, list):
         return len(new) == len(old) and all(map(_same, new, old))
     if isinstance(new, float) and isinstance(old, float):
@@ -106,7 +115,9 @@ def file_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"{path} can't be used ({error.strerror or error}): {_advice(path, error)}") from error
+        raise InputError(
+            f"{path} can't be used ({error.strerror or error}): {_advice(path, error)}"
+        ) from error
 
 
 def _advice(path: Path, error: OSError) -> str:

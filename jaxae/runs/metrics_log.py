@@ -38,7 +38,9 @@ def read(run_dir: Path, *, up_to_epoch: int | None = None) -> list[dict[str, Any
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, float) or (type(value) is int and abs(value) < 2**53)  # no float holds each greater one
+    return isinstance(value, float) or (
+        type(value) is int and abs(value) < 2**53
+    )  # no float holds each greater one
 
 
 def rewind(run_dir: Path, epoch: int) -> list[str]:
@@ -46,7 +48,13 @@ def rewind(run_dir: Path, epoch: int) -> list[str]:
     rows = read(run_dir, up_to_epoch=epoch)
     write(run_dir, rows)
     lost = epoch - len(rows)
-    return [f"{run_dir / 'metrics.jsonl'} has lost {lost} of {epoch} rows; training is not touched by it"] if lost else []
+    return (
+        [
+            f"{run_dir / 'metrics.jsonl'} has lost {lost} of {epoch} rows; training is not touched by it"
+        ]
+        if lost
+        else []
+    )
 
 
 def write(run_dir: Path, rows: Iterable[dict[str, Any]]) -> None:

@@ -24,8 +24,15 @@ class Events:
         try:
             import tensorboardX
         except ImportError:
-            raise InputError("--tensorboard needs tensorboardX, which is not installed: pip install tensorboardX") from None
-        self.run_dir, self.new_writer, self.writer, self.rows = run_dir, tensorboardX.SummaryWriter, None, 0
+            raise InputError(
+                "--tensorboard needs tensorboardX, which is not installed: pip install tensorboardX"
+            ) from None
+        self.run_dir, self.new_writer, self.writer, self.rows = (
+            run_dir,
+            tensorboardX.SummaryWriter,
+            None,
+            0,
+        )
 
     def update(self) -> None:
         """Adds the rows of metrics.jsonl that are new since the last time."""

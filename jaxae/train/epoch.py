@@ -51,7 +51,9 @@ def compile_epoch(
     """
     validation = placement.put_everywhere(jnp.asarray(dataset.validation.images))
     images = dataset.train.images
-    train = compile_steps(configs, images, placement=placement, on_host=on_host or not fits_on_device(images))
+    train = compile_steps(
+        configs, images, placement=placement, on_host=on_host or not fits_on_device(images)
+    )
     statistics = _statistics(configs, images, placement)
     shared = compiled_part(configs[0]), len(configs), placement
     validate, end = _validation_program(*shared), _end_program(*shared)
@@ -69,7 +71,8 @@ def compile_epoch(
             validation_loss=means["loss"],
             validation_mse=means["mse"],
             validation_mae=means["mae"],
-            learning_rate=np.array([c.learning_rate for c in configs]) * np.asarray(scale, np.float64),
+            learning_rate=np.array([c.learning_rate for c in configs])
+            * np.asarray(scale, np.float64),
             best=np.asarray(best),
             finite=~bad.any(axis=-1) & np.isfinite(means["loss"]),
             broken_step=np.where(bad.any(axis=-1), bad.argmax(axis=-1) + 1, 0),
@@ -86,25 +89,37 @@ def fits_on_device(images: np.ndarray) -> bool:
     return images.nbytes <= room / 2
 
 
-def _statistics(configs: Sequence[Config], images: np.ndarray, placement: Placement) -> Callable[[TrainState], TrainState]:
+def _statistics(
+    configs: Sequence[Config], images: np.ndarray, placement: Placement
+) -> Callable[[TrainState], TrainState]:
     """The state with batch statistics taken anew from training images; without a change where the recipe keeps running ones."""
     if not (count := min(configs[0].statistics_images, len(images))):
         return lambda state: state
-    size = count // -(-count // STATISTICS_BATCH)  # batches of one size, and nearly all of the images
-    batches = placement.put_everywhere(jnp.asarray(images[: count // size * size].reshape(-1, size, *images.shape[1:])))
+    size = count // -(
+        -count // STATISTICS_BATCH
+    )  # batches of one size, and nearly all of the images
+    batches = placement.put_everywhere(
+        jnp.asarray(images[: count // size * size].reshape(-1, size, *images.shape[1:]))
+    )
     program = _statistics_program(compiled_part(configs[0]), len(configs), placement)
     return lambda state: state._replace(batch_stats=program(state, batches))
 
 
 @functools.lru_cache  # these programs are kept, so that JAX compiles once for all runs of one recipe and shape
 def _statistics_program(config: Config, count: int, placement: Placement) -> Callable[..., Any]:
-    bound = functools.partial(batch_statistics, model=build_model(config), noise_factor=config.training_noise)
-    mapped = placement.over_members(functools.partial(bound, split_batch=placement.split_batch), count, shared=1)
+    bound = functools.partial(
+        batch_statistics, model=build_model(config), noise_factor=config.training_noise
+    )
+    mapped = placement.over_members(
+        functools.partial(bound, split_batch=placement.split_batch), count, shared=1
+    )
     return jax.jit(mapped, out_shardings=placement.by_member)
 
 
 @functools.lru_cache
-def _validation_program(config: Config, count: int, placement: Placement) -> Callable[..., dict[str, Any]]:
+def _validation_program(
+    config: Config, count: int, placement: Placement
+) -> Callable[..., dict[str, Any]]:
     """(state, images) → loss, MSE and MAE of each, f32[M, N], under noise that is the same in every epoch."""
 
     def validate(state, images):
@@ -112,11 +127,15 @@ def _validation_program(config: Config, count: int, placement: Placement) -> Cal
         noisy = add_gaussian_noise(key, to_unit(images), std=config.noise_factor)
         return eval_step(model_variables(state), noisy, images, model=build_model(config))
 
-    return jax.jit(placement.over_members(validate, count, shared=1), out_shardings=placement.everywhere)
+    return jax.jit(
+        placement.over_members(validate, count, shared=1), out_shardings=placement.everywhere
+    )
 
 
 @functools.lru_cache
-def _end_program(config: Config, count: int, placement: Placement) -> Callable[..., tuple[TrainState, Any, Any, Any]]:
+def _end_program(
+    config: Config, count: int, placement: Placement
+) -> Callable[..., tuple[TrainState, Any, Any, Any]]:
     """(state, validation losses, active) → the ended state, whether it is the best, its epoch, its rate's scale."""
 
     def end(state, loss, active):
@@ -162,37 +181,60 @@ class FromHost(NamedTuple):
     def __call__(self, state: TrainState, active: np.ndarray) -> tuple[TrainState, jax.Array]:
         """As OnDevice, and to the same bits."""
         order, losses = wait(self.order(state)), list[jax.Array]()
-        for block in np.split(order, range(steps := max(self.programs), order.shape[1], steps), axis=1):
+        for block in np.split(
+            order, range(steps := max(self.programs), order.shape[1], steps), axis=1
+        ):
             batches = self.placement.put(self.images[block])
             if losses:
                 wait(losses[-1])  # so that no more than two blocks are on the device
-            state, loss = self.programs[block.shape[1]](state, self.values, self.placement.put(active), batches)
+            state, loss = self.programs[block.shape[1]](
+                state, self.values, self.placement.put(active), batches
+            )
             losses.append(loss)
         return state, jnp.concatenate(losses, axis=1)
 
 
 def compile_steps(
-    configs: Sequence[Config], images: np.ndarray, *, placement: Placement, on_host: bool = False, block: int = BLOCK_BYTES
+    configs: Sequence[Config],
+    images: np.ndarray,
+    *,
+    placement: Placement,
+    on_host: bool = False,
+    block: int = BLOCK_BYTES,
 ) -> OnDevice | FromHost:
     """The steps of recipes that differ in their seeds and in what population.varying allows. images: u8[N, H, W, C].
 
     on_host leaves the images in the host's memory and sends the device so many bytes of them at once, to the same bits.
     """
     config, count = configs[0], len(configs)
-    values = placement.put({name: jnp.array([getattr(c, name) for c in configs]) for name in varying(configs)})
-    like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((count, *leaf.shape), leaf.dtype), state_shapes(config))
+    values = placement.put(
+        {name: jnp.array([getattr(c, name) for c in configs]) for name in varying(configs)}
+    )
+    like = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((count, *leaf.shape), leaf.dtype), state_shapes(config)
+    )
     active = jax.ShapeDtypeStruct((count,), bool)
     program = _program(compiled_part(config), count, placement, on_host)
     if not on_host:
         there = placement.put_everywhere(jnp.asarray(images))
-        return OnDevice(program.lower(like, values, active, there).compile(), values, there, placement)
-    all_steps, batch_bytes = len(images) // config.batch_size, config.batch_size * images[0].nbytes * count
+        return OnDevice(
+            program.lower(like, values, active, there).compile(), values, there, placement
+        )
+    all_steps, batch_bytes = (
+        len(images) // config.batch_size,
+        config.batch_size * images[0].nbytes * count,
+    )
     steps = min(all_steps, max(1, block // batch_bytes))
     shapes = {
-        length: jax.ShapeDtypeStruct((count, length, config.batch_size, *images.shape[1:]), np.uint8)
+        length: jax.ShapeDtypeStruct(
+            (count, length, config.batch_size, *images.shape[1:]), np.uint8
+        )
         for length in {steps, all_steps % steps} - {0}
     }
-    programs = {length: program.lower(like, values, active, shape).compile() for length, shape in shapes.items()}
+    programs = {
+        length: program.lower(like, values, active, shape).compile()
+        for length, shape in shapes.items()
+    }
     order = _order_program(len(images), config.batch_size, count, placement)
     return FromHost(programs, order, values, images, placement)
 
@@ -203,9 +245,18 @@ def _program(config: Config, count: int, placement: Placement, on_host: bool) ->
 
     def steps(state, values, active, images):
         parts = build_parts(config, **values)
-        model = parts.model.clone(matmul_dtype=config.matmul_dtype)  # for the steps alone: what is evaluated is float32
-        options: Any = {"model": model, "optimizer": parts.optimizer, "average_decay": parts.average_decay}
-        options |= {"similarity_weight": config.similarity_weight, "similarity_steps": config.similarity_steps}
+        model = parts.model.clone(
+            matmul_dtype=config.matmul_dtype
+        )  # for the steps alone: what is evaluated is float32
+        options: Any = {
+            "model": model,
+            "optimizer": parts.optimizer,
+            "average_decay": parts.average_decay,
+        }
+        options |= {
+            "similarity_weight": config.similarity_weight,
+            "similarity_steps": config.similarity_steps,
+        }
         options |= {"noise_factor": config.training_noise, "split_batch": placement.split_batch}
         if on_host:
             trained, losses = train_batches(state, images, **options)
@@ -214,12 +265,21 @@ def _program(config: Config, count: int, placement: Placement, on_host: bool) ->
         return keep_inactive(count, active, trained, state), losses
 
     mine, shared = placement.by_member, placement.everywhere
-    shardings: Any = {"in_shardings": (mine, mine, mine, mine if on_host else shared), "out_shardings": (mine, shared)}
-    return jax.jit(placement.over_members(steps, count, shared=0 if on_host else 1), donate_argnums=0, **shardings)
+    shardings: Any = {
+        "in_shardings": (mine, mine, mine, mine if on_host else shared),
+        "out_shardings": (mine, shared),
+    }
+    return jax.jit(
+        placement.over_members(steps, count, shared=0 if on_host else 1),
+        donate_argnums=0,
+        **shardings,
+    )
 
 
 @functools.lru_cache
-def _order_program(size: int, batch_size: int, count: int, placement: Placement) -> Callable[[TrainState], jax.Array]:
+def _order_program(
+    size: int, batch_size: int, count: int, placement: Placement
+) -> Callable[[TrainState], jax.Array]:
     """The members' orders of the epoch that they are about to take, i32[M, steps, batch_size]."""
     order = functools.partial(state_order, size=size, batch_size=batch_size)
     return jax.jit(placement.over_members(order, count), out_shardings=placement.everywhere)

@@ -35,7 +35,9 @@ def train(runs: Store, *, devices: str | int = 1, on_host: bool = False) -> list
         return runs.latest
     placement = make_placement(devices, members=len(configs), batch_size=configs[0].batch_size)
     # In a thread, so that a signal need not wait for the compiler, and the first state is drawn meanwhile: a second won.
-    compiling = ThreadPoolExecutor(1).submit(compile_epoch, configs, runs.dataset, placement, on_host=on_host)
+    compiling = ThreadPoolExecutor(1).submit(
+        compile_epoch, configs, runs.dataset, placement, on_host=on_host
+    )
     state = placement.put(stack_members(runs.restore()))
     compiled = compiling.result()
     steps = len(runs.dataset.train.images) // configs[0].batch_size
@@ -52,7 +54,10 @@ def train(runs: Store, *, devices: str | int = 1, on_host: bool = False) -> list
             runs.wait()  # for the epoch's own line
         for line in progress.broken_lines(configs, result, lost):
             runs.report(line)
-        active, broken = np.array([k in taken and not finished(taken[k], c) for k, c in enumerate(configs)]), broken | lost
+        active, broken = (
+            np.array([k in taken and not finished(taken[k], c) for k, c in enumerate(configs)]),
+            broken | lost,
+        )
     runs.wait()
     if broken.all():
         raise InputError(progress.all_broken(configs, result, lost))
@@ -79,19 +84,29 @@ def fit(
     >>> denoised = jaxae.reconstruct(run, images)
     """
     recipe = Config() if config is None else config
-    rules: Any = {"image_size": recipe.image_size, "shares": recipe.split, "skip_damaged": recipe.skip_damaged}
+    rules: Any = {
+        "image_size": recipe.image_size,
+        "shares": recipe.split,
+        "skip_damaged": recipe.skip_damaged,
+    }
     data = load_dataset(recipe.dataset, **rules, report=report) if dataset is None else dataset
     recipe = settle(recipe, data)
     check([recipe], data)
     place = None if run_dir is None else run_directory(Path(run_dir), recipe)
-    with open_runs([place] if place else None, [recipe], data, overwrite=overwrite, report=report) as runs:
+    with open_runs(
+        [place] if place else None, [recipe], data, overwrite=overwrite, report=report
+    ) as runs:
         try:
             train(runs)
         except InputError as error:
             if not runs.best[0]:
                 raise
             report(str(error))  # in memory what is best would be lost with the error
-    return load(place) if place else Run(recipe, build_model(recipe), *runs.best[0])._replace(data_sha256=data.digest)
+    return (
+        load(place)
+        if place
+        else Run(recipe, build_model(recipe), *runs.best[0])._replace(data_sha256=data.digest)
+    )
 
 
 def fit_members(
@@ -113,17 +128,27 @@ def fit_members(
     origin: a checkpoint of another run, from which each member begins that has not begun yet.
     Of several processes the first alone reads and writes run directories, and reports. Returns the last states.
     """
-    multihost.check_agreement(recipe=[c.to_json() for c in configs], data=dataset.digest, devices=str(devices))
+    multihost.check_agreement(
+        recipe=[c.to_json() for c in configs], data=dataset.digest, devices=str(devices)
+    )
     check(configs, dataset)
-    make_placement(devices, members=len(configs), batch_size=configs[0].batch_size)  # its errors come before any file
-    with open_runs(run_dirs, configs, dataset, overwrite=overwrite, origin=origin, report=report) as runs:
+    make_placement(
+        devices, members=len(configs), batch_size=configs[0].batch_size
+    )  # its errors come before any file
+    with open_runs(
+        run_dirs, configs, dataset, overwrite=overwrite, origin=origin, report=report
+    ) as runs:
         return train(runs, devices=devices, on_host=images_on_host)
 
 
 def settle(config: Config, dataset: Dataset) -> Config:
     """The recipe with the data's own name, where it says auto, and the shape of its images. Raises InputError."""
-    named = replace(config, dataset=dataset.name if config.dataset == "auto" else canonical_name(config.dataset))
-    if config.image_shape == Config().image_shape:  # a recipe that names another shape wants data of that shape
+    named = replace(
+        config, dataset=dataset.name if config.dataset == "auto" else canonical_name(config.dataset)
+    )
+    if (
+        config.image_shape == Config().image_shape
+    ):  # a recipe that names another shape wants data of that shape
         named = replace(named, image_shape=dataset.image_shape)
     check_data(named, dataset)
     return named

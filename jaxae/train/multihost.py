@@ -22,7 +22,9 @@ T = TypeVar("T")
 WAIT_S = 120
 
 
-def join(coordinator: str, *, processes: int | None = None, process_id: int | None = None, report: Report) -> None:
+def join(
+    coordinator: str, *, processes: int | None = None, process_id: int | None = None, report: Report
+) -> None:
     """Makes this process one of several; before any other use of JAX. Raises InputError.
 
     coordinator: HOST:PORT at which process 0 can be reached by all, or "auto": the cluster's own environment says it all.
@@ -32,9 +34,13 @@ def join(coordinator: str, *, processes: int | None = None, process_id: int | No
     if not auto and not (host and port.isdecimal()):
         raise InputError(f"--coordinator is {coordinator}: give HOST:PORT, or auto")
     if not auto and (processes is None or process_id is None):
-        raise InputError(f"--coordinator is {coordinator}: give --processes and --process-id too, or --coordinator auto")
+        raise InputError(
+            f"--coordinator is {coordinator}: give --processes and --process-id too, or --coordinator auto"
+        )
     if processes is not None and process_id is not None and not 0 <= process_id < processes:
-        raise InputError(f"--process-id is {process_id}: of {processes} processes it is one of 0 to {processes - 1}")
+        raise InputError(
+            f"--process-id is {process_id}: of {processes} processes it is one of 0 to {processes - 1}"
+        )
     meeting = "as the cluster's environment says" if auto else f"at {coordinator}"
     stdout = os.fdopen(os.dup(1), "w", errors="replace")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Gloo, which carries what CPUs say, greets there
@@ -44,7 +50,9 @@ def join(coordinator: str, *, processes: int | None = None, process_id: int | No
     def meet() -> None:
         # JAX's own time-out ends the process, with a stack trace; ours comes first.
         address = None if auto else coordinator
-        jax.distributed.initialize(address, processes, process_id, initialization_timeout=2 * WAIT_S)
+        jax.distributed.initialize(
+            address, processes, process_id, initialization_timeout=2 * WAIT_S
+        )
         if len({len(jax.local_devices(process)) for process in range(jax.process_count())}) > 1:
             raise ValueError("each must have as many devices as the others")
         gather("")  # Gloo gives the first that all say to each other half a minute: it is said now
@@ -57,7 +65,9 @@ def join(coordinator: str, *, processes: int | None = None, process_id: int | No
             f"The processes have not all met {meeting} in {WAIT_S} s: start all of them with the same --coordinator"
         ) from None
     except (RuntimeError, ValueError) as error:
-        raise InputError(f"The processes can't meet {meeting} ({brief(error)}): name another --coordinator") from error
+        raise InputError(
+            f"The processes can't meet {meeting} ({brief(error)}): name another --coordinator"
+        ) from error
     if is_first():
         sys.stdout = stdout  # the others' stays silent
 
@@ -78,12 +88,19 @@ def from_first(tree: Any, like: Any) -> Any:
         return tree
     shapes, structure = jax.tree.flatten(jax.eval_shape(keys_to_data, like))
     sizes = np.cumsum([0, *(math.prod(x.shape) * x.dtype.itemsize for x in shapes)])
-    packed = np.zeros(sizes[-1], np.uint8)  # bytes, in one message: exact, and as fast for many leaves as for one
+    packed = np.zeros(
+        sizes[-1], np.uint8
+    )  # bytes, in one message: exact, and as fast for many leaves as for one
     if is_first():
-        packed = np.concatenate([np.asarray(x).reshape(-1).view(np.uint8) for x in jax.tree.leaves(keys_to_data(tree))])
+        packed = np.concatenate(
+            [np.asarray(x).reshape(-1).view(np.uint8) for x in jax.tree.leaves(keys_to_data(tree))]
+        )
     packed = _in_thread(lambda: np.asarray(multihost_utils.broadcast_one_to_all(packed)))
     parts = [packed[a:b] for a, b in itertools.pairwise(sizes)]
-    leaves = [jnp.asarray(part.view(x.dtype).reshape(x.shape)) for part, x in zip(parts, shapes, strict=True)]
+    leaves = [
+        jnp.asarray(part.view(x.dtype).reshape(x.shape))
+        for part, x in zip(parts, shapes, strict=True)
+    ]
     return data_to_keys(jax.tree.unflatten(structure, leaves), like)
 
 
@@ -106,7 +123,9 @@ def check_agreement(**what: Any) -> None:
     for name, value in what.items():
         digests = gather(json_digest(value))
         if others := [k for k, digest in enumerate(digests) if digest != digests[0]]:
-            raise InputError(f"Process {others[0]} has another {name} than process 0: start all with the same options and data")
+            raise InputError(
+                f"Process {others[0]} has another {name} than process 0: start all with the same options and data"
+            )
 
 
 @contextlib.contextmanager

@@ -24,22 +24,36 @@ def recipes(config: Config, *, seeds: int = 1, sweep: Sequence[str] = ()) -> lis
         name, _, listed = text.partition("=")
         name = name.strip().lstrip("-").replace("-", "_")
         if name not in SWEEPABLE or name in grid:
-            raise InputError(f"--sweep {text}: give NAME=VALUE,VALUE for one of {', '.join(SWEEPABLE)}, each once")
+            raise InputError(
+                f"--sweep {text}: give NAME=VALUE,VALUE for one of {', '.join(SWEEPABLE)}, each once"
+            )
         try:
             grid[name] = [float(value) for value in listed.split(",")]
         except ValueError:
-            raise InputError(f"--sweep {text}: expected comma-separated numbers, got {listed!r}") from None
+            raise InputError(
+                f"--sweep {text}: expected comma-separated numbers, got {listed!r}"
+            ) from None
         if len(set(grid[name])) < len(grid[name]):
             raise InputError(f"--sweep {text}: a value is given twice")
-    points: list[dict[str, Any]] = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-    return [replace(config, **point, seed=config.seed + k) for point in points for k in range(seeds)]
+    points: list[dict[str, Any]] = [
+        dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
+    ]
+    return [
+        replace(config, **point, seed=config.seed + k) for point in points for k in range(seeds)
+    ]
 
 
 def varying(configs: Sequence[Config]) -> list[str]:
     """The names in which recipes differ, but for the seed. Raises InputError where one of them cannot be mapped over."""
-    names = [name for name in vars(configs[0]) if any(getattr(c, name) != getattr(configs[0], name) for c in configs)]
+    names = [
+        name
+        for name in vars(configs[0])
+        if any(getattr(c, name) != getattr(configs[0], name) for c in configs)
+    ]
     if fixed := [name for name in names if name not in (*SWEEPABLE, "seed")]:
-        raise InputError(f"The members differ in {fixed[0]}: they may differ in seed, {', '.join(SWEEPABLE)}")
+        raise InputError(
+            f"The members differ in {fixed[0]}: they may differ in seed, {', '.join(SWEEPABLE)}"
+        )
     return [name for name in names if name != "seed"]
 
 
@@ -50,9 +64,13 @@ def check(configs: Sequence[Config], dataset: Dataset) -> None:
     for config in configs:
         check_data(config, dataset)
         if config.latent_dim < 2:
-            raise InputError(f"latent_dim is {config.latent_dim}: give 2 or more, the axes of a map")
+            raise InputError(
+                f"latent_dim is {config.latent_dim}: give 2 or more, the axes of a map"
+            )
     if batch > size:
-        raise InputError(f"batch_size is {batch}, but there are {size} training images: give a smaller --batch-size")
+        raise InputError(
+            f"batch_size is {batch}, but there are {size} training images: give a smaller --batch-size"
+        )
 
 
 def labels(configs: Sequence[Config]) -> list[str]:

@@ -47,10 +47,15 @@ class Clock:
         """Of metrics.jsonl, for the last epoch: images a second, at most so many seconds left, by all epochs but the first."""
         self.laps.append(self.seconds)
         each = np.diff(self.laps).mean() if len(self.laps) > 1 else self.laps[0]
-        return {"images_per_s": round(self.images / self.lap_seconds), "seconds_left": round(each * epochs_left)}
+        return {
+            "images_per_s": round(self.images / self.lap_seconds),
+            "seconds_left": round(each * epochs_left),
+        }
 
 
-def begin_lines(place: str, epochs: Iterable[int], configs: Sequence[Config], dataset: Dataset) -> list[str]:
+def begin_lines(
+    place: str, epochs: Iterable[int], configs: Sequence[Config], dataset: Dataset
+) -> list[str]:
     """Where the run is kept, and after which epoch it goes on; its data, model and recipe."""
     done, config = list(epochs), configs[0]
     sizes = [f"{len(part.images):,}" for part in (dataset.train, dataset.validation, dataset.test)]
@@ -65,7 +70,11 @@ def begin_lines(place: str, epochs: Iterable[int], configs: Sequence[Config], da
         f"          from {dataset.source}",
         f"  model   {pixels}→{widths}→{config.latent_dim} and back, {parameters:,} parameters",
         f"  recipe  at most {config.epochs} epochs, batches of {config.batch_size}, noise {noise}, "
-        + (f"learning rate {config.learning_rate:g}, seed {config.seed}" if len(configs) == 1 else several),
+        + (
+            f"learning rate {config.learning_rate:g}, seed {config.seed}"
+            if len(configs) == 1
+            else several
+        ),
     ]
 
 
@@ -88,7 +97,9 @@ def epoch_line(rows: Sequence[dict[str, Any]], epochs: int, *, members: int = 1)
     """
     n, best = len(rows), "*" if any(row["best"] for row in rows) else " "
     minutes, seconds = divmod(rows[-1]["seconds_left"], 60)
-    train, losses = (np.array([row[name] for row in rows]) for name in ("train_loss", "validation_loss"))
+    train, losses = (
+        np.array([row[name] for row in rows]) for name in ("train_loss", "validation_loss")
+    )
     number = f"epoch {max(row['epoch'] for row in rows):3d}/{epochs}  "
     speed = f"{sum(row['images_per_s'] for row in rows):6,d} images/s"
     if members == 1:
@@ -99,19 +110,29 @@ def epoch_line(rows: Sequence[dict[str, Any]], epochs: int, *, members: int = 1)
     return f"{number}{n} of {members}  {reached}  {speed}  {minutes}:{seconds:02d} left"
 
 
-def drop_lines(before: float | None, row: Mapping[str, Any], *, restore_best: bool = False) -> list[str]:
+def drop_lines(
+    before: float | None, row: Mapping[str, Any], *, restore_best: bool = False
+) -> list[str]:
     """A line where the learning rate of this epoch is lower than that of the one before, and where it began."""
     now = row["learning_rate"]
     if before is None or now >= before:
         return []
     drop = f"The validation loss has stopped falling: the learning rate drops from {before:.1e} to {now:.1e}."
-    return [drop, "This epoch began with the weights of the best one before."] if restore_best else [drop]
+    return (
+        [drop, "This epoch began with the weights of the best one before."]
+        if restore_best
+        else [drop]
+    )
 
 
 def broken_lines(configs: Sequence[Config], result: EpochResult, lost: np.ndarray) -> list[str]:
     """A line for each member of several whose loss has broken in this epoch. lost: which, bool[M]."""
     names, left = labels(configs), "is left alone: its loss is no longer a finite number"
-    return [f"Member {k} ({names[k]}) {left} {_where(result, k)}" for k in np.flatnonzero(lost) if len(configs) > 1]
+    return [
+        f"Member {k} ({names[k]}) {left} {_where(result, k)}"
+        for k in np.flatnonzero(lost)
+        if len(configs) > 1
+    ]
 
 
 def all_broken(configs: Sequence[Config], result: EpochResult, lost: np.ndarray) -> str:
@@ -133,7 +154,9 @@ def end_lines(configs: Sequence[Config], states: Sequence[TrainState], seconds: 
     mean, kind = np.mean(losses, where=np.isfinite(losses)), "mean " if len(states) > 1 else ""
     minutes, rest = divmod(round(seconds), 60)
     time_taken = f"{minutes} min {rest} s" if minutes else f"{rest} s"
-    return [f"Finished after epoch {done} in {time_taken}; best epoch {best}, {kind}validation loss {mean:.5f}."]
+    return [
+        f"Finished after epoch {done} in {time_taken}; best epoch {best}, {kind}validation loss {mean:.5f}."
+    ]
 
 
 def span(numbers: Iterable[SupportsInt]) -> str:

@@ -40,11 +40,15 @@ def begin(origin: Origin, run_dir: Path, config: Config, *, data_sha256: str) ->
         return []
     old, epoch = directory.read_config(origin.run_dir), _epoch(origin)
     if epoch >= config.epochs:
-        raise InputError(f"epochs is {config.epochs}, and {origin.run_dir} has done {epoch}: give more --epochs")
+        raise InputError(
+            f"epochs is {config.epochs}, and {origin.run_dir} has done {epoch}: give more --epochs"
+        )
     like = state_shapes(replace(config, restore_best=old.restore_best))
     found = checkpoint.read(origin.run_dir, epoch, like, owner={"data_sha256": data_sha256})
     first = first_state(config)
-    is_best = int(found.best_epoch) == epoch and all(getattr(old, name) == getattr(config, name) for name in SAME_VALIDATION)
+    is_best = int(found.best_epoch) == epoch and all(
+        getattr(old, name) == getattr(config, name) for name in SAME_VALIDATION
+    )
     state = found._replace(
         key=first.key,
         plateau=first.plateau,
@@ -53,7 +57,9 @@ def begin(origin: Origin, run_dir: Path, config: Config, *, data_sha256: str) ->
         best_epoch=found.epoch,
         best_state=restorable(found) if config.restore_best else None,
     )
-    files.write_json(run_dir / "environment.json", {ORIGIN: {"run": origin.run_dir.name, "epoch": epoch}})
+    files.write_json(
+        run_dir / "environment.json", {ORIGIN: {"run": origin.run_dir.name, "epoch": epoch}}
+    )
     metrics_log.write(run_dir, metrics_log.read(origin.run_dir, up_to_epoch=epoch))
     checkpoint.save(run_dir, state, owner=owner_of(config, data_sha256=data_sha256))
     rate = f"the learning rate {config.learning_rate:g}, and its plateau begins anew"
@@ -62,19 +68,27 @@ def begin(origin: Origin, run_dir: Path, config: Config, *, data_sha256: str) ->
 
 def _check_origin(origin: Origin, run_dir: Path, began: object) -> None:
     """Raises InputError where a run that has begun did not begin from here."""
-    run, epoch = (began.get("run"), str(began.get("epoch"))) if isinstance(began, dict) else (None, "")
+    run, epoch = (
+        (began.get("run"), str(began.get("epoch"))) if isinstance(began, dict) else (None, "")
+    )
     if run != origin.run_dir.name or origin.epoch not in ("best", "latest", epoch):
         how = f"from epoch {epoch} of {run}" if run else "afresh"
-        raise InputError(f"{run_dir} holds a run that began {how}: name another --run-dir, or leave out --resume-from")
+        raise InputError(
+            f"{run_dir} holds a run that began {how}: name another --run-dir, or leave out --resume-from"
+        )
 
 
 def _epoch(origin: Origin) -> int:
     saved = checkpoint.epochs(origin.run_dir)
     if not saved:
-        raise InputError(f"{origin.run_dir} has no checkpoint to go on from: name another run with --resume-from")
+        raise InputError(
+            f"{origin.run_dir} has no checkpoint to go on from: name another run with --resume-from"
+        )
     if origin.epoch in ("best", "latest"):
         return saved[-1] if origin.epoch == "latest" else best_first(origin.run_dir)[0]
     if origin.epoch not in map(str, saved):
         have = ", ".join(map(str, saved))
-        raise InputError(f"--resume-epoch is {origin.epoch}: give best, latest, or one of {have}, which {origin.run_dir} has")
+        raise InputError(
+            f"--resume-epoch is {origin.epoch}: give best, latest, or one of {have}, which {origin.run_dir} has"
+        )
     return int(origin.epoch)

@@ -47,7 +47,10 @@ class Placement(NamedTuple):
         """Of what has a member axis."""
         if self.mesh is None:
             return None
-        return NamedSharding(self.mesh, PartitionSpec("members") if self.mesh.shape["members"] > 1 else PartitionSpec())
+        return NamedSharding(
+            self.mesh,
+            PartitionSpec("members") if self.mesh.shape["members"] > 1 else PartitionSpec(),
+        )
 
     @property
     def everywhere(self) -> NamedSharding | None:
@@ -65,7 +68,11 @@ class Placement(NamedTuple):
     def fetch(self, states: TrainState, k: int) -> TrainState:
         """The k-th member's state, on one device of this process."""
         taken = jax.jit(take_member, out_shardings=self.everywhere)(states, k)
-        return taken if self.mesh is None else jax.tree.map(lambda leaf: leaf.addressable_data(0), taken)
+        return (
+            taken
+            if self.mesh is None
+            else jax.tree.map(lambda leaf: leaf.addressable_data(0), taken)
+        )
 
     def split_batch(self, batch: jax.Array) -> jax.Array:
         """The same batch, its images shared out; so XLA takes the batch's statistics and gradients over all devices.
@@ -74,18 +81,30 @@ class Placement(NamedTuple):
         """
         if self.mesh is None or len(batch) % self.mesh.shape["batch"]:
             return batch
-        return jax.lax.with_sharding_constraint(batch, NamedSharding(self.mesh, PartitionSpec("batch")))
+        return jax.lax.with_sharding_constraint(
+            batch, NamedSharding(self.mesh, PartitionSpec("batch"))
+        )
 
     def over_members(self, function: Callable, count: int, *, shared: int = 0) -> Callable:
         """over_members, each device over its own."""
         if self.mesh is None:
             return over_members(function, count, shared=shared)
-        own, mesh = over_members(function, count // self.mesh.shape["members"], shared=shared), self.mesh
+        own, mesh = (
+            over_members(function, count // self.mesh.shape["members"], shared=shared),
+            self.mesh,
+        )
 
         def members(*arguments):
-            specs = (PartitionSpec("members"),) * (len(arguments) - shared) + (PartitionSpec(),) * shared
+            specs = (PartitionSpec("members"),) * (len(arguments) - shared) + (
+                PartitionSpec(),
+            ) * shared
             sharded = jax.shard_map(
-                own, mesh=mesh, in_specs=specs, out_specs=PartitionSpec("members"), axis_names={"members"}, check_vma=False
+                own,
+                mesh=mesh,
+                in_specs=specs,
+                out_specs=PartitionSpec("members"),
+                axis_names={"members"},
+                check_vma=False,
             )
             return sharded(*arguments)
 
@@ -115,7 +134,9 @@ def make_placement(devices: str | int, *, members: int, batch_size: int) -> Plac
             f"batch_size is {batch_size}, not a multiple of the {len(chosen) // across} devices that share it: give a multiple"
         )
     shape = (across, len(chosen) // across)
-    return Placement(jax.make_mesh(shape, ("members", "batch"), axis_types=(AxisType.Auto,) * 2, devices=chosen))
+    return Placement(
+        jax.make_mesh(shape, ("members", "batch"), axis_types=(AxisType.Auto,) * 2, devices=chosen)
+    )
 
 
 def _put(tree: Any, sharding: NamedSharding | None) -> Any:
@@ -137,9 +158,21 @@ def take_cores(devices: str, *, members: int) -> None:
 
     A number that JAX or XLA has been given already stays, and on a GPU this changes nothing. members: models in the program.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    asked = int(devices) if devices.isdecimal() else even_share(members, cores) if devices == "auto" else 1
-    if asked < 2 or getattr(jax.config, "jax_num_cpu_devices", -1) >= 0 or FLAG in os.environ.get("XLA_FLAGS", ""):
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    asked = (
+        int(devices)
+        if devices.isdecimal()
+        else even_share(members, cores)
+        if devices == "auto"
+        else 1
+    )
+    if (
+        asked < 2
+        or getattr(jax.config, "jax_num_cpu_devices", -1) >= 0
+        or FLAG in os.environ.get("XLA_FLAGS", "")
+    ):
         return
     with contextlib.suppress(RuntimeError):  # JAX has begun, with the devices that there are
         jax.config.update("jax_num_cpu_devices", min(asked, cores))

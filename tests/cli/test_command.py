@@ -110,7 +110,9 @@ def main() -> None:
     time.sleep(60)
 command.run(main)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=50)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=50
+    )
     assert done.returncode == code
     assert done.stderr == "Stopped.\n"
 
@@ -126,7 +128,9 @@ def main() -> None:
     os.kill(os.getpid(), {int(signal.SIGTERM)})
 command.run(main)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=50)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=50
+    )
     assert (done.returncode, done.stderr) == (143, "Stopped.\n")
 
 
@@ -135,7 +139,11 @@ command.run(main)
     [
         ("", "2>&1 | true", {141}),  # nobody reads what it says
         ("import sys; print('x' * 100_000)", "| head -c 1", {141}),
-        (f"import os; os.kill(os.getpid(), {int(signal.SIGTERM)})", ">&-", {143}),  # stopped, with stdout closed
+        (
+            f"import os; os.kill(os.getpid(), {int(signal.SIGTERM)})",
+            ">&-",
+            {143},
+        ),  # stopped, with stdout closed
         (f"import os; os.kill(os.getpid(), {int(signal.SIGTERM)})", "2>&1 | true", {141, 143}),
     ],
 )
@@ -153,7 +161,9 @@ command.run(main)
 """
     (tmp_path / "script.py").write_text(script)
     words = f"{sys.executable} {tmp_path / 'script.py'} {redirect}; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, timeout=50, cwd=ROOT)
+    done = subprocess.run(
+        ["bash", "-c", words], capture_output=True, text=True, timeout=50, cwd=ROOT
+    )
     assert done.returncode in codes, done.stderr
     assert "Traceback" not in done.stderr + done.stdout
 
@@ -161,7 +171,9 @@ command.run(main)
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_a_page_that_nobody_reads_ends_quietly(option):
     words = f"{sys.executable} -m jaxae {option} | (exec <&-; sleep 2); exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, timeout=50, cwd=ROOT)
+    done = subprocess.run(
+        ["bash", "-c", words], capture_output=True, text=True, timeout=50, cwd=ROOT
+    )
     assert (done.returncode, done.stderr) == (141, "")
 
 
@@ -180,7 +192,9 @@ def main() -> None:
     time.sleep(60)
 command.run(main)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=50)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=50
+    )
     assert done.returncode == 128 + signal.SIGTERM
     assert done.stderr == "Stopped.\n"
 
@@ -188,8 +202,14 @@ command.run(main)
 @pytest.mark.parametrize(
     ("main", "code"),
     [
-        ("atexit.register(os.kill, os.getpid(), signal.SIGTERM)", -signal.SIGTERM),  # when the work is done
-        ("gc.callbacks.append(callback); gc.collect()", 0),  # swallowed, and then the work is done within the second
+        (
+            "atexit.register(os.kill, os.getpid(), signal.SIGTERM)",
+            -signal.SIGTERM,
+        ),  # when the work is done
+        (
+            "gc.callbacks.append(callback); gc.collect()",
+            0,
+        ),  # swallowed, and then the work is done within the second
     ],
 )
 def test_a_signal_in_the_last_moment_has_no_third_exit_code(main, code):
@@ -209,7 +229,9 @@ def main() -> None:
     {main}
 command.run(main)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=50)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=50
+    )
     assert (done.returncode, done.stderr) == (code, "")
 
 
@@ -245,7 +267,9 @@ def test_synthetic_data_is_announced_before_and_after_even_when_interrupted(caps
     assert capsys.readouterr().err == ""
 
 
-def test_the_compilation_cache_is_off_unless_asked_for_and_keyed_by_jaxlib_and_processor(tmp_path, monkeypatch, capsys):
+def test_the_compilation_cache_is_off_unless_asked_for_and_keyed_by_jaxlib_and_processor(
+    tmp_path, monkeypatch, capsys
+):
     settings: list[tuple[str, str]] = []
     monkeypatch.setattr("jax.config.update", lambda name, value: settings.append((name, value)))
     monkeypatch.delenv("JAXAE_COMPILATION_CACHE", raising=False)
@@ -255,7 +279,9 @@ def test_the_compilation_cache_is_off_unless_asked_for_and_keyed_by_jaxlib_and_p
     def folder() -> str:
         settings.clear()
         assert call(train) == 0
-        assert dict(settings)["jax_compilation_cache_dir"].startswith(str(tmp_path / "programs" / "jaxlib-"))
+        assert dict(settings)["jax_compilation_cache_dir"].startswith(
+            str(tmp_path / "programs" / "jaxlib-")
+        )
         return dict(settings)["jax_compilation_cache_dir"]
 
     monkeypatch.setenv("JAXAE_COMPILATION_CACHE", str(tmp_path / "programs"))
@@ -273,14 +299,20 @@ def test_the_compilation_cache_starts_the_same_run(tmp_path):
     """A program from the cache, and a damaged entry, which JAX passes over, give the bits of a run without it."""
     command = [sys.executable, "-c", PROGRAM]
     environment = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
-    bits = [subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout]
+    bits = [
+        subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    ]
     environment["JAXAE_COMPILATION_CACHE"] = str(tmp_path)
     for damage in (False, False, True):
         entries = list(tmp_path.glob("*/*-cache"))
         assert bool(entries) == (len(bits) > 1)
         for entry in entries if damage else []:
             entry.write_bytes(entry.read_bytes()[:-20])
-        bits.append(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+        bits.append(
+            subprocess.run(
+                command, env=environment, capture_output=True, text=True, check=True
+            ).stdout
+        )
     assert len(set(bits)) == 1
 
 
@@ -295,7 +327,12 @@ def test_the_compilation_cache_starts_the_same_run(tmp_path):
 def test_an_environment_that_would_change_results_is_one_clear_line(name, value, words):
     script = "from jaxae.cli import command\ndef main() -> None:\n    print('results')\ncommand.run(main)"
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=50, env=os.environ | {name: value}, cwd=ROOT
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        env=os.environ | {name: value},
+        cwd=ROOT,
     )
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {words}")
@@ -319,7 +356,9 @@ def test_a_terminal_shows_how_far_the_running_epoch_is_and_a_file_does_not(monke
         shown = stream.getvalue()
         if isinstance(stream, Terminal):
             assert "\r\x1b[K… working, 0 s\r\x1b[KCompiled for a CPU\n" in shown
-            shares = [int(share) for share in re.findall(r"epoch running, about (\d+) %\r\x1b\[K", shown)]
+            shares = [
+                int(share) for share in re.findall(r"epoch running, about (\d+) %\r\x1b\[K", shown)
+            ]
             assert 0 < shares[-1] < 99  # of 0.4 s, looked at every 0.25 s
         else:
             assert shown == "Compiled for a CPU\nepoch   1/3\n"

@@ -25,14 +25,26 @@ from tests.cli.test_command import call as in_process
 from tests.runs.test_tensorboard import values as tensorboard_values
 from tests.train.test_loop import metrics
 
-OFFLINE = {"http_proxy": "http://127.0.0.1:9", "no_proxy": ""}  # a test must not download, wherever it runs
+OFFLINE = {
+    "http_proxy": "http://127.0.0.1:9",
+    "no_proxy": "",
+}  # a test must not download, wherever it runs
 RECIPE = ["--dataset", "synthetic", "--widths", "64", "16", "--epochs", "3", "--batch-size", "512"]
-FIGURES = ["reconstructions", "error_maps", "noise_robustness", "latent_space", "latent_grid", "noise_drift"]
+FIGURES = [
+    "reconstructions",
+    "error_maps",
+    "noise_robustness",
+    "latent_space",
+    "latent_grid",
+    "noise_drift",
+]
 
 
 def start(script: str, *arguments: object) -> subprocess.Popen[str]:
     command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | OFFLINE)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | OFFLINE
+    )
 
 
 def call(script: str, *arguments: object) -> tuple[int, str, str]:
@@ -78,7 +90,9 @@ def test_the_end_names_commands_that_work(run):
 
 def main_of(words: list[str]) -> int:
     """The exit code of a jaxae command."""
-    return subprocess.run([sys.executable, "-m", "jaxae", *words], cwd=ROOT, capture_output=True, timeout=120).returncode
+    return subprocess.run(
+        [sys.executable, "-m", "jaxae", *words], cwd=ROOT, capture_output=True, timeout=120
+    ).returncode
 
 
 def test_everything_a_synthetic_run_writes_says_so(run):
@@ -112,7 +126,10 @@ def test_a_synthetic_run_is_exported_and_its_card_says_so(run):
     assert out.count(".safetensors") == 3
     assert "SYNTHETIC" in (run / "export" / "README.md").read_text()
     assert (
-        json.loads((run / "export" / "manifest.json").read_text())["files"]["denoiser.safetensors"]["largest_difference"] < 1e-2
+        json.loads((run / "export" / "manifest.json").read_text())["files"]["denoiser.safetensors"][
+            "largest_difference"
+        ]
+        < 1e-2
     )
     code, _, err = call("export", run, "--to", "torch")
     assert code == 2
@@ -173,7 +190,9 @@ def test_every_script_is_its_command(monkeypatch):
 
 def test_training_curves_are_drawn_from_the_rows_alone(run, tmp_path):
     (tmp_path / "unfinished").mkdir()
-    (tmp_path / "unfinished" / "metrics.jsonl").write_text((run / "metrics.jsonl").read_text() + '{"epoch": 4, "tr')
+    (tmp_path / "unfinished" / "metrics.jsonl").write_text(
+        (run / "metrics.jsonl").read_text() + '{"epoch": 4, "tr'
+    )
     code, _, err = call("plot_training_curves", tmp_path / "unfinished")
     assert code == 0, err
     with Image.open(tmp_path / "unfinished" / "figures" / "training_curves.png") as image:
@@ -204,28 +223,45 @@ def test_ctrl_c_resumes_to_the_same_bits(run, tmp_path):
 def digests(run_dir: Path) -> dict[str, dict[str, str]]:
     """SHA-256 of the parameters and of the rest of the state, of each checkpoint."""
     return {
-        path.parent.name: json.loads(path.read_text())["content"]["sha256"] for path in run_dir.glob("states/*/manifest.json")
+        path.parent.name: json.loads(path.read_text())["content"]["sha256"]
+        for path in run_dir.glob("states/*/manifest.json")
     }
 
 
 @pytest.mark.parametrize(
     ("main", "arguments", "expected"),
     [
-        (train.main, ["--dataset", "fashion_mnist", "--data-dir", "{tmp}", "--run-dir", "{tmp}/x"], "--manual-dir"),
-        (train.main, ["--dataset", "synthetic", "--batch-size", "6000", "--run-dir", "{tmp}/x"], "5500 training images"),
+        (
+            train.main,
+            ["--dataset", "fashion_mnist", "--data-dir", "{tmp}", "--run-dir", "{tmp}/x"],
+            "--manual-dir",
+        ),
+        (
+            train.main,
+            ["--dataset", "synthetic", "--batch-size", "6000", "--run-dir", "{tmp}/x"],
+            "5500 training images",
+        ),
         (evaluate.main, ["{tmp}"], "not a run directory"),
         (evaluate.main, ["{tmp}/nowhere"], "does not exist"),
         (plot.main, ["latent-space", "{tmp}"], "not a run directory"),
     ],
 )
-def test_a_users_mistake_is_one_line_and_exit_code_2(main, arguments, expected, tmp_path, capsys, monkeypatch):
+def test_a_users_mistake_is_one_line_and_exit_code_2(
+    main, arguments, expected, tmp_path, capsys, monkeypatch
+):
     for name, value in OFFLINE.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(urllib.request, "_opener", None)  # urllib keeps the first one, with the proxies of its moment
+    monkeypatch.setattr(
+        urllib.request, "_opener", None
+    )  # urllib keeps the first one, with the proxies of its moment
     assert in_process(main, *(argument.format(tmp=tmp_path) for argument in arguments)) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    last = err.splitlines()[-1] if "SYNTHETIC" not in err else next(x for x in err.splitlines() if x.startswith("error"))
+    last = (
+        err.splitlines()[-1]
+        if "SYNTHETIC" not in err
+        else next(x for x in err.splitlines() if x.startswith("error"))
+    )
     assert last.startswith("error: ")
     assert expected in last
     assert "Traceback" not in err
@@ -241,7 +277,16 @@ def test_a_users_mistake_is_one_line_of_a_process_too(tmp_path):
 @pytest.mark.slow
 def test_a_population_is_trained_measured_and_drawn(tmp_path):
     code, out, err = call(
-        "train", *RECIPE[:-4], "--epochs", "2", "--batch-size", "512", "--seeds", "2", "--run-dir", tmp_path / "two"
+        "train",
+        *RECIPE[:-4],
+        "--epochs",
+        "2",
+        "--batch-size",
+        "512",
+        "--seeds",
+        "2",
+        "--run-dir",
+        tmp_path / "two",
     )
     assert code == 0, err
     assert "  2 of 2  train " in err
@@ -286,10 +331,17 @@ def test_a_damaged_best_is_named_by_results_and_figures_and_is_not_released(run,
     assert f"The checkpoint of epoch {best} in {mine} is damaged" in told.err
     assert f"NOT the best: that of epoch {best} is damaged" in told.out
     evaluation = json.loads((mine / "evaluation.json").read_text())
-    assert (evaluation["damaged_best_epoch"], evaluation["checkpoint_epoch"]) == (best, jaxae.load(mine).epoch)
+    assert (evaluation["damaged_best_epoch"], evaluation["checkpoint_epoch"]) == (
+        best,
+        jaxae.load(mine).epoch,
+    )
     assert in_process(plot.reconstructions, str(mine)) == 0
-    assert (mine / "figures" / f"reconstructions_epoch_{evaluation['checkpoint_epoch']}.png").is_file()
-    with pytest.raises(InputError, match=f"without its best checkpoint: restore that of epoch {best}"):
+    assert (
+        mine / "figures" / f"reconstructions_epoch_{evaluation['checkpoint_epoch']}.png"
+    ).is_file()
+    with pytest.raises(
+        InputError, match=f"without its best checkpoint: restore that of epoch {best}"
+    ):
         release.main(mine, tmp_path / "released")
 
 

@@ -17,7 +17,9 @@ def test_what_is_added_is_normal_with_the_asked_deviation():
 def test_stays_in_the_unit_interval_and_clips_as_numpy_does():
     images = np.random.default_rng(0).random((16, 28, 28, 1), np.float32)
     key = jax.random.key(1)
-    expected = np.clip(images + np.float32(2.0) * np.asarray(jax.random.normal(key, images.shape)), 0, 1)
+    expected = np.clip(
+        images + np.float32(2.0) * np.asarray(jax.random.normal(key, images.shape)), 0, 1
+    )
     noisy = np.asarray(add_gaussian_noise(key, images, std=2.0))
     np.testing.assert_allclose(noisy, expected, atol=1e-6)
     assert noisy.min() == 0
@@ -31,7 +33,9 @@ def test_no_noise_changes_nothing():
 
 @pytest.mark.parametrize("shape", [(0, 28, 28, 1), (1, 28, 28, 1), (3, 784)])
 def test_any_shape(shape):
-    assert add_gaussian_noise(jax.random.key(0), np.zeros(shape, np.float32), std=0.25).shape == shape
+    assert (
+        add_gaussian_noise(jax.random.key(0), np.zeros(shape, np.float32), std=0.25).shape == shape
+    )
 
 
 def test_salt_and_pepper_hits_the_asked_fraction_half_black_half_white():
@@ -62,5 +66,10 @@ def test_poisson_noise_counts_photons():
 @pytest.mark.parametrize("fraction", [0.0, 1.0])
 def test_the_extremes_of_a_fraction(fraction):
     images = np.random.default_rng(0).uniform(0.1, 0.9, (4, 28, 28, 1)).astype(np.float32)
-    assert (np.asarray(mask_pixels(jax.random.key(0), images, fraction=fraction)) == images * (1 - fraction)).all()
-    assert (np.isin(np.asarray(salt_and_pepper(jax.random.key(0), images, fraction=fraction)), [0, 1])).all() == bool(fraction)
+    assert (
+        np.asarray(mask_pixels(jax.random.key(0), images, fraction=fraction))
+        == images * (1 - fraction)
+    ).all()
+    assert (
+        np.isin(np.asarray(salt_and_pepper(jax.random.key(0), images, fraction=fraction)), [0, 1])
+    ).all() == bool(fraction)

@@ -34,9 +34,9 @@ def fresh(model: Autoencoder):
 def apply(model: Autoencoder, variables, images, **options):
     """model.apply, jitted: layer by layer takes seconds. options: its own, but for arrays, which go into rngs."""
     rngs = options.pop("rngs", {})
-    return jax.jit(lambda variables, images, rngs: model.apply(variables, images, rngs=rngs, **options))(
-        variables, images, rngs
-    )
+    return jax.jit(
+        lambda variables, images, rngs: model.apply(variables, images, rngs=rngs, **options)
+    )(variables, images, rngs)
 
 
 def kernels(tree) -> list[tuple[int, ...]]:
@@ -51,7 +51,9 @@ def test_widths_are_those_of_the_procedure():
     widths = [784, 512, 256, 128, 64, 32, 16, 8, 4, 2]
     down = list(itertools.pairwise(widths))
     assert kernels(variables["params"]["encoder"]) == down
-    assert kernels(variables["params"]["decoder"]) == sorted(((b, a) for a, b in down), reverse=True)
+    assert kernels(variables["params"]["decoder"]) == sorted(
+        ((b, a) for a, b in down), reverse=True
+    )
 
 
 def test_shapes_and_ranges(model, images):
@@ -68,19 +70,25 @@ def test_shapes_and_ranges(model, images):
 def test_whole_is_decode_after_encode(model, images):
     variables = fresh(model)
     latents = apply(model, variables, images, method="encode")
-    np.testing.assert_array_equal(apply(model, variables, latents, method="decode"), apply(model, variables, images))
+    np.testing.assert_array_equal(
+        apply(model, variables, latents, method="decode"), apply(model, variables, images)
+    )
 
 
 def test_evaluation_treats_each_image_alone(model, images):
     variables = fresh(model)
-    np.testing.assert_allclose(apply(model, variables, images)[3:5], apply(model, variables, images[3:5]), atol=1e-6)
+    np.testing.assert_allclose(
+        apply(model, variables, images)[3:5], apply(model, variables, images[3:5]), atol=1e-6
+    )
 
 
 def test_training_updates_statistics_as_momentum_09_says(images):
     model = Autoencoder(dropout=(0.0, 0.0, 0.0))
     variables = fresh(model)
     _, updated = apply(model, variables, images, train=True, mutable=["batch_stats"])
-    x = images.reshape(32, 784) @ np.asarray(variables["params"]["encoder"]["Layer_0"]["Dense_0"]["kernel"])
+    x = images.reshape(32, 784) @ np.asarray(
+        variables["params"]["encoder"]["Layer_0"]["Dense_0"]["kernel"]
+    )
     stats = updated["batch_stats"]["encoder"]["Layer_0"]["BatchNorm_0"]
     np.testing.assert_allclose(stats["mean"], 0.1 * x.mean(0), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(stats["var"], 0.9 + 0.1 * x.var(0), rtol=1e-4, atol=1e-5)
@@ -91,7 +99,14 @@ def test_dropout_needs_a_key_and_acts_in_training_alone(images):
     variables = fresh(model)
 
     def run(seed: int):
-        return apply(model, variables, images, train=True, mutable=["batch_stats"], rngs={"dropout": jax.random.key(seed)})[0]
+        return apply(
+            model,
+            variables,
+            images,
+            train=True,
+            mutable=["batch_stats"],
+            rngs={"dropout": jax.random.key(seed)},
+        )[0]
 
     assert (run(1) == run(1)).all()
     assert (run(1) != run(2)).any()
@@ -125,7 +140,10 @@ def test_dropout_rates_after_the_first_three_layers():
 def test_products_of_bfloat16_and_their_derivatives_against_numpy():
     """Operands rounded as NumPy rounds them to ml_dtypes' bfloat16, the sums as exact as float32's; for members too."""
     rng = np.random.default_rng(0)
-    x, kernel, gradient = (rng.standard_normal(shape, np.float32) for shape in ((3, 16, 784), (3, 784, 32), (3, 16, 32)))
+    x, kernel, gradient = (
+        rng.standard_normal(shape, np.float32)
+        for shape in ((3, 16, 784), (3, 784, 32), (3, 16, 32))
+    )
 
     def rounded(a):
         return a.astype(jnp.bfloat16).astype(np.float64)
@@ -140,24 +158,37 @@ def test_products_of_bfloat16_and_their_derivatives_against_numpy():
     for result, value in zip(results, expected, strict=True):
         assert result.dtype == np.float32
         np.testing.assert_allclose(result, value, rtol=1e-4, atol=1e-4)
-    assert np.abs(expected[0] - x.astype(np.float64) @ kernel).max() > 1e-2  # which is what rounding does
+    assert (
+        np.abs(expected[0] - x.astype(np.float64) @ kernel).max() > 1e-2
+    )  # which is what rounding does
 
 
 def gradient(model: Autoencoder, variables, images) -> np.ndarray:
     """Of the squared error over all parameters, as one row."""
 
     def error(params):
-        output, _ = model.apply({**variables, "params": params}, images, train=True, mutable=["batch_stats"])
+        output, _ = model.apply(
+            {**variables, "params": params}, images, train=True, mutable=["batch_stats"]
+        )
         return jnp.mean(jnp.square(output - images))
 
-    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(jax.jit(jax.grad(error))(variables["params"]))])
+    return np.concatenate(
+        [np.ravel(leaf) for leaf in jax.tree.leaves(jax.jit(jax.grad(error))(variables["params"]))]
+    )
 
 
 def test_a_trained_model_in_bfloat16_has_nearly_the_same_gradient(real_files, tmp_path):
     """With the narrow layers in bfloat16 as well, the gradient is off by 0.34 of its norm, with noise on the images by 0.9."""
-    images = to_unit(load_dataset("fashion_mnist", data_dir=tmp_path, manual_dir=real_files, report=silent).train.images[:128])
+    images = to_unit(
+        load_dataset(
+            "fashion_mnist", data_dir=tmp_path, manual_dir=real_files, report=silent
+        ).train.images[:128]
+    )
     variables, still = load(ROOT / "checkpoints/released").variables, Autoencoder(dropout=())
-    exact, near = (gradient(model, variables, images) for model in (still, still.clone(matmul_dtype="bfloat16")))
+    exact, near = (
+        gradient(model, variables, images)
+        for model in (still, still.clone(matmul_dtype="bfloat16"))
+    )
     assert 1e-3 < np.linalg.norm(near - exact) / np.linalg.norm(exact) < 0.2
 
 

@@ -48,7 +48,9 @@ def test_clipping_is_by_the_norm_of_all_leaves():
     """Adam forgets the scale of a gradient, but not of one step against the next."""
     optimizer = make_optimizer(learning_rate=0.1, weight_decay=0.0, clip_norm=5.0)
     params = {"a": jnp.zeros(1), "b": jnp.zeros(1)}
-    _, state = optimizer.update({"a": jnp.array([30.0]), "b": jnp.array([40.0])}, optimizer.init(params), params)
+    _, state = optimizer.update(
+        {"a": jnp.array([30.0]), "b": jnp.array([40.0])}, optimizer.init(params), params
+    )
     first_moments = np.concatenate(jax.tree.leaves(state[1][0].mu))
     np.testing.assert_allclose(first_moments, [0.1 * 3, 0.1 * 4], rtol=1e-6)
 
@@ -57,7 +59,8 @@ def test_clipping_is_by_the_norm_of_all_leaves():
 def test_clipping_agrees_with_optax(size):
     gradients = {"a": size * jnp.arange(6.0).reshape(2, 3), "b": jnp.array(-size)}
     ours, theirs = (
-        clip.update(gradients, clip.init({})) for clip in (clip_by_global_norm(1.0), optax.clip_by_global_norm(1.0))
+        clip.update(gradients, clip.init({}))
+        for clip in (clip_by_global_norm(1.0), optax.clip_by_global_norm(1.0))
     )
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-6), ours[0], theirs[0])
 
@@ -69,10 +72,14 @@ def test_packing_changes_no_bit_of_an_elementwise_update():
 
     def draw():
         return jax.tree.map(
-            lambda s: jnp.asarray(rng.normal(size=s), jnp.float32), shapes, is_leaf=lambda x: isinstance(x, tuple)
+            lambda s: jnp.asarray(rng.normal(size=s), jnp.float32),
+            shapes,
+            is_leaf=lambda x: isinstance(x, tuple),
         )
 
-    plain = optax.adamw(1e-2, weight_decay=0.1)  # not jitted: fused, the two would round on their own
+    plain = optax.adamw(
+        1e-2, weight_decay=0.1
+    )  # not jitted: fused, the two would round on their own
     packed = pack_small(plain, size=100)
     params = draw()
     states = plain.init(params), packed.init(params)

@@ -26,7 +26,11 @@ def bound():
 
     config = Config(noise_factor=0.25, learning_rate=3e-3, average_decay=0.0, widths=(64, 16))
     parts = build_parts(config)
-    options = {"model": parts.model, "optimizer": parts.optimizer, "noise_factor": config.noise_factor}
+    options = {
+        "model": parts.model,
+        "optimizer": parts.optimizer,
+        "noise_factor": config.noise_factor,
+    }
     state = jax.jit(functools.partial(init_state, parts=parts))(root_key(0))
     step = jax.jit(functools.partial(train_step, **options))
     epoch = jax.jit(functools.partial(train_epoch, batch_size=BATCH, **options))
@@ -44,7 +48,9 @@ def test_an_epoch_is_the_steps_one_after_another(bound, dataset):
         losses.append(float(loss))
     scanned, scanned_losses = epoch(state, images)
     assert int(scanned.step) == int(walked.step) == len(images) // BATCH
-    np.testing.assert_allclose(scanned_losses, losses, rtol=1e-3)  # rounding grows from step to step
+    np.testing.assert_allclose(
+        scanned_losses, losses, rtol=1e-3
+    )  # rounding grows from step to step
 
 
 def test_same_bits_twice_and_other_bits_with_another_key(bound, dataset):
@@ -62,7 +68,11 @@ def test_same_bits_twice_and_other_bits_with_another_key(bound, dataset):
 def test_noise_and_dropout_alone_are_fresh_at_every_step(noise_factor, dropout, bound, dataset):
     """Of the step and of nothing else: the same in another epoch, which counts no steps."""
     parts, state, _, _ = bound
-    options = {"model": parts.model.clone(dropout=dropout), "optimizer": parts.optimizer, "noise_factor": noise_factor}
+    options = {
+        "model": parts.model.clone(dropout=dropout),
+        "optimizer": parts.optimizer,
+        "noise_factor": noise_factor,
+    }
     step = jax.jit(functools.partial(train_step, **options))
     images = jnp.asarray(dataset.train.images[:BATCH])
     losses = [float(step(state._replace(step=jnp.int32(i)), images)[1]) for i in range(4)]
@@ -74,8 +84,12 @@ def test_the_order_is_another_in_each_epoch(bound, dataset):
     _, state, _, epoch = bound
     frozen = state._replace(plateau=state.plateau._replace(scale=jnp.float32(0)))
     images = jnp.asarray(dataset.train.images)
-    first, second = (epoch(frozen._replace(epoch=jnp.int32(number)), images)[1] for number in (0, 1))
-    assert (np.asarray(first) != np.asarray(second)).all()  # the steps' keys are the same, the batches are not
+    first, second = (
+        epoch(frozen._replace(epoch=jnp.int32(number)), images)[1] for number in (0, 1)
+    )
+    assert (
+        np.asarray(first) != np.asarray(second)
+    ).all()  # the steps' keys are the same, the batches are not
 
 
 def test_training_learns(bound, dataset):
@@ -93,14 +107,18 @@ def test_the_weight_of_similarities_orders_the_map_and_is_not_in_the_loss(bound,
     options = {"model": parts.model, "optimizer": parts.optimizer, "noise_factor": 0.25}
     weighted = jax.jit(functools.partial(train_step, **options, similarity_weight=1.0))
     images = jnp.asarray(dataset.train.images[:BATCH])
-    assert float(weighted(state, images)[1]) == pytest.approx(float(step(state, images)[1]), rel=1e-6)
+    assert float(weighted(state, images)[1]) == pytest.approx(
+        float(step(state, images)[1]), rel=1e-6
+    )
     plain = ordered = state
     for _ in range(30):
         plain, ordered = step(plain, images)[0], weighted(ordered, images)[0]
 
     def mismatch(state):
         latents = parts.model.apply(model_variables(state), to_unit(images), method="encode")
-        return 1 - np.corrcoef(pdist(latents), pdist(np.reshape(to_unit(images), (BATCH, -1))))[0, 1]
+        return (
+            1 - np.corrcoef(pdist(latents), pdist(np.reshape(to_unit(images), (BATCH, -1))))[0, 1]
+        )
 
     assert mismatch(ordered) < 0.7 * mismatch(plain)
 
@@ -109,16 +127,25 @@ def test_the_weight_of_similarities_is_halved_after_its_steps(bound, dataset):
     """With plain gradient descent a step is the gradient, of which the weighted part is linear in the weight."""
     parts, state, _, _ = bound
     descent = optax.sgd(1.0)
-    state, images = state._replace(opt_state=descent.init(state.params)), jnp.asarray(dataset.train.images[:BATCH])
+    state, images = (
+        state._replace(opt_state=descent.init(state.params)),
+        jnp.asarray(dataset.train.images[:BATCH]),
+    )
     options: Any = {"model": parts.model, "optimizer": descent, "noise_factor": 0.25}
     steps = [
         jax.jit(functools.partial(train_step, **options)),
-        jax.jit(functools.partial(train_step, **options, similarity_weight=1.0, similarity_steps=20)),
-        jax.jit(functools.partial(train_step, **options, similarity_weight=1.0, similarity_steps=10**9)),
+        jax.jit(
+            functools.partial(train_step, **options, similarity_weight=1.0, similarity_steps=20)
+        ),
+        jax.jit(
+            functools.partial(train_step, **options, similarity_weight=1.0, similarity_steps=10**9)
+        ),
     ]
     for number, share in ((0, 1.0), (5, 4 / 5), (20, 1 / 2), (60, 1 / 4)):
         moved = [step(state._replace(step=jnp.int32(number)), images)[0].params for step in steps]
-        plain, falling, constant = (np.asarray(params["encoder"]["Dense_0"]["kernel"]) for params in moved)
+        plain, falling, constant = (
+            np.asarray(params["encoder"]["Dense_0"]["kernel"]) for params in moved
+        )
         np.testing.assert_allclose(falling - plain, share * (constant - plain), atol=1e-5)
         assert np.abs(constant - plain).max() > 1e-3
 
@@ -127,7 +154,9 @@ def test_a_plateau_scale_of_zero_moves_no_parameter(bound, dataset):
     _, state, step, _ = bound
     frozen = state._replace(plateau=state.plateau._replace(scale=jnp.float32(0)))
     after, _ = step(frozen, jnp.asarray(dataset.train.images[:BATCH]))
-    assert all(jax.tree.leaves(jax.tree.map(lambda a, b: bool((a == b).all()), after.params, state.params)))
+    assert all(
+        jax.tree.leaves(jax.tree.map(lambda a, b: bool((a == b).all()), after.params, state.params))
+    )
     moved = jax.tree.map(lambda a, b: bool((a != b).any()), after.batch_stats, state.batch_stats)
     assert any(jax.tree.leaves(moved))
 
@@ -138,8 +167,12 @@ def test_the_target_is_clean_and_the_input_is_not(bound, dataset):
     black = jnp.zeros((BATCH, 28, 28, 1), jnp.uint8)
     _, loss = step(state, black)
     rngs = {"dropout": derive(state.key, Stream.DROPOUT, 0)}
-    noise = jnp.clip(0.25 * jax.random.normal(derive(state.key, Stream.NOISE, 0), black.shape), 0, 1)
-    output, _ = parts.model.apply(model_variables(state), noise, train=True, rngs=rngs, mutable=["batch_stats"])
+    noise = jnp.clip(
+        0.25 * jax.random.normal(derive(state.key, Stream.NOISE, 0), black.shape), 0, 1
+    )
+    output, _ = parts.model.apply(
+        model_variables(state), noise, train=True, rngs=rngs, mutable=["batch_stats"]
+    )
     np.testing.assert_allclose(loss, jnp.mean(output**2 + output), rtol=1e-4)
 
 
@@ -150,14 +183,18 @@ def test_eval_step_is_per_image_and_uses_running_statistics(bound, dataset):
     run = jax.jit(functools.partial(eval_step, model=parts.model))
     whole = run(model_variables(state), noisy, images)
     part = run(model_variables(state), noisy[7:9], images[7:9])
-    assert {name: values.shape for name, values in whole.items()} == dict.fromkeys(("loss", "mse", "mae"), (103,))
+    assert {name: values.shape for name, values in whole.items()} == dict.fromkeys(
+        ("loss", "mse", "mae"), (103,)
+    )
     for name in whole:
         np.testing.assert_allclose(whole[name][7:9], part[name], rtol=1e-5)
     np.testing.assert_allclose(whole["loss"], whole["mse"] + whole["mae"], rtol=1e-5)
 
 
 def test_bytes_become_the_unit_interval():
-    np.testing.assert_allclose(to_unit(jnp.arange(256, dtype=jnp.uint8)), np.arange(256) / 255, rtol=1e-6)
+    np.testing.assert_allclose(
+        to_unit(jnp.arange(256, dtype=jnp.uint8)), np.arange(256) / 255, rtol=1e-6
+    )
 
 
 def test_each_image_has_noise_of_its_own_strength_within_the_range():
@@ -165,7 +202,10 @@ def test_each_image_has_noise_of_its_own_strength_within_the_range():
     noise = add_training_noise(root_key(0), Stream.NOISE, 3, grey, (0.02, 0.1)) - grey
     strengths = np.asarray(noise.std(axis=(1, 2, 3)))
     assert stats.kstest((strengths - 0.02) / 0.08, "uniform").pvalue > 1e-3
-    again, other = (add_training_noise(root_key(0), Stream.NOISE, step, grey, (0.02, 0.1)) - grey for step in (3, 4))
+    again, other = (
+        add_training_noise(root_key(0), Stream.NOISE, step, grey, (0.02, 0.1)) - grey
+        for step in (3, 4)
+    )
     assert (again == noise).all()
     assert (other != noise).mean() > 0.9
 
@@ -179,7 +219,9 @@ def test_batch_statistics_are_those_that_numpy_finds_without_dropout(bound, data
     kernel = np.asarray(state.params["encoder"]["Layer_0"]["Dense_0"]["kernel"], np.float64)
     means, variances = [], []
     for number in range(2):
-        noisy = add_training_noise(state.key, Stream.STATISTICS, number, to_unit(batches[number]), 0.25)
+        noisy = add_training_noise(
+            state.key, Stream.STATISTICS, number, to_unit(batches[number]), 0.25
+        )
         x = np.asarray(noisy, np.float64).reshape(48, 784) @ kernel
         means.append(x.mean(axis=0))
         variances.append(x.var(axis=0))
@@ -187,7 +229,9 @@ def test_batch_statistics_are_those_that_numpy_finds_without_dropout(bound, data
     np.testing.assert_allclose(first["mean"], np.mean(means, axis=0), atol=1e-5)
     np.testing.assert_allclose(first["var"], np.mean(variances, axis=0), rtol=1e-3)
     soiled = state._replace(batch_stats=jax.tree.map(lambda x: x + 7, state.batch_stats))
-    assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), run(soiled, batches), found))
+    assert jax.tree.all(
+        jax.tree.map(lambda a, b: bool((a == b).all()), run(soiled, batches), found)
+    )
 
 
 def test_the_average_moves_by_its_share_of_each_step_and_trains_nothing(bound, dataset):
@@ -204,9 +248,13 @@ def test_the_average_moves_by_its_share_of_each_step_and_trains_nothing(bound, d
         state, _ = step(state, images)
         averaged, _ = run(averaged, images)
         kept = min(0.5, (1 + number) / (10 + number))
-        expected = kept * expected + (1 - kept) * np.asarray(averaged.params["decoder"]["Dense_0"]["bias"])
+        expected = kept * expected + (1 - kept) * np.asarray(
+            averaged.params["decoder"]["Dense_0"]["bias"]
+        )
     np.testing.assert_allclose(averaged.average["decoder"]["Dense_0"]["bias"], expected, atol=1e-6)
     assert model_variables(averaged)["params"] is averaged.average
     np.testing.assert_allclose(
-        averaged.params["decoder"]["Dense_0"]["bias"], state.params["decoder"]["Dense_0"]["bias"], atol=1e-3
+        averaged.params["decoder"]["Dense_0"]["bias"],
+        state.params["decoder"]["Dense_0"]["bias"],
+        atol=1e-3,
     )

@@ -21,7 +21,9 @@ def test_floats_become_the_nearest_of_256_levels(tmp_path):
     np.testing.assert_array_equal(arrays["images"], IMAGES)
     np.testing.assert_array_equal(arrays["labels"], LABELS)
     np.save(tmp_path / "bits.npy", IMAGES > 99)
-    np.testing.assert_array_equal(read_arrays(tmp_path / "bits.npy")["images"], np.where(IMAGES > 99, 255, 0))
+    np.testing.assert_array_equal(
+        read_arrays(tmp_path / "bits.npy")["images"], np.where(IMAGES > 99, 255, 0)
+    )
 
 
 def test_a_file_whose_list_has_lost_an_array_is_refused(tmp_path):
@@ -45,7 +47,13 @@ def test_a_comment_behind_the_arrays_is_no_damage(tmp_path):
 
 
 def test_names_of_keras_and_medmnist_are_known(tmp_path):
-    np.savez(tmp_path / "keras.npz", x_train=IMAGES[:60], y_train=LABELS[:60], x_test=IMAGES[60:], y_test=LABELS[60:])
+    np.savez(
+        tmp_path / "keras.npz",
+        x_train=IMAGES[:60],
+        y_train=LABELS[:60],
+        x_test=IMAGES[60:],
+        y_test=LABELS[60:],
+    )
     data = load_dataset(tmp_path / "keras.npz", report=silent)
     np.testing.assert_array_equal(data.test.images[..., 0], IMAGES[60:])
     np.testing.assert_array_equal(data.test.labels, LABELS[60:])
@@ -62,7 +70,9 @@ def test_a_file_of_images_alone_and_class_names(tmp_path):
     np.save(tmp_path / "x.npy", IMAGES)
     data = load_dataset(tmp_path / "x.npy", report=silent)
     assert (data.title, data.class_names, data.image_shape) == ("x", (), (6, 5, 1))
-    np.savez(tmp_path / "y.npz", images=IMAGES, labels=LABELS, class_names=np.array(["a", "b", "c"]))
+    np.savez(
+        tmp_path / "y.npz", images=IMAGES, labels=LABELS, class_names=np.array(["a", "b", "c"])
+    )
     assert load_dataset(tmp_path / "y.npz", report=silent).class_names == ("a", "b", "c")
 
 
@@ -102,13 +112,22 @@ def test_a_file_that_holds_no_images_is_one_line(raw, words, tmp_path):
     with pytest.raises(InputError, match=words) as caught:
         load_dataset(tmp_path / "x.npz", report=silent)
     assert "\n" not in str(caught.value)
-    assert str(tmp_path / "x.npz") in str(caught.value) or "images are" in words or "labels are" in words
+    assert (
+        str(tmp_path / "x.npz") in str(caught.value)
+        or "images are" in words
+        or "labels are" in words
+    )
 
 
 def test_what_is_not_there_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"no\.npz does not exist: give --dataset a file, a folder"):
+    with pytest.raises(
+        InputError, match=r"no\.npz does not exist: give --dataset a file, a folder"
+    ):
         load_dataset(tmp_path / "no.npz", report=silent)
     with pytest.raises(InputError, match="image_size and skip_damaged are for a folder"):
         load_dataset("synthetic", image_size=(5, 5), report=silent)
-    with pytest.raises(InputError, match="unheard_of is neither a file or folder here nor a data set that TFDS knows"):
+    with pytest.raises(
+        InputError,
+        match="unheard_of is neither a file or folder here nor a data set that TFDS knows",
+    ):
         load_dataset("unheard_of", data_dir=tmp_path, report=silent)

@@ -13,13 +13,22 @@ LABELS = np.arange(12) % 3
 
 
 def arrays(**changed: Any) -> dict[str, np.ndarray]:
-    whole: dict[str, Any] = {"train_images": IMAGES, "train_labels": LABELS, "test_images": IMAGES, "test_labels": LABELS}
+    whole: dict[str, Any] = {
+        "train_images": IMAGES,
+        "train_labels": LABELS,
+        "test_images": IMAGES,
+        "test_labels": LABELS,
+    }
     return {name: value for name, value in (whole | changed).items() if value is not None}
 
 
 def test_splits_shapes_and_names():
     data = split(arrays(), name="synthetic")
-    assert (len(data.train.images), len(data.validation.images), len(data.test.images)) == (11, 1, 12)
+    assert (len(data.train.images), len(data.validation.images), len(data.test.images)) == (
+        11,
+        1,
+        12,
+    )
     assert data.image_shape == (5, 4, 1)
     assert data.class_names == ("0", "1", "2")
     unlabelled = split(arrays(train_labels=None, test_labels=None), name="synthetic")

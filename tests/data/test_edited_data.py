@@ -21,11 +21,30 @@ from jaxae.digests import digest
 from jaxae.errors import InputError, silent
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 4, 3), np.uint8)
-ARRAYS: dict[str, np.ndarray] = {"images": IMAGES, "labels": np.arange(40) % 3, "class_names": np.array(["a", "b", "c"])}
-NAMES = st.sampled_from([*ARRAYS, "x", "y", "train_images", "x_test", "test_labels", "other", "", "../images", "y_"])
-DTYPES = st.sampled_from(["i1", "u2", "i8", "f2", "f8", "c8", "?", "U3", "S2", "M8[s]", "m8", "u1,u1", "V3"])
+ARRAYS: dict[str, np.ndarray] = {
+    "images": IMAGES,
+    "labels": np.arange(40) % 3,
+    "class_names": np.array(["a", "b", "c"]),
+}
+NAMES = st.sampled_from(
+    [*ARRAYS, "x", "y", "train_images", "x_test", "test_labels", "other", "", "../images", "y_"]
+)
+DTYPES = st.sampled_from(
+    ["i1", "u2", "i8", "f2", "f8", "c8", "?", "U3", "S2", "M8[s]", "m8", "u1,u1", "V3"]
+)
 SHAPES = st.sampled_from(
-    [(), (0,), (40,), (39, 4, 3), (40, 12), (40, 0, 3), (40, 4, 3, 1), (40, 2, 2, 3), (2, 20, 4, 3), (1,) * 32]
+    [
+        (),
+        (0,),
+        (40,),
+        (39, 4, 3),
+        (40, 12),
+        (40, 0, 3),
+        (40, 4, 3, 1),
+        (40, 2, 2, 3),
+        (2, 20, 4, 3),
+        (1,) * 32,
+    ]
 )
 EDITS = st.one_of(
     st.tuples(st.just("drop"), NAMES),
@@ -83,7 +102,10 @@ def check_dataset(dataset: Dataset, stored: dict[str, np.ndarray]) -> None:
     classes = [""] * len(images)
     if labels is not None and dataset.class_names:
         classes = [str(names[label]) if len(names) else str(label) for label in labels.reshape(-1)]
-    expected = sorted((image.tobytes(), name) for image, name in zip(np.rint(scaled).astype(np.uint8), classes, strict=True))
+    expected = sorted(
+        (image.tobytes(), name)
+        for image, name in zip(np.rint(scaled).astype(np.uint8), classes, strict=True)
+    )
     assert found == expected
 
 
@@ -92,7 +114,9 @@ def test_an_edited_file_of_arrays_is_read_as_it_is_or_refused(name, edit):
     stored = edited(ARRAYS, name, *edit)
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "x.npz"
-        with zipfile.ZipFile(path, "w") as archive:  # numpy.savez takes no name twice, and none with a slash
+        with zipfile.ZipFile(
+            path, "w"
+        ) as archive:  # numpy.savez takes no name twice, and none with a slash
             for key, array in stored.items():
                 file = io.BytesIO()
                 np.save(file, array, allow_pickle=False)
@@ -111,7 +135,11 @@ def test_edited_bytes_of_an_array_are_read_as_they_are_or_refused(name, edits, n
                 np.save(file, array)
                 raw = file.getvalue()
                 if key == name:
-                    raw = with_bytes(raw[:128], edits) + raw[128:] if near_start else with_bytes(raw, edits)
+                    raw = (
+                        with_bytes(raw[:128], edits) + raw[128:]
+                        if near_start
+                        else with_bytes(raw, edits)
+                    )
                 archive.writestr(f"{key}.npy", raw)
         try:
             with np.load(path) as there:
@@ -146,7 +174,11 @@ def test_an_edited_cache_whose_digest_fits_is_taken_whole_or_refused(name, edit)
     assume(all(array.dtype.kind not in "mM" for array in stored.values()))  # times have no digest
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "x.npz"
-        np.savez(path, allow_pickle=False, **{key.replace("/", "_"): array for key, array in stored.items()})
+        np.savez(
+            path,
+            allow_pickle=False,
+            **{key.replace("/", "_"): array for key, array in stored.items()},
+        )
         with np.load(path) as there:
             sha256 = np.array(digest(dict(there)))
             np.savez(path, allow_pickle=False, **there, **{DIGEST: sha256})
@@ -156,14 +188,18 @@ def test_an_edited_cache_whose_digest_fits_is_taken_whole_or_refused(name, edit)
             dataset = split(arrays, name="x", shares=(0.8, 0.1, 0.1))
         except InputError as error:
             return check_line(error)
-        images = np.concatenate([part.images for part in (dataset.train, dataset.validation, dataset.test)])
+        images = np.concatenate(
+            [part.images for part in (dataset.train, dataset.validation, dataset.test)]
+        )
         assert sorted(map(bytes, images)) == sorted(map(bytes, arrays["images"]))
 
 
 @given(edits=BYTES, near_start=st.booleans(), tail=st.sampled_from([b"", b"\0", b"\0" * 12]))
 def test_an_edited_idx_file_is_read_as_it_is_or_refused(edits, near_start, tail):
     whole = b"\0\0\x08\x03" + np.array(IMAGES.shape, ">u4").tobytes() + IMAGES.tobytes()
-    raw = (with_bytes(whole[:16], edits) + whole[16:] if near_start else with_bytes(whole, edits)) + tail
+    raw = (
+        with_bytes(whole[:16], edits) + whole[16:] if near_start else with_bytes(whole, edits)
+    ) + tail
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "x.gz"
         path.write_bytes(gzip.compress(raw, 1))
@@ -189,7 +225,9 @@ KINDS = [
 
 
 @given(kind=st.sampled_from(KINDS), edits=BYTES, near_start=st.booleans(), skip=st.booleans())
-def test_an_edited_picture_in_a_folder_is_read_as_pillow_reads_it_or_refused(kind, edits, near_start, skip):
+def test_an_edited_picture_in_a_folder_is_read_as_pillow_reads_it_or_refused(
+    kind, edits, near_start, skip
+):
     mode, suffix = kind
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "pictures"
@@ -201,12 +239,18 @@ def test_an_edited_picture_in_a_folder_is_read_as_pillow_reads_it_or_refused(kin
         picture = Image.fromarray(values)
         (picture if mode == "I;16" else picture.convert(mode)).save(path)
         raw = path.read_bytes()
-        path.write_bytes(with_bytes(raw[:64], edits) + raw[64:] if near_start else with_bytes(raw, edits))
+        path.write_bytes(
+            with_bytes(raw[:64], edits) + raw[64:] if near_start else with_bytes(raw, edits)
+        )
         try:
-            dataset = load_dataset(folder, data_dir=Path(place) / "kept", skip_damaged=skip, report=silent)
+            dataset = load_dataset(
+                folder, data_dir=Path(place) / "kept", skip_damaged=skip, report=silent
+            )
         except InputError as error:
             return check_line(error)
-    found = [image for part in (dataset.train, dataset.validation, dataset.test) for image in part.images]
+    found = [
+        image for part in (dataset.train, dataset.validation, dataset.test) for image in part.images
+    ]
     assert len(found) == 13 or (skip and len(found) == 12)
     grey = sorted(image[..., :1].tobytes() for image in found)
     assert all(image.tobytes() in grey for image in IMAGES[:12])

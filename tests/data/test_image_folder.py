@@ -27,9 +27,20 @@ def random(*shape: int) -> np.ndarray:
     return RNG.integers(0, 256, shape, np.uint8)
 
 
-def fill(root: Path, *, count: int = 60, classes: tuple[str, ...] = ("b", "a"), shape: tuple[int, ...] = (6, 5)) -> Path:
+def fill(
+    root: Path,
+    *,
+    count: int = 60,
+    classes: tuple[str, ...] = ("b", "a"),
+    shape: tuple[int, ...] = (6, 5),
+) -> Path:
     for number in range(count):
-        save(root / classes[number % len(classes)] / f"{number}.png" if classes else root / f"{number}.png", random(*shape))
+        save(
+            root / classes[number % len(classes)] / f"{number}.png"
+            if classes
+            else root / f"{number}.png",
+            random(*shape),
+        )
     return root
 
 
@@ -45,7 +56,10 @@ def test_classes_are_folders_and_pixels_are_the_files(shape, tmp_path):
     assert data.image_shape == (*shape, 1)[:3]
     assert (data.name, data.title) == (str(tmp_path / "pics"), "pics")
     assert any("shares of 0.8, 0.1, 0.1" in line for line in lines)
-    wanted = {np.asarray(Image.open(path)).tobytes(): path.parent.name for path in (tmp_path / "pics").rglob("*.png")}
+    wanted = {
+        np.asarray(Image.open(path)).tobytes(): path.parent.name
+        for path in (tmp_path / "pics").rglob("*.png")
+    }
     found = {
         image.tobytes(): data.class_names[label]
         for part in (data.train, data.validation, data.test)
@@ -60,10 +74,15 @@ def test_without_folders_there_are_no_labels_and_other_files_are_passed_over(tmp
     (root / ".hidden.png").write_text("no picture")
     data, lines = load(root, tmp_path)
     assert (data.class_names, data.train.labels) == ((), None)
-    assert any(line.startswith("1 other files are passed over, such as") and "notes.txt" in line for line in lines)
+    assert any(
+        line.startswith("1 other files are passed over, such as") and "notes.txt" in line
+        for line in lines
+    )
 
 
-@pytest.mark.parametrize("names", [("train", "validation", "test"), ("Train", "val", "test"), ("train", "test")])
+@pytest.mark.parametrize(
+    "names", [("train", "validation", "test"), ("Train", "val", "test"), ("train", "test")]
+)
 def test_own_splits_are_kept(names, tmp_path):
     for number, name in enumerate(names):
         fill(tmp_path / "pics" / name, count=(60, 12, 8)[-1 if name == "test" else number])
@@ -109,18 +128,27 @@ def png16(path: Path, values: np.ndarray) -> Path:
     """A grey PNG of 16 bits, written by hand from its specification."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     height, width = values.shape
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
     head = struct.pack(">IIBBBBB", width, height, 16, 0, 0, 0, 0)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
     return path
 
 
 def test_rules_for_a_picture(tmp_path):
     values = np.array([[0, 257, 65535, 40000]])
-    np.testing.assert_array_equal(read_picture(png16(tmp_path / "16.png", values)), np.rint(values / 257))
+    np.testing.assert_array_equal(
+        read_picture(png16(tmp_path / "16.png", values)), np.rint(values / 257)
+    )
     clear = np.array([[[200, 100, 50, 255], [200, 100, 50, 0], [200, 100, 50, 51]]], np.uint8)
     expected = [[[200, 100, 50], [0, 0, 0], [40, 20, 10]]]  # on black
     np.testing.assert_array_equal(read_picture(save(tmp_path / "clear.png", clear)), expected)
@@ -147,7 +175,10 @@ def test_exif_turns_a_picture_before_its_size_is_looked_at(tmp_path):
 def test_several_sizes_want_an_image_size(tmp_path):
     root = fill(tmp_path / "pics", classes=())
     save(root / "large.png", np.kron(random(6, 5), np.ones((2, 3), np.uint8)))
-    with pytest.raises(InputError, match=r"6×5.*large\.png is 12×15.*--image-size HEIGHT WIDTH|12×15.*6×5.*--image-size"):
+    with pytest.raises(
+        InputError,
+        match=r"6×5.*large\.png is 12×15.*--image-size HEIGHT WIDTH|12×15.*6×5.*--image-size",
+    ):
         load(root, tmp_path)
     data, _ = load(root, tmp_path, image_size=(6, 5))
     assert data.image_shape == (6, 5, 1)
@@ -158,7 +189,9 @@ def test_resizing_keeps_the_mean_of_each_block(tmp_path):
     large = save(tmp_path / "large.png", np.kron(blocks, np.ones((40, 40), np.uint8)))
     small = read_picture(large, size=(3, 2))
     assert np.shape(small) == (3, 2)
-    whole = Image.fromarray(np.kron(blocks, np.ones((40, 40), np.uint8))).resize((2, 3), Image.Resampling.BILINEAR)
+    whole = Image.fromarray(np.kron(blocks, np.ones((40, 40), np.uint8))).resize(
+        (2, 3), Image.Resampling.BILINEAR
+    )
     np.testing.assert_array_equal(small, np.asarray(whole))
 
 
@@ -201,10 +234,16 @@ def bomb(path: Path) -> None:
         (lambda root: root.mkdir(), "holds no pictures"),
         (lambda root: (root / "a").mkdir(parents=True), "holds no pictures"),
         (lambda root: save(root / "one.png", random(6, 5)), "too few images"),
-        (lambda root: [save(root / f"{k}.png", np.zeros((6, 5), np.uint8)) for k in range(50)], "all are the same"),
+        (
+            lambda root: [save(root / f"{k}.png", np.zeros((6, 5), np.uint8)) for k in range(50)],
+            "all are the same",
+        ),
         (lambda root: save(fill(root) / "beside.png", random(6, 5)), "beside.png in none"),
         (lambda root: fill(root / "train"), "give train and test"),
-        (lambda root: [fill(root / "train"), fill(root / "test", classes=())], "in folders of classes"),
+        (
+            lambda root: [fill(root / "train"), fill(root / "test", classes=())],
+            "in folders of classes",
+        ),
     ],
 )
 def test_a_folder_in_no_order_is_one_line(make, words, tmp_path):

@@ -56,7 +56,9 @@ def test_cache_is_filled_once_and_gives_the_same_arrays(small_source, tmp_path):
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["fashion_mnist.npz"]
 
 
-@pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "garbage", "other arrays", "a lie"])
+@pytest.mark.parametrize(
+    "damage", ["flip", "truncate", "empty", "garbage", "other arrays", "a lie"]
+)
 def test_damaged_cache_is_noticed_and_rebuilt(damage, small_source, tmp_path):
     good = load_dataset("fashion_mnist", data_dir=tmp_path)
     cache = tmp_path / "jaxae" / "fashion_mnist.npz"
@@ -67,12 +69,18 @@ def test_damaged_cache_is_noticed_and_rebuilt(damage, small_source, tmp_path):
         np.savez(cache, **stored)
     elif damage == "other arrays":
         np.savez(cache, digest=np.array("0"))
-    elif damage == "a lie":  # whole in itself, with a digest that fits: but no such label is in Fashion-MNIST
+    elif (
+        damage == "a lie"
+    ):  # whole in itself, with a digest that fits: but no such label is in Fashion-MNIST
         stored = dict(np.load(cache))
         stored["train_labels"][0] = 11
         np.savez(cache, **stored, digest=np.array(digest(stored)))
     else:
-        cache.write_bytes({"truncate": raw[: len(raw) // 2], "empty": b"", "garbage": b"\x80\x04K\x01." * 99}[damage])
+        cache.write_bytes(
+            {"truncate": raw[: len(raw) // 2], "empty": b"", "garbage": b"\x80\x04K\x01." * 99}[
+                damage
+            ]
+        )
     lines: list[str] = []
     again = load_dataset("fashion_mnist", data_dir=tmp_path, report=lines.append)
     assert again.digest == good.digest
@@ -94,12 +102,16 @@ def test_without_files_and_network_the_error_names_three_ways(no_network, tmp_pa
 
 def test_data_that_tfds_has_prepared_are_named(no_network, tmp_path):
     (tmp_path / "fashion_mnist" / "3.0.1").mkdir(parents=True)
-    with pytest.raises(DataUnavailableError, match=r"fashion_mnist/3\.0\.1 holds it in TFDS's own form"):
+    with pytest.raises(
+        DataUnavailableError, match=r"fashion_mnist/3\.0\.1 holds it in TFDS's own form"
+    ):
         load_dataset("fashion_mnist", data_dir=tmp_path)
 
 
 @pytest.mark.parametrize("version", ["4.9", "before"])
-def test_what_tfds_has_downloaded_is_taken_before_the_network_is_asked(version, real_files, monkeypatch, tmp_path):
+def test_what_tfds_has_downloaded_is_taken_before_the_network_is_asked(
+    version, real_files, monkeypatch, tmp_path
+):
     from tensorflow_datasets.core.download import resource
 
     monkeypatch.setattr(tfds_files, "_reachable", lambda url: pytest.fail("the network was asked"))
@@ -111,7 +123,9 @@ def test_what_tfds_has_downloaded_is_taken_before_the_network_is_asked(version, 
         (folder / f"{name}.INFO").write_text("{}")
     lines: list[str] = []
     assert load_dataset("auto", data_dir=tmp_path, report=lines.append).name == "fashion_mnist"
-    assert lines == [f"Reading Fashion-MNIST from {tmp_path / 'downloads'}, where TFDS has downloaded it"]
+    assert lines == [
+        f"Reading Fashion-MNIST from {tmp_path / 'downloads'}, where TFDS has downloaded it"
+    ]
 
 
 def tfds_builder():
@@ -120,7 +134,9 @@ def tfds_builder():
     return tfds.builder_cls("fashion_mnist")
 
 
-@pytest.mark.parametrize(("what", "words"), [("stalls", "timed out"), ("breaks off", "3 more expected"), ("arrives", "")])
+@pytest.mark.parametrize(
+    ("what", "words"), [("stalls", "timed out"), ("breaks off", "3 more expected"), ("arrives", "")]
+)
 def test_a_download_ends_also_where_the_server_stalls_half_way(what, words, monkeypatch, tmp_path):
     monkeypatch.setattr(tfds_files, "SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -156,7 +172,9 @@ def test_a_server_that_never_answers_counts_as_none():
     """It accepts the connection and stays silent: the worst network, since no error ever comes."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         started = time.perf_counter()
-        assert not tfds_files._reachable(f"http://127.0.0.1:{server.getsockname()[1]}/", seconds=0.5)
+        assert not tfds_files._reachable(
+            f"http://127.0.0.1:{server.getsockname()[1]}/", seconds=0.5
+        )
         assert time.perf_counter() - started < 5
 
 
@@ -192,8 +210,12 @@ def test_real_files_become_the_official_splits(real_files, tmp_path):
     sizes = [len(part.images) for part in (dataset.train, dataset.validation, dataset.test)]
     assert sizes == [55_000, 5_000, 10_000]
     raw = gzip.decompress((real_files / FILES["test_images"]).read_bytes())
-    assert hashlib.sha256(dataset.test.images.tobytes()).digest() == hashlib.sha256(raw[16:]).digest()
-    train, validation, test = (part.labels for part in (dataset.train, dataset.validation, dataset.test))
+    assert (
+        hashlib.sha256(dataset.test.images.tobytes()).digest() == hashlib.sha256(raw[16:]).digest()
+    )
+    train, validation, test = (
+        part.labels for part in (dataset.train, dataset.validation, dataset.test)
+    )
     assert train is not None
     assert validation is not None
     assert test is not None
@@ -229,7 +251,9 @@ def test_another_data_sets_files_under_the_same_names_are_called_that(real_files
         sizes = np.array([5, images, images][:rank], ">u4").tobytes()
         raw = bytes([0, 0, 8, rank]) + sizes + bytes(5 * (784 if images else 1))
         (tmp_path / name).write_bytes(gzip.compress(raw))
-    with pytest.raises(InputError, match=f"{tmp_path} holds another data set's files, not Fashion-MNIST's"):
+    with pytest.raises(
+        InputError, match=f"{tmp_path} holds another data set's files, not Fashion-MNIST's"
+    ):
         load_dataset("auto", data_dir=tmp_path / "data", manual_dir=tmp_path)
 
 

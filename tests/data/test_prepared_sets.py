@@ -11,7 +11,8 @@ from jaxae.data.load import load_dataset
 from jaxae.errors import InputError, silent
 
 pytest.importorskip(
-    "array_record", reason="array_record is not installed: TFDS can't read its prepared sets without TensorFlow"
+    "array_record",
+    reason="array_record is not installed: TFDS can't read its prepared sets without TensorFlow",
 )
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (80, 6, 5, 3), np.uint8)
@@ -23,11 +24,17 @@ class TinyPets(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("1.0.0")
 
     def _info(self):
-        kinds = {"image": tfds.features.Image(shape=(6, 5, 3)), "label": tfds.features.ClassLabel(names=["cat", "dog"])}
+        kinds = {
+            "image": tfds.features.Image(shape=(6, 5, 3)),
+            "label": tfds.features.ClassLabel(names=["cat", "dog"]),
+        }
         return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(kinds))
 
     def _split_generators(self, dl_manager):
-        return {"train": self._generate_examples(range(60)), "test": self._generate_examples(range(60, 80))}
+        return {
+            "train": self._generate_examples(range(60)),
+            "test": self._generate_examples(range(60, 80)),
+        }
 
     def _generate_examples(self, indices):
         for index in indices:
@@ -39,11 +46,20 @@ class TinyPets(tfds.core.GeneratorBasedBuilder):
 @pytest.mark.filterwarnings("ignore")  # of TFDS
 def test_a_set_that_tfds_prepares_is_a_data_set(tmp_path):
     data = load_dataset("tiny_pets", data_dir=tmp_path, report=silent)
-    assert (data.name, data.class_names, data.image_shape) == ("tiny_pets", ("cat", "dog"), (6, 5, 3))
+    assert (data.name, data.class_names, data.image_shape) == (
+        "tiny_pets",
+        ("cat", "dog"),
+        (6, 5, 3),
+    )
     wanted = {image.tobytes(): index % 2 for index, image in enumerate(IMAGES)}
     assert data.test.labels is not None
-    test = {image.tobytes(): int(label) for image, label in zip(data.test.images, data.test.labels, strict=True)}
-    assert test == {image.tobytes(): wanted[image.tobytes()] for image in IMAGES[60:]}  # TFDS shuffles
+    test = {
+        image.tobytes(): int(label)
+        for image, label in zip(data.test.images, data.test.labels, strict=True)
+    }
+    assert test == {
+        image.tobytes(): wanted[image.tobytes()] for image in IMAGES[60:]
+    }  # TFDS shuffles
     assert len(data.train.images) + len(data.validation.images) == 60
 
 
@@ -53,7 +69,9 @@ def test_a_set_without_images_is_refused(tmp_path):
         VERSION = tfds.core.Version("1.0.0")
 
         def _info(self):
-            features = tfds.features.FeaturesDict({"label": tfds.features.ClassLabel(num_classes=2)})
+            features = tfds.features.FeaturesDict(
+                {"label": tfds.features.ClassLabel(num_classes=2)}
+            )
             return tfds.core.DatasetInfo(builder=self, features=features)
 
         def _split_generators(self, dl_manager):

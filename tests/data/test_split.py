@@ -43,7 +43,9 @@ def test_a_grey_image_stays_where_it_is_when_colour_comes_along():
     grey = split({"images": IMAGES}, name="mine", shares=SHARES)
     colour = split({"images": np.repeat(IMAGES[..., None], 3, axis=3)}, name="mine", shares=SHARES)
     for part in PARTS:
-        np.testing.assert_array_equal(getattr(grey, part).images[..., 0], getattr(colour, part).images[..., 2])
+        np.testing.assert_array_equal(
+            getattr(grey, part).images[..., 0], getattr(colour, part).images[..., 2]
+        )
 
 
 def test_labels_follow_their_images():
@@ -53,7 +55,9 @@ def test_labels_follow_their_images():
     for part in (data.train, data.validation, data.test):
         assert part.labels is not None
         names = np.array(data.class_names)[part.labels]
-        np.testing.assert_array_equal(names, np.array(["sun", "moon", "star"])[part.images[:, 0, 0, 0] % 3])
+        np.testing.assert_array_equal(
+            names, np.array(["sun", "moon", "star"])[part.images[:, 0, 0, 0] % 3]
+        )
 
 
 def test_given_splits_are_kept_and_a_missing_validation_is_taken_from_training():
@@ -67,7 +71,10 @@ def test_given_splits_are_kept_and_a_missing_validation_is_taken_from_training()
 
 
 def test_other_shares_are_other_data():
-    digests = {split({"images": IMAGES}, name="mine", shares=shares).digest for shares in (SHARES, (0.7, 0.2, 0.1))}
+    digests = {
+        split({"images": IMAGES}, name="mine", shares=shares).digest
+        for shares in (SHARES, (0.7, 0.2, 0.1))
+    }
     assert len(digests) == 2
 
 
@@ -90,7 +97,11 @@ def test_numbers_that_begin_elsewhere_and_one_single_class():
         ({"images": IMAGES, "labels": np.zeros(5, int)}, {}, r"labels are \[5\]"),
         ({"images": IMAGES, "labels": np.zeros((600, 2), int)}, {}, r"labels are \[600, 2\]"),
         ({"images": IMAGES, "labels": np.linspace(0, 1, 600)}, {}, "labels of the type float64"),
-        ({"images": IMAGES, "labels": np.arange(600) % 3}, {"class_names": ("a", "b")}, "there are 2 class names"),
+        (
+            {"images": IMAGES, "labels": np.arange(600) % 3},
+            {"class_names": ("a", "b")},
+            "there are 2 class names",
+        ),
         ({"train_images": IMAGES, "test_images": IMAGES[:, :3]}, {}, "several shapes"),
         ({"test_images": IMAGES}, {}, "give images, or train_images and test_images"),
         ({"images": IMAGES}, {"shares": None}, "give the shares"),

@@ -52,9 +52,14 @@ def test_it_is_the_run_that_jaxae_fit_trains(fitted_on_bytes):
     lines: list[str] = []
     run = jaxae.fit(recipe, dataset, report=lines.append)
     images = BYTES.reshape(-1, 8, 8)
-    np.testing.assert_allclose(fitted_on_bytes.transform(BYTES), jaxae.encode(run, images), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(
-        fitted_on_bytes.denoise(BYTES) / 255, jaxae.reconstruct(run, images).reshape(-1, 64), rtol=1e-5, atol=1e-6
+        fitted_on_bytes.transform(BYTES), jaxae.encode(run, images), rtol=1e-5, atol=1e-6
+    )
+    np.testing.assert_allclose(
+        fitted_on_bytes.denoise(BYTES) / 255,
+        jaxae.reconstruct(run, images).reshape(-1, 64),
+        rtol=1e-5,
+        atol=1e-6,
     )
     for epoch, loss in enumerate(fitted_on_bytes.loss_curve_, start=1):
         assert any(line.startswith(f"epoch   {epoch}/2  train {loss:.5f}") for line in lines)
@@ -63,7 +68,9 @@ def test_it_is_the_run_that_jaxae_fit_trains(fitted_on_bytes):
 
 def test_run_goes_into_jaxaes_own_functions(fitted):
     images = (X / 16).astype(np.float32).reshape(-1, 1, 64, 1)
-    np.testing.assert_allclose(jaxae.encode(fitted.run_, images), fitted.transform(X), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        jaxae.encode(fitted.run_, images), fitted.transform(X), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_the_scale_of_the_data_is_undone(fitted):
@@ -72,7 +79,9 @@ def test_the_scale_of_the_data_is_undone(fitted):
     np.testing.assert_array_equal(other.transform(4 * X + 16), fitted.transform(X))
     np.testing.assert_allclose(other.denoise(4 * X + 16), 4 * fitted.denoise(X) + 16, rtol=1e-12)
     latents = [[0.0, 1.0], [-2.0, 0.5]]
-    np.testing.assert_allclose(other.inverse_transform(latents), 4 * fitted.inverse_transform(latents) + 16, rtol=1e-12)
+    np.testing.assert_allclose(
+        other.inverse_transform(latents), 4 * fitted.inverse_transform(latents) + 16, rtol=1e-12
+    )
     np.testing.assert_allclose(other.score(4 * X + 16), 16 * fitted.score(X), rtol=1e-9)
     assert fitted.inverse_transform(latents).min() >= 0
     assert 1 < fitted.inverse_transform(latents).max() <= 16
@@ -83,7 +92,9 @@ def test_bytes_are_on_the_scale_of_bytes_and_precision_is_that_of_fit(fitted, fi
     assert denoised.dtype == np.float32
     assert fitted.denoise(X[:5]).dtype == np.float64
     assert 16 < denoised.max() <= 255
-    np.testing.assert_array_equal(fitted_on_bytes.transform(BYTES[:5].astype(float)), fitted_on_bytes.transform(BYTES[:5]))
+    np.testing.assert_array_equal(
+        fitted_on_bytes.transform(BYTES[:5].astype(float)), fitted_on_bytes.transform(BYTES[:5])
+    )
 
 
 def test_the_anomaly_score_is_the_error_of_a_row(fitted):
@@ -93,14 +104,21 @@ def test_the_anomaly_score_is_the_error_of_a_row(fitted):
     strange = X[:1].copy()
     strange[0, 0] = 1000  # far off the scale of fit: clipped for the encoder, and counted in full
     np.testing.assert_allclose(
-        fitted.anomaly_score(strange), np.square(fitted.denoise(strange) - strange).mean(axis=1), rtol=1e-5
+        fitted.anomaly_score(strange),
+        np.square(fitted.denoise(strange) - strange).mean(axis=1),
+        rtol=1e-5,
     )
     assert fitted.anomaly_score(strange) > 10_000
 
 
 def test_one_random_state_one_result(fitted):
     np.testing.assert_array_equal(clone(SMALL).fit(X).transform(X), fitted.transform(X))
-    assert np.abs(clone(SMALL).set_params(random_state=4).fit(X).transform(X) - fitted.transform(X)).max() > 0.01
+    assert (
+        np.abs(
+            clone(SMALL).set_params(random_state=4).fit(X).transform(X) - fitted.transform(X)
+        ).max()
+        > 0.01
+    )
     states = [np.random.RandomState(5), np.random.RandomState(5)]
     a, b = (clone(SMALL).set_params(random_state=state).fit(X) for state in states)
     np.testing.assert_array_equal(a.transform(X), b.transform(X))
@@ -113,21 +131,36 @@ def test_a_pickle_gives_the_same_model(fitted):
 
 
 def test_rows_have_the_same_latents_alone_and_among_others(fitted):
-    np.testing.assert_allclose(fitted.transform(X)[1500:1503], fitted.transform(X[1500:1503]), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        fitted.transform(X)[1500:1503], fitted.transform(X[1500:1503]), rtol=1e-5, atol=1e-6
+    )
     assert fitted.transform(X[:1]).shape == (1, 2)
 
 
 def test_a_pipeline_in_a_grid_search_finds_the_better_one():
     pipeline = make_pipeline(StandardScaler(), clone(SMALL))
-    grid = {"denoisingautoencoder__epochs": np.array([1, 40]), "denoisingautoencoder__n_components": np.array([2])}
-    search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(X[:99])  # so few that all fits have one shape
-    assert search.best_params_ == {"denoisingautoencoder__epochs": 40, "denoisingautoencoder__n_components": 2}
-    assert list(search.best_estimator_.get_feature_names_out()) == ["denoisingautoencoder0", "denoisingautoencoder1"]
+    grid = {
+        "denoisingautoencoder__epochs": np.array([1, 40]),
+        "denoisingautoencoder__n_components": np.array([2]),
+    }
+    search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(
+        X[:99]
+    )  # so few that all fits have one shape
+    assert search.best_params_ == {
+        "denoisingautoencoder__epochs": 40,
+        "denoisingautoencoder__n_components": 2,
+    }
+    assert list(search.best_estimator_.get_feature_names_out()) == [
+        "denoisingautoencoder0",
+        "denoisingautoencoder1",
+    ]
 
 
 def test_a_second_fit_of_one_shape_compiles_nothing(fitted):
     compiled: list[str] = []
-    jax.monitoring.register_event_duration_secs_listener(lambda event, *_, **__: compiled.append(event))
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, *_, **__: compiled.append(event)
+    )
     again = clone(SMALL).set_params(random_state=8, epochs=3).fit(X[::-1])
     again.score(X)
     assert not [event for event in compiled if "backend_compile" in event]
@@ -141,19 +174,24 @@ def test_progress_is_told_line_by_line():
     assert sum(line.startswith("epoch") for line in lines) == 2
 
 
-@pytest.mark.parametrize(("count", "fraction", "expected"), [(1797, 0.1, 179), (100, 0.1, 10), (99, 0.1, 0), (5000, 0.0, 0)])
+@pytest.mark.parametrize(
+    ("count", "fraction", "expected"),
+    [(1797, 0.1, 179), (100, 0.1, 10), (99, 0.1, 0), (5000, 0.0, 0)],
+)
 def test_so_many_rows_are_held_out(count, fraction, expected):
     assert rows.held_out(count, fraction) == expected
 
 
 @pytest.mark.parametrize("count", [2, 20, 127, 128, 700, 1023, 1024, 1500])
 def test_few_rows_are_repeated_evenly(count):
-    made = rows.as_dataset(BYTES[:count], BYTES[:count], scale=rows.scale_of(BYTES), batch_size=128).train.images.reshape(
-        -1, 64
-    )
+    made = rows.as_dataset(
+        BYTES[:count], BYTES[:count], scale=rows.scale_of(BYTES), batch_size=128
+    ).train.images.reshape(-1, 64)
     copies = Counter(row.tobytes() for row in made)
     assert set(copies) == {row.tobytes() for row in BYTES[:count]}
-    each = [copies[row.tobytes()] / np.sum((BYTES[:count] == row).all(axis=1)) for row in BYTES[:count]]
+    each = [
+        copies[row.tobytes()] / np.sum((BYTES[:count] == row).all(axis=1)) for row in BYTES[:count]
+    ]
     assert max(each) <= min(each) * 9 / 8
     assert len(made) >= 1024
     if count < 128:
@@ -166,7 +204,10 @@ def test_few_rows_are_repeated_evenly(count):
         ({"n_components": 0}, "n_components is 0"),
         ({"noise_factor": -1.0}, "noise_factor is -1.0"),
         ({"validation_fraction": 1.0}, "validation_fraction is 1.0: give 0 or more"),
-        ({"learning_rate": 1e38}, r"no longer a finite number: give a lower learning_rate than 1e\+38"),
+        (
+            {"learning_rate": 1e38},
+            r"no longer a finite number: give a lower learning_rate than 1e\+38",
+        ),
     ],
 )
 def test_what_cannot_be_trained_is_a_value_error_of_one_line(options, message):
@@ -180,7 +221,9 @@ def test_latents_of_another_width_are_refused(fitted):
         fitted.inverse_transform(np.zeros((4, 3)))
 
 
-@pytest.mark.parametrize("method", ["transform", "denoise", "inverse_transform", "anomaly_score", "score"])
+@pytest.mark.parametrize(
+    "method", ["transform", "denoise", "inverse_transform", "anomaly_score", "score"]
+)
 def test_nothing_works_before_fit(method):
     with pytest.raises(NotFittedError, match="not fitted"):
         getattr(clone(SMALL), method)(X)
@@ -197,7 +240,10 @@ def test_a_loss_that_breaks_later_keeps_the_best_epoch_and_warns(fitted, monkeyp
         return epoch
 
     monkeypatch.setattr("jaxae.train.loop.compile_epoch", breaking)
-    with pytest.warns(ConvergenceWarning, match="After epoch 2 the loss is no longer a finite number: give a lower"):
+    with pytest.warns(
+        ConvergenceWarning,
+        match="After epoch 2 the loss is no longer a finite number: give a lower",
+    ):
         broken = clone(SMALL).set_params(epochs=5).fit(X)
     assert broken.n_iter_ == 2
     np.testing.assert_array_equal(broken.transform(X), fitted.transform(X))
@@ -207,7 +253,13 @@ def test_without_scikit_learn_one_line_says_what_to_install():
     code = "import sys; sys.modules['sklearn'] = None\nfrom jaxae import *\nassert 'DenoisingAutoencoder' not in dir()\n"
     code += "from jaxae import DenoisingAutoencoder"
     words = [sys.executable, "-c", code]
-    done = subprocess.run(words, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=100)
+    done = subprocess.run(
+        words,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        timeout=100,
+    )
     assert done.stderr.splitlines()[-1] == (
         "jaxae.errors.InputError: scikit-learn is not installed: pip install -e '.[sklearn]' brings it"
     )

@@ -7,7 +7,14 @@ from jaxae.core.images import to_unit
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
 from jaxae.evaluation import baselines
-from jaxae.evaluation.baselines import apply_affine, denoise_tv, fit_affine, fit_rivals, fit_tv, moments
+from jaxae.evaluation.baselines import (
+    apply_affine,
+    denoise_tv,
+    fit_affine,
+    fit_rivals,
+    fit_tv,
+    moments,
+)
 from jaxae.evaluation.metrics import ssim
 from jaxae.inference import corrupt
 
@@ -16,20 +23,34 @@ from jaxae.inference import corrupt
 def pair() -> tuple[np.ndarray, np.ndarray]:
     """Correlated images of 4×3 pixels, and what noise made of them."""
     rng = np.random.default_rng(0)
-    clean = (rng.normal(size=(300, 12)) @ rng.normal(size=(12, 12)) / 5).reshape(300, 4, 3, 1).astype(np.float32)
+    clean = (
+        (rng.normal(size=(300, 12)) @ rng.normal(size=(12, 12)) / 5)
+        .reshape(300, 4, 3, 1)
+        .astype(np.float32)
+    )
     return (clean + 0.3 * rng.normal(size=clean.shape)).astype(np.float32), clean
 
 
 def test_rank_0_is_the_mean_image(pair):
     noisy, clean = pair
-    np.testing.assert_allclose(apply_affine(fit_affine(moments(noisy, clean), rank=0), noisy)[7], clean.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(
+        apply_affine(fit_affine(moments(noisy, clean), rank=0), noisy)[7],
+        clean.mean(axis=0),
+        atol=1e-6,
+    )
 
 
 def test_full_rank_is_linear_regression(pair, monkeypatch):
     monkeypatch.setattr(baselines, "CHUNK", 70)
     noisy, clean = pair
-    expected = LinearRegression().fit(noisy.reshape(300, 12), clean.reshape(300, 12)).predict(noisy.reshape(300, 12))
-    np.testing.assert_allclose(apply_affine(fit_affine(moments(noisy, clean)), noisy).reshape(300, 12), expected, atol=1e-5)
+    expected = (
+        LinearRegression()
+        .fit(noisy.reshape(300, 12), clean.reshape(300, 12))
+        .predict(noisy.reshape(300, 12))
+    )
+    np.testing.assert_allclose(
+        apply_affine(fit_affine(moments(noisy, clean)), noisy).reshape(300, 12), expected, atol=1e-5
+    )
 
 
 def test_clean_to_clean_is_pca(pair):
@@ -38,7 +59,9 @@ def test_clean_to_clean_is_pca(pair):
     pca = PCA(2).fit(flat)
     expected = pca.inverse_transform(pca.transform(flat))
     np.testing.assert_allclose(
-        apply_affine(fit_affine(moments(clean, clean), rank=2), clean).reshape(300, 12), expected, atol=1e-5
+        apply_affine(fit_affine(moments(clean, clean), rank=2), clean).reshape(300, 12),
+        expected,
+        atol=1e-5,
     )
 
 
@@ -51,7 +74,10 @@ def test_no_map_of_the_same_rank_is_better(pair):
     rng = np.random.default_rng(1)
     u, s, v = np.linalg.svd(best.matrix)
     for _ in range(20):
-        left, right = u[:, :2] + 0.03 * rng.normal(size=(12, 2)), v[:2] + 0.03 * rng.normal(size=(2, 12))
+        left, right = (
+            u[:, :2] + 0.03 * rng.normal(size=(12, 2)),
+            v[:2] + 0.03 * rng.normal(size=(2, 12)),
+        )
         other = best._replace(matrix=left * s[:2] @ right)
         assert np.square(apply_affine(other, noisy) - clean).mean() > error
 
@@ -71,14 +97,19 @@ def test_total_variation_keeps_a_flat_image_and_its_weight_is_the_best_of_the_gr
     clean[:, 8:20, 8:20] = 0.8
     noisy = (clean + 0.2 * np.random.default_rng(0).standard_normal(clean.shape)).astype(np.float32)
     chosen = fit_tv(noisy, clean)
-    errors = {weight: np.square(denoise_tv(noisy, weight=weight) - clean).mean() for weight in (chosen / 3, chosen, chosen * 3)}
+    errors = {
+        weight: np.square(denoise_tv(noisy, weight=weight) - clean).mean()
+        for weight in (chosen / 3, chosen, chosen * 3)
+    }
     assert min(errors, key=errors.__getitem__) == chosen
     assert errors[chosen] < 0.2 * np.square(noisy - clean).mean()
 
 
 def test_every_rival_is_fitted_and_stays_in_the_unit_interval():
     rng = np.random.default_rng(0)
-    clean = (rng.random((300, 3)) @ rng.random((3, 16)) / 3).reshape(300, 4, 4, 1).astype(np.float32)
+    clean = (
+        (rng.random((300, 3)) @ rng.random((3, 16)) / 3).reshape(300, 4, 4, 1).astype(np.float32)
+    )
     noisy = np.clip(clean + 0.3 * rng.standard_normal(clean.shape), 0, 1).astype(np.float32)
     rivals = fit_rivals(noisy, clean, pca=fit_affine(moments(clean, clean), rank=2))
     errors = {name: np.square(denoise(noisy) - clean).mean() for name, denoise in rivals.items()}
@@ -86,7 +117,12 @@ def test_every_rival_is_fitted_and_stays_in_the_unit_interval():
     assert max(denoise(noisy).max() for denoise in rivals.values()) <= 1
     assert errors["do nothing"] == np.square(noisy - clean).mean()
     np.testing.assert_allclose(errors["mean training image"], clean.var(axis=0).mean(), rtol=1e-4)
-    assert errors["linear, full rank"] <= errors["linear, rank 2"] < errors["PCA-2"] < errors["do nothing"]
+    assert (
+        errors["linear, full rank"]
+        <= errors["linear, rank 2"]
+        < errors["PCA-2"]
+        < errors["do nothing"]
+    )
 
 
 # σ: do nothing, full-rank linear, best rank-2 linear, each as MSE and SSIM of the first 2,000 images (computed independently).
@@ -102,10 +138,14 @@ def test_the_rivals_have_the_errors_that_others_have_computed(std, real_files, t
     data = load_dataset("fashion_mnist", data_dir=tmp_path, manual_dir=real_files)
     train, test = to_unit(data.train.images), to_unit(data.test.images)
     noisy = corrupt(test, std=std)
-    noisy_train = np.clip(train + std * np.random.default_rng(0).standard_normal(train.shape, np.float32), 0, 1)
+    noisy_train = np.clip(
+        train + std * np.random.default_rng(0).standard_normal(train.shape, np.float32), 0, 1
+    )
     pairs = moments(noisy_train, train)
     linear = [apply_affine(fit_affine(pairs, rank=rank), noisy) for rank in (None, 2)]
     outputs = [noisy, *(np.clip(output, 0, 1) for output in linear)]
     for output, (error, similarity) in zip(outputs, ANCHORS[std], strict=True):
-        np.testing.assert_allclose(np.square(output - test).mean(dtype=np.float64), error, rtol=4e-3)
+        np.testing.assert_allclose(
+            np.square(output - test).mean(dtype=np.float64), error, rtol=4e-3
+        )
         np.testing.assert_allclose(ssim(output[:2000], test[:2000]).mean(), similarity, atol=2e-3)

@@ -6,7 +6,13 @@ import pytest
 
 from jaxae.errors import InputError, silent
 from jaxae.evaluation import denoising_curve as module
-from jaxae.evaluation.denoising_curve import UNSEEN, break_even, denoising_curve, matched_strength, unseen_examples
+from jaxae.evaluation.denoising_curve import (
+    UNSEEN,
+    break_even,
+    denoising_curve,
+    matched_strength,
+    unseen_examples,
+)
 from jaxae.inference import Run, corrupt
 from tests import ROOT
 from tests.helpers import untrained_run
@@ -52,7 +58,9 @@ def test_the_curve_has_every_method_at_every_level_and_draw(run, dataset, monkey
     clean = dataset.test.images[:40] / np.float32(255)
     for draw in (0, 1):
         np.testing.assert_allclose(
-            nothing["mse"][1][draw], np.square(corrupt(clean, std=0.25, draw=draw) - clean).mean(), rtol=1e-5
+            nothing["mse"][1][draw],
+            np.square(corrupt(clean, std=0.25, draw=draw) - clean).mean(),
+            rtol=1e-5,
         )
     assert nothing["mse"][1][0] != nothing["mse"][1][1]
     for kind in UNSEEN:
@@ -99,8 +107,12 @@ def test_levels_ascend_and_those_of_other_noises_are_among_them():
 def test_one_image_is_enough(run, dataset, monkeypatch):
     monkeypatch.setattr(module, "LEVELS", (0.25,))
     monkeypatch.setattr(module, "MATCHED", ())
-    monkeypatch.setattr(module, "fit_rivals", lambda *arrays, **options: {"do nothing": lambda images: images})
-    assert np.shape(denoising_curve(run, dataset, images=1, draws=1, report=silent)["rows"]["jaxae"]["mse"]) == (1, 1)
+    monkeypatch.setattr(
+        module, "fit_rivals", lambda *arrays, **options: {"do nothing": lambda images: images}
+    )
+    assert np.shape(
+        denoising_curve(run, dataset, images=1, draws=1, report=silent)["rows"]["jaxae"]["mse"]
+    ) == (1, 1)
 
 
 @pytest.mark.parametrize("wrong", [{"images": 0}, {"draws": 0}])

@@ -27,7 +27,10 @@ def distances(a: np.ndarray) -> np.ndarray:
 def mrre(x: np.ndarray, z: np.ndarray, k: int) -> float:
     """Lee & Verleysen's two errors, by the loops of their definition; their mean."""
     n, total = len(x), 0.0
-    ranks = [np.argsort(np.argsort(distances(a) - np.eye(n), axis=1, kind="stable"), axis=1) for a in (x, z)]
+    ranks = [
+        np.argsort(np.argsort(distances(a) - np.eye(n), axis=1, kind="stable"), axis=1)
+        for a in (x, z)
+    ]
     for one, other in (ranks, ranks[::-1]):
         for i in range(n):
             for j in range(n):
@@ -41,8 +44,12 @@ def test_trustworthiness_and_continuity_are_scikit_learns(blobs):
     scores = scorecard(x, z, labels)
     ks = range(10, 201, 10)
     np.testing.assert_allclose(scores["trust_k5"], trustworthiness(x, z, n_neighbors=5), rtol=1e-6)
-    np.testing.assert_allclose(scores["l_trust"], np.mean([trustworthiness(x, z, n_neighbors=k) for k in ks]), rtol=1e-6)
-    np.testing.assert_allclose(scores["l_cont"], np.mean([trustworthiness(z, x, n_neighbors=k) for k in ks]), rtol=1e-6)
+    np.testing.assert_allclose(
+        scores["l_trust"], np.mean([trustworthiness(x, z, n_neighbors=k) for k in ks]), rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        scores["l_cont"], np.mean([trustworthiness(z, x, n_neighbors=k) for k in ks]), rtol=1e-6
+    )
 
 
 def test_few_points_have_fewer_neighbours(blobs):
@@ -52,16 +59,22 @@ def test_few_points_have_fewer_neighbours(blobs):
     for name, (a, b) in {"l_trust": (x, z), "l_cont": (z, x)}.items():
         expected = np.mean([trustworthiness(a, b, n_neighbors=k) for k in (10, 20, 30, 40)])
         np.testing.assert_allclose(scores[name], expected, rtol=1e-6)
-    np.testing.assert_allclose(scores["l_mrre"], np.mean([mrre(x, z, k) for k in (10, 20, 30, 40)]), rtol=1e-6)
+    np.testing.assert_allclose(
+        scores["l_mrre"], np.mean([mrre(x, z, k) for k in (10, 20, 30, 40)]), rtol=1e-6
+    )
 
 
 def test_mrre_and_divergence_by_their_definitions(blobs):
     x, z, _ = blobs
     scores = scorecard(x, z)
     assert "silhouette" not in scores
-    np.testing.assert_allclose(scores["l_mrre"], np.mean([mrre(x, z, k) for k in range(10, 201, 10)]), rtol=1e-6)
+    np.testing.assert_allclose(
+        scores["l_mrre"], np.mean([mrre(x, z, k) for k in range(10, 201, 10)]), rtol=1e-6
+    )
     for sigma in (0.01, 0.1, 1.0):
-        p, q = (np.exp(-((d / d.max()) ** 2) / sigma).sum(axis=1) for d in (distances(x), distances(z)))
+        p, q = (
+            np.exp(-((d / d.max()) ** 2) / sigma).sum(axis=1) for d in (distances(x), distances(z))
+        )
         expected = np.sum(p / p.sum() * np.log((p / p.sum()) / (q / q.sum())))
         np.testing.assert_allclose(scores[f"kl_{sigma:g}"], expected, rtol=1e-9)
 
@@ -100,7 +113,12 @@ def test_nearest_neighbours_vote_as_scikit_learns(blobs, k):
         (np.ones((500, 3)), np.ones((499, 2)), None, "X has 500 points, Z 499"),
         (np.eye(500), np.eye(500), np.zeros(3), "labels 3"),
         (np.eye(20), np.eye(20), None, "20 points"),
-        (np.eye(500), np.full((500, 2), np.nan), None, "Z has a value that is not finite, in row 0"),
+        (
+            np.eye(500),
+            np.full((500, 2), np.nan),
+            None,
+            "Z has a value that is not finite, in row 0",
+        ),
         (np.eye(500), np.zeros((500, 2)), None, "All points of Z"),
     ],
 )
@@ -116,7 +134,9 @@ def test_pca_has_the_scores_that_others_have_computed(real_files, tmp_path):
     train = to_unit(np.concatenate([data.train.images, data.validation.images]))
     clean = to_unit(data.test.images)
     pca, axes = fit_pca(train)
-    np.testing.assert_allclose(np.square(apply_affine(pca, clean) - clean).mean(dtype=np.float64), 0.04609712, atol=2e-6)
+    np.testing.assert_allclose(
+        np.square(apply_affine(pca, clean) - clean).mean(dtype=np.float64), 0.04609712, atol=2e-6
+    )
     scores = scorecard(clean, clean.reshape(10_000, 784) @ axes)
     for name, value in {
         "l_cont": 0.96776,

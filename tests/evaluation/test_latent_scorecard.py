@@ -42,7 +42,9 @@ def test_our_rows_come_first_and_published_ones_name_their_protocols():
     assert cells(lines, "PCA [1]")[0] == "0.04610"
     assert cells(lines, "PCA [2]")[6:10] == ["0.9170", "0.9680", "0.0570", ""]
     notes = [line for line in lines if re.match(r"\[\d\] ", line)]
-    assert notes == [f"[{number}] {PROTOCOLS[source]}" for number, source in enumerate(("jaxae", SAINBURG, MOOR))]
+    assert notes == [
+        f"[{number}] {PROTOCOLS[source]}" for number, source in enumerate(("jaxae", SAINBURG, MOOR))
+    ]
 
 
 def test_other_data_have_no_published_rows_and_no_notes():
@@ -57,7 +59,9 @@ def test_of_a_large_set_a_part_is_scored_and_the_table_says_so(dataset, monkeypa
     scores = latent_scorecard.score_latent(run, dataset)
     assert scores["split"] == "test, 50 of 103 images, clean"
     monkeypatch.undo()
-    part = dataset._replace(test=Split(*(values[[k * 102 // 49 for k in range(50)]] for values in dataset.test)))
+    part = dataset._replace(
+        test=Split(*(values[[k * 102 // 49 for k in range(50)]] for values in dataset.test))
+    )
     whole = latent_scorecard.score_latent(run, part)
     assert whole["split"] == "test, 50 images, clean"
     assert whole["rows"] == scores["rows"]
@@ -72,19 +76,33 @@ def test_errors_and_neighbours_are_those_that_numpy_and_scikit_learn_find(datase
         "jaxae": (encode(run, train), encode(run, clean), reconstruct(run, clean)),
         latent_scorecard.PCA: (
             *(pca.transform(images.reshape(len(images), -1)) for images in (train, clean)),
-            pca.inverse_transform(pca.transform(clean.reshape(len(clean), -1))).reshape(clean.shape),
+            pca.inverse_transform(pca.transform(clean.reshape(len(clean), -1))).reshape(
+                clean.shape
+            ),
         ),
     }
     rows = latent_scorecard.score_latent(run, dataset)["rows"]
     assert list(rows) == list(outputs)
     for name, (references, latents, output) in outputs.items():
-        np.testing.assert_allclose(rows[name]["mse"], mean_squared_error(clean.ravel(), output.ravel()), rtol=1e-4)
-        np.testing.assert_allclose(rows[name]["mae"], mean_absolute_error(clean.ravel(), output.ravel()), rtol=1e-4)
+        np.testing.assert_allclose(
+            rows[name]["mse"], mean_squared_error(clean.ravel(), output.ravel()), rtol=1e-4
+        )
+        np.testing.assert_allclose(
+            rows[name]["mae"], mean_absolute_error(clean.ravel(), output.ravel()), rtol=1e-4
+        )
         for k in (1, 5, 10):
-            score = KNeighborsClassifier(k).fit(references, dataset.train.labels).score(latents, dataset.test.labels)
-            assert abs(rows[name][f"knn_{k}"] - score) < 0.02, "two of 103 images, whose neighbours are as far"
+            score = (
+                KNeighborsClassifier(k)
+                .fit(references, dataset.train.labels)
+                .score(latents, dataset.test.labels)
+            )
+            assert abs(rows[name][f"knn_{k}"] - score) < 0.02, (
+                "two of 103 images, whose neighbours are as far"
+            )
         trust = trustworthiness(clean.reshape(len(clean), -1), latents, n_neighbors=5)
-        np.testing.assert_allclose(rows[name]["trust_k5"], trust, atol=0.01)  # an untrained model has points in one place
+        np.testing.assert_allclose(
+            rows[name]["trust_k5"], trust, atol=0.01
+        )  # an untrained model has points in one place
 
 
 def test_of_many_members_pca_is_scored_once(dataset, monkeypatch):
@@ -93,7 +111,9 @@ def test_of_many_members_pca_is_scored_once(dataset, monkeypatch):
     fitted = Mock(side_effect=latent_scorecard.fit_pca)
     monkeypatch.setattr(latent_scorecard, "fit_pca", fitted)
     monkeypatch.setattr(
-        score, "measure_members", lambda source, name, work, *, table: results.extend(work(run, dataset) for _ in range(3))
+        score,
+        "measure_members",
+        lambda source, name, work, *, table: results.extend(work(run, dataset) for _ in range(3)),
     )
     score.main(SimpleNamespace())  # type: ignore[arg-type]
     assert fitted.call_count == 1

@@ -27,9 +27,15 @@ def knn(run, dataset) -> KNeighborsClassifier:
 def test_drift_counts_the_classes_that_change(run, dataset, knn):
     drift = drift_of_noise(run, dataset, levels=(0.0, 0.5))
     clean = dataset.test.images / np.float32(255)
-    before, after = knn.predict(encode(run, clean)), knn.predict(encode(run, corrupt(clean, std=0.5)))
+    before, after = (
+        knn.predict(encode(run, clean)),
+        knn.predict(encode(run, corrupt(clean, std=0.5))),
+    )
     assert drift["changed"].tolist() == [0, np.mean(before != after)]
-    assert drift["accuracy"].tolist() == [np.mean(before == dataset.test.labels), np.mean(after == dataset.test.labels)]
+    assert drift["accuracy"].tolist() == [
+        np.mean(before == dataset.test.labels),
+        np.mean(after == dataset.test.labels),
+    ]
     np.testing.assert_array_equal(drift["latents"][0.5], encode(run, corrupt(clean, std=0.5)))
 
 
@@ -67,19 +73,26 @@ def test_a_regular_grid_has_its_middles_inside():
 
 def test_decode_is_the_second_half_of_reconstruct(run, dataset):
     images = dataset.test.images[:7] / np.float32(255)
-    np.testing.assert_allclose(decode(run, encode(run, images)), reconstruct(run, images), atol=1e-6)
+    np.testing.assert_allclose(
+        decode(run, encode(run, images)), reconstruct(run, images), atol=1e-6
+    )
     with pytest.raises(InputError, match=r"\[7, 3\]"):
         decode(run, np.zeros((7, 3), np.float32))
 
 
 def test_the_local_error_is_the_mean_over_the_ten_nearest():
-    points, errors = np.random.default_rng(0).normal(size=(200, 2)), np.random.default_rng(1).random(200)
+    points, errors = (
+        np.random.default_rng(0).normal(size=(200, 2)),
+        np.random.default_rng(1).random(200),
+    )
     nearest = NearestNeighbors(n_neighbors=10).fit(points).kneighbors(points, return_distance=False)
     np.testing.assert_allclose(local_error(points, errors), errors[nearest].mean(axis=1))
 
 
 def test_the_plane_of_many_points_takes_memory_of_their_number_not_of_its_square():
-    plane = plane_of(np.random.default_rng(0).normal(size=(200_000, 3)).astype(np.float32) * [1, 3, 2])  # squared: 320 GB
+    plane = plane_of(
+        np.random.default_rng(0).normal(size=(200_000, 3)).astype(np.float32) * [1, 3, 2]
+    )  # squared: 320 GB
     np.testing.assert_allclose(np.abs(plane.axes), [[0, 0], [1, 0], [0, 1]], atol=0.01)
 
 
@@ -92,5 +105,9 @@ def test_the_plane_of_many_dimensions_is_that_of_the_two_principal_axes():
         np.testing.assert_allclose(abs(axis @ expected), 1)
         assert label.endswith(f"of 5 latent dimensions ({share:.0%} of their variance)")
     assert [label[:16] for label in plane.labels] == ["principal axis 1", "principal axis 2"]
-    np.testing.assert_allclose(np.abs(plane.project(latents)), np.abs(pca.transform(latents)), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(plane.lift(plane.project(latents)), pca.inverse_transform(pca.transform(latents)), rtol=1e-4)
+    np.testing.assert_allclose(
+        np.abs(plane.project(latents)), np.abs(pca.transform(latents)), rtol=1e-4, atol=1e-5
+    )
+    np.testing.assert_allclose(
+        plane.lift(plane.project(latents)), pca.inverse_transform(pca.transform(latents)), rtol=1e-4
+    )

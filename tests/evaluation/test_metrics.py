@@ -16,7 +16,9 @@ def pairs(request) -> tuple[np.ndarray, np.ndarray]:
         "random": rng.random((7, 28, 28, 1)).astype(np.float32),
         "alike": np.clip(target + rng.normal(0, 0.01, target.shape), 0, 1).astype(np.float32),
         "black and white": np.ones_like(target),
-        "checkerboard": np.broadcast_to(np.indices((28, 28, 1)).sum(0) % 2, target.shape).astype(np.float32),
+        "checkerboard": np.broadcast_to(np.indices((28, 28, 1)).sum(0) % 2, target.shape).astype(
+            np.float32
+        ),
     }[request.param]
     return output, np.zeros_like(target) if request.param == "black and white" else target
 

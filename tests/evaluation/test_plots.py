@@ -19,12 +19,16 @@ def run() -> Run:
 def given(name: str, monkeypatch: pytest.MonkeyPatch) -> dict:
     """What a function of figures/samples.py is called with, once it is."""
     seen: dict = {}
-    monkeypatch.setattr(samples, name, lambda *arrays, **options: seen.update(options, arrays=arrays))
+    monkeypatch.setattr(
+        samples, name, lambda *arrays, **options: seen.update(options, arrays=arrays)
+    )
     return seen
 
 
 @pytest.mark.parametrize(("name", "count"), [("reconstructions", 8), ("error_maps", 6)])
-def test_figures_1_and_2_show_test_images_their_noise_and_what_the_model_makes_of_it(name, count, run, dataset, monkeypatch):
+def test_figures_1_and_2_show_test_images_their_noise_and_what_the_model_makes_of_it(
+    name, count, run, dataset, monkeypatch
+):
     seen = given(name, monkeypatch)
     getattr(plots, name)(run, dataset, noise_factor=0.25)
     chosen = sample_indices(dataset.test, 10)
@@ -48,8 +52,12 @@ def test_figure_3_shows_each_level_in_its_column(run, dataset, monkeypatch):
     np.testing.assert_array_equal(clean, dataset.test.images[chosen].astype(np.float32) / 255)
     assert seen["levels"] == (0.1, 0.25, 0.4, 0.6)
     for column, level in enumerate(seen["levels"]):
-        np.testing.assert_array_equal(noisy[:, column], corrupt(dataset.test.images, std=level)[chosen])
-        np.testing.assert_allclose(denoised[:, column], run.model.apply(run.variables, noisy[:, column]), atol=1e-6)
+        np.testing.assert_array_equal(
+            noisy[:, column], corrupt(dataset.test.images, std=level)[chosen]
+        )
+        np.testing.assert_allclose(
+            denoised[:, column], run.model.apply(run.variables, noisy[:, column]), atol=1e-6
+        )
         for key, images in (("noisy_psnr", noisy), ("denoised_psnr", denoised)):
             errors = ((images[:, column].astype(np.float64) - clean) ** 2).mean(axis=(1, 2, 3))
             np.testing.assert_allclose(seen[key][:, column], -10 * np.log10(errors), rtol=1e-6)

@@ -37,24 +37,34 @@ def test_means_are_exact_over_the_last_partial_batch(run, dataset, monkeypatch):
     """103 images in batches of 50: the third batch has three. Against NumPy on the model applied to each image alone."""
     _, loaded = run
     clean = to_unit(dataset.test.images)
-    one_by_one = np.concatenate([loaded.model.apply(loaded.variables, clean[i : i + 1]) for i in range(len(clean))])
+    one_by_one = np.concatenate(
+        [loaded.model.apply(loaded.variables, clean[i : i + 1]) for i in range(len(clean))]
+    )
     monkeypatch.setattr(batches, "MANY", 50)
     row = evaluate(loaded, dataset)["rows"]["jaxae, clean input"]
     error = one_by_one.astype(np.float64) - clean
     np.testing.assert_allclose(row["mse"], (error**2).mean(), rtol=1e-5)
     np.testing.assert_allclose(row["mae"], np.abs(error).mean(), rtol=1e-5)
-    np.testing.assert_allclose(row["psnr_of_mean_mse_db"], -10 * np.log10((error**2).mean()), rtol=1e-5)
+    np.testing.assert_allclose(
+        row["psnr_of_mean_mse_db"], -10 * np.log10((error**2).mean()), rtol=1e-5
+    )
     per_image = (error**2).mean((1, 2, 3))
-    np.testing.assert_allclose(row["mean_of_image_psnr_db"], (-10 * np.log10(per_image)).mean(), rtol=1e-5)
+    np.testing.assert_allclose(
+        row["mean_of_image_psnr_db"], (-10 * np.log10(per_image)).mean(), rtol=1e-5
+    )
 
 
 def test_rows_that_do_not_learn(run, dataset):
     rows = evaluate(run[1], dataset, noise_factor=0.25)["rows"]
     clean = dataset.test.images / 255
     mean = (dataset.train.images / 255).mean(0)
-    np.testing.assert_allclose(rows["mean training image"]["mse"], ((clean - mean) ** 2).mean(), rtol=1e-5)
+    np.testing.assert_allclose(
+        rows["mean training image"]["mse"], ((clean - mean) ** 2).mean(), rtol=1e-5
+    )
     noisy = corrupt(to_unit(dataset.test.images), std=0.25)
-    np.testing.assert_allclose(rows["do nothing, noisy input"]["mse"], ((clean - noisy) ** 2).mean(), rtol=1e-5)
+    np.testing.assert_allclose(
+        rows["do nothing, noisy input"]["mse"], ((clean - noisy) ** 2).mean(), rtol=1e-5
+    )
 
 
 def test_evaluation_is_json_names_all_it_depends_on_and_repeats_to_the_bit(run, dataset):
@@ -63,7 +73,15 @@ def test_evaluation_is_json_names_all_it_depends_on_and_repeats_to_the_bit(run, 
     evaluation = json.loads(first)
     assert evaluation["data"] == "SYNTHETIC"
     assert evaluation["checkpoint_epoch"] == run[1].epoch
-    for part in ("SYNTHETIC", "test, 103 images", "noise 0.25", "seed 0", f"epoch {run[1].epoch}", "jax ", "do nothing"):
+    for part in (
+        "SYNTHETIC",
+        "test, 103 images",
+        "noise 0.25",
+        "seed 0",
+        f"epoch {run[1].epoch}",
+        "jax ",
+        "do nothing",
+    ):
         assert part in table(evaluation)
     assert "damaged_best_epoch" not in evaluation
     damaged = header(run[1]._replace(damaged_best=7), dataset, "test")

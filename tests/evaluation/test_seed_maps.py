@@ -18,12 +18,19 @@ def test_a_turned_mirrored_scaled_and_shifted_map_comes_back():
 def test_the_error_that_is_left_is_scipys_disparity():
     other = POINTS + RNG.normal(size=POINTS.shape)
     spread = np.square(POINTS - POINTS.mean(axis=0)).sum()
-    np.testing.assert_allclose(np.square(align(POINTS, other) - POINTS).sum() / spread, procrustes(POINTS, other)[2], rtol=1e-9)
+    np.testing.assert_allclose(
+        np.square(align(POINTS, other) - POINTS).sum() / spread,
+        procrustes(POINTS, other)[2],
+        rtol=1e-9,
+    )
 
 
 def test_shared_neighbours_are_those_that_scikit_learn_finds():
     other = POINTS + 0.3 * RNG.normal(size=POINTS.shape)
-    near = [NearestNeighbors(n_neighbors=10).fit(z).kneighbors(return_distance=False) for z in (POINTS, other)]
+    near = [
+        NearestNeighbors(n_neighbors=10).fit(z).kneighbors(return_distance=False)
+        for z in (POINTS, other)
+    ]
     expected = float(np.mean([len(set(a) & set(b)) / 10 for a, b in zip(*near, strict=True)]))
     shared = shared_neighbours([POINTS, other])
     np.testing.assert_allclose(shared, [[1, expected], [expected, 1]])

@@ -27,7 +27,14 @@ from jaxae.inference import Run, encode, reconstruct
 from tests import ROOT
 from tests.export.test_fold_batch_norm import apply_layers, run_with_statistics
 
-OPTIONS = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+OPTIONS = [
+    "--no-sandbox",
+    "--headless",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+]
 OPTIONS += ["--disable-background-networking", "--disable-component-update"]
 HOSTILE = ("<script>document.title='broken'</script>", "</script><b>bold</b>", "a & b")
 
@@ -35,8 +42,14 @@ HOSTILE = ("<script>document.title='broken'</script>", "</script><b>bold</b>", "
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Debian's chromium, which playwright drives and does not download."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install -e '.[test]' brings it")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="no playwright: pip install -e '.[test]' brings it"
+    )
+    chromium = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if not chromium:
         pytest.skip("no browser: apt-get install chromium")
     with playwright.sync_playwright() as driver:
@@ -49,7 +62,9 @@ class Page:
     """A page in the browser, what it complained of, and what it asked the network for."""
 
     def __init__(self, browser: Any, path: Path, **options: Any) -> None:
-        self.tab = browser.new_context(viewport={"width": 1280, "height": 800}, **options).new_page()
+        self.tab = browser.new_context(
+            viewport={"width": 1280, "height": 800}, **options
+        ).new_page()
         self.complaints: list[str] = []
         self.requests: list[str] = []
         self.tab.on("console", lambda message: self.complaints.append(message.text))
@@ -65,7 +80,9 @@ class Page:
 
     def value(self, expression: str, argument: Any = None) -> Any:
         """What JavaScript says, after what has changed is drawn."""
-        self.tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        self.tab.evaluate(
+            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
         return self.tab.evaluate(expression, argument)
 
     def shows(self, selector: str) -> bool:
@@ -93,7 +110,9 @@ class Page:
 
     def place(self, x: float, y: float, box_of: str = "#plane") -> tuple[float, float]:
         """Where on the page a share of an element's width and height is."""
-        while not (box := self.tab.locator(box_of).bounding_box()):  # a busy machine has not laid the page out yet
+        while not (
+            box := self.tab.locator(box_of).bounding_box()
+        ):  # a busy machine has not laid the page out yet
             self.tab.wait_for_timeout(25)
         return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
@@ -143,16 +162,24 @@ def page(opened) -> Iterator[Page]:
 
 def test_the_page_decodes_and_encodes_as_numpy_does(page, folded, dataset):
     latents = np.random.default_rng(0).normal(0, 3, (200, 2)).astype(np.float32)
-    np.testing.assert_allclose(page.computed("explorer.decode", latents), apply_layers(folded.decoder, latents), atol=1e-5)
+    np.testing.assert_allclose(
+        page.computed("explorer.decode", latents), apply_layers(folded.decoder, latents), atol=1e-5
+    )
     images = np.random.default_rng(1).random((200, 784)).astype(np.float32)
-    np.testing.assert_allclose(page.computed("explorer.encode", images), apply_layers(folded.encoder, images), atol=1e-5)
+    np.testing.assert_allclose(
+        page.computed("explorer.encode", images), apply_layers(folded.encoder, images), atol=1e-5
+    )
 
 
 def test_the_distortion_is_the_area_of_the_jacobian(page, folded):
     latents, step = np.random.default_rng(0).normal(0, 1, (20, 2)), 1e-6
     found = page.value("(latents) => latents.map(explorer.logArea)", latents.tolist())
     columns = [
-        (apply_layers(folded.decoder, latents + step * axis) - apply_layers(folded.decoder, latents - step * axis)) / (2 * step)
+        (
+            apply_layers(folded.decoder, latents + step * axis)
+            - apply_layers(folded.decoder, latents - step * axis)
+        )
+        / (2 * step)
         for axis in np.eye(2)
     ]
     jacobian = np.stack(columns, axis=-1)
@@ -167,11 +194,17 @@ def test_under_the_mouse_are_the_decoded_and_the_nearest_image(page, run, folded
         expected = np.rint(255 * apply_layers(folded.decoder, cursor[None])).reshape(28, 28)
         shown = page.pixels("decoded")
         assert (shown[..., 3] == 255).all()
-        np.testing.assert_allclose(shown[..., 1], expected, atol=1)  # where rounding falls on either side
-        distances = np.linalg.norm(encode(run, dataset.test.images) - cursor, axis=1)  # both dimensions have one scale here
+        np.testing.assert_allclose(
+            shown[..., 1], expected, atol=1
+        )  # where rounding falls on either side
+        distances = np.linalg.norm(
+            encode(run, dataset.test.images) - cursor, axis=1
+        )  # both dimensions have one scale here
         nearest = int(re.findall(r"#(\d+)", page.tab.inner_text("#clean-text"))[0])
         np.testing.assert_allclose(distances[nearest], distances.min(), rtol=1e-4)
-        np.testing.assert_array_equal(page.pixels("clean")[..., 0], dataset.test.images[nearest, ..., 0])
+        np.testing.assert_array_equal(
+            page.pixels("clean")[..., 0], dataset.test.images[nearest, ..., 0]
+        )
 
 
 def test_the_slider_adds_noise_and_the_image_walks(page, run, folded, dataset):
@@ -181,7 +214,9 @@ def test_the_slider_adds_noise_and_the_image_walks(page, run, folded, dataset):
     np.testing.assert_array_equal(page.pixels("noisy")[..., 0], clean)
     assert "∞" in page.tab.inner_text("#noisy-text")
     start = page.value("explorer.state.walk")[-1]
-    np.testing.assert_allclose(start, apply_layers(folded.encoder, clean.reshape(1, 784) / 255)[0], atol=1e-5)
+    np.testing.assert_allclose(
+        start, apply_layers(folded.encoder, clean.reshape(1, 784) / 255)[0], atol=1e-5
+    )
     page.tab.fill("#std", "0.3")
     noisy = page.pixels("noisy")[..., 0]
     assert 0.15 < np.std(noisy / 255 - clean / 255) < 0.3  # clipping takes some of the 0.3
@@ -190,7 +225,9 @@ def test_the_slider_adds_noise_and_the_image_walks(page, run, folded, dataset):
     walk = page.value("explorer.state.walk")
     assert len(walk) > 5
     np.testing.assert_allclose(walk[0], start, atol=1e-6)
-    np.testing.assert_allclose(walk[-1], apply_layers(folded.encoder, noisy.reshape(1, 784) / 255)[0], atol=0.02)
+    np.testing.assert_allclose(
+        walk[-1], apply_layers(folded.encoder, noisy.reshape(1, 784) / 255)[0], atol=0.02
+    )
     denoised = apply_layers(folded.decoder, np.array(walk[-1:])).reshape(28, 28)
     np.testing.assert_allclose(page.pixels("denoised")[..., 0], 255 * denoised, atol=1)
     page.tab.click("#redraw")
@@ -199,7 +236,10 @@ def test_the_slider_adds_noise_and_the_image_walks(page, run, folded, dataset):
 
 def test_the_legend_switches_classes_on_and_off(page, dataset):
     buttons = page.tab.locator("#legend button")
-    assert [text.strip() for text in buttons.all_inner_texts()] == [*dataset.class_names, "hide all"]
+    assert [text.strip() for text in buttons.all_inner_texts()] == [
+        *dataset.class_names,
+        "hide all",
+    ]
     assert page.value("explorer.drawing.drawn") == 103
     buttons.nth(2).click()
     assert page.value("explorer.drawing.drawn") == 103 - (dataset.test.labels == 2).sum()
@@ -217,7 +257,9 @@ def test_the_legend_switches_classes_on_and_off(page, dataset):
 def test_images_are_found_by_their_number(page, run, dataset):
     page.tab.fill("#index", "77")
     page.tab.click("#find button")
-    np.testing.assert_allclose(page.value("explorer.state.cursor"), encode(run, dataset.test.images)[77], atol=1e-5)
+    np.testing.assert_allclose(
+        page.value("explorer.state.cursor"), encode(run, dataset.test.images)[77], atol=1e-5
+    )
     np.testing.assert_array_equal(page.pixels("clean")[..., 0], dataset.test.images[77, ..., 0])
     page.tab.fill("#index", "103")
     page.tab.click("#find button")
@@ -241,12 +283,16 @@ def test_the_wheel_zooms_at_the_pointer_and_dragging_moves_the_map(page):
     before = page.value("(z) => explorer.toScreen(z)", cursor)
     page.tab.mouse.wheel(0, -300)
     page.wait_until("(scale) => explorer.state.view.scaleX > 1.5 * scale", view["scaleX"])
-    np.testing.assert_allclose(page.value("(z) => explorer.toScreen(z)", cursor), before, atol=1)  # a wheel has whole pixels
+    np.testing.assert_allclose(
+        page.value("(z) => explorer.toScreen(z)", cursor), before, atol=1
+    )  # a wheel has whole pixels
     page.tab.mouse.down()
     page.tab.mouse.move(*page.place(0.4, 0.5), steps=4)
     page.tab.mouse.up()
     moved = np.subtract(page.value("(z) => explorer.toScreen(z)", cursor), before)
-    np.testing.assert_allclose(moved, np.subtract(page.place(0.4, 0.5), page.place(0.3, 0.3)), atol=2)
+    np.testing.assert_allclose(
+        moved, np.subtract(page.place(0.4, 0.5), page.place(0.3, 0.3)), atol=2
+    )
     assert page.value("explorer.state.chosen") is None  # a drag is no click
 
 
@@ -256,7 +302,11 @@ def test_keys_do_what_the_mouse_does(page):
     for _ in range(3):
         page.tab.keyboard.press("ArrowRight")
     page.tab.keyboard.press("Shift+ArrowUp")
-    np.testing.assert_allclose(np.subtract(page.value("explorer.toScreen(explorer.state.cursor)"), start), [48, -2], atol=1e-6)
+    np.testing.assert_allclose(
+        np.subtract(page.value("explorer.toScreen(explorer.state.cursor)"), start),
+        [48, -2],
+        atol=1e-6,
+    )
     page.tab.keyboard.press("Enter")
     assert page.value("explorer.state.chosen === explorer.state.nearest")
     page.tab.keyboard.press("Escape")
@@ -276,12 +326,18 @@ def test_the_path_between_two_places_is_decoded_in_steps(page, folded):
         page.tab.mouse.click(*place)
     ends = page.value("explorer.state.ends")
     shown = page.value("explorer.state.ends.map((end) => explorer.toScreen(end))")
-    np.testing.assert_allclose(np.add(shown, page.place(0, 0)), clicked, atol=1)  # an event has whole pixels
+    np.testing.assert_allclose(
+        np.add(shown, page.place(0, 0)), clicked, atol=1
+    )  # an event has whole pixels
     canvases = page.tab.locator("#steps canvas")
     for step, t in ((0, 0.0), (4, 4 / 9), (9, 1.0)):
         canvases.nth(step).evaluate("(canvas) => { canvas.id = 'step'; }")
-        expected = apply_layers(folded.decoder, (1 - t) * np.array(ends[:1]) + t * np.array(ends[1:]))
-        np.testing.assert_allclose(page.pixels("step")[..., 0], 255 * expected.reshape(28, 28), atol=1)
+        expected = apply_layers(
+            folded.decoder, (1 - t) * np.array(ends[:1]) + t * np.array(ends[1:])
+        )
+        np.testing.assert_allclose(
+            page.pixels("step")[..., 0], 255 * expected.reshape(28, 28), atol=1
+        )
         canvases.nth(step).evaluate("(canvas) => { canvas.id = ''; }")
 
 
@@ -302,7 +358,9 @@ def test_a_drawing_lands_on_the_map_and_is_scored(page, run, folded, dataset):
     np.testing.assert_allclose(page.value("explorer.state.sketch"), latent[0], atol=1e-5)
     output = apply_layers(folded.decoder, latent)
     np.testing.assert_allclose(page.pixels("decoded")[..., 0], 255 * output.reshape(28, 28), atol=1)
-    errors = np.square(reconstruct(run, dataset.test.images) - dataset.test.images / 255).mean(axis=(1, 2, 3))
+    errors = np.square(reconstruct(run, dataset.test.images) - dataset.test.images / 255).mean(
+        axis=(1, 2, 3)
+    )
     share = int(100 * (errors < np.square(output - image).mean()).mean())
     assert f"higher than that of {share} % of the test images" in page.tab.inner_text("#verdict")
     page.tab.check("#sketch input[value=eraser]", force=True)
@@ -322,7 +380,9 @@ def test_a_picture_is_opened_and_one_is_dropped(page, dataset):
 
     page.tab.click("#tab-sketch")
     first, second = dataset.test.images[3, ..., 0], dataset.test.images[4, ..., 0]
-    page.tab.set_input_files("#file", {"name": "a.png", "mimeType": "image/png", "buffer": png(first)})
+    page.tab.set_input_files(
+        "#file", {"name": "a.png", "mimeType": "image/png", "buffer": png(first)}
+    )
     page.wait_until("explorer.state.sketch")
     np.testing.assert_array_equal(page.pixels("paper")[..., 0], first)
     drop = """(text) => { const transfer = new DataTransfer();
@@ -333,8 +393,12 @@ def test_a_picture_is_opened_and_one_is_dropped(page, dataset):
     page.value(drop, base64.b64encode(png(second)).decode())
     page.wait_until("(before) => explorer.state.sketch[0] !== before[0]", before)
     np.testing.assert_array_equal(page.pixels("paper")[..., 0], second)
-    page.tab.set_input_files("#file", {"name": "<b>.png", "mimeType": "image/png", "buffer": b"no picture"})
-    page.wait_until("document.getElementById('verdict').textContent.startsWith(\"<b>.png can't be read\")")
+    page.tab.set_input_files(
+        "#file", {"name": "<b>.png", "mimeType": "image/png", "buffer": b"no picture"}
+    )
+    page.wait_until(
+        "document.getElementById('verdict').textContent.startsWith(\"<b>.png can't be read\")"
+    )
 
 
 def test_each_layer_is_drawn_behind_the_points(page):
@@ -351,7 +415,9 @@ def test_each_layer_is_drawn_behind_the_points(page):
 
 def test_the_page_turns_dark_with_the_reader(page):
     def background() -> int:
-        return int(re.findall(r"\d+", page.value("getComputedStyle(document.body).backgroundColor"))[0])
+        return int(
+            re.findall(r"\d+", page.value("getComputedStyle(document.body).backgroundColor"))[0]
+        )
 
     assert background() > 200
     bright = page.pixels("points")
@@ -373,7 +439,11 @@ def test_fingers_and_a_narrow_screen(browser, written):
     send = page.tab.context.new_cdp_session(page.tab).send
 
     def fingers(kind: str, *apart: float) -> None:
-        points = [{"x": x + side * each, "y": y, "id": int(side > 0)} for each in apart for side in (-1, 1)]
+        points = [
+            {"x": x + side * each, "y": y, "id": int(side > 0)}
+            for each in apart
+            for side in (-1, 1)
+        ]
         send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
     fingers("touchStart", 30)
@@ -391,7 +461,9 @@ def test_a_click_on_the_mark_of_a_far_image_goes_there(browser, run, dataset, tm
     images = dataset.test.images // 16
     images[40] = 255 - images[40]
     far = dataset._replace(test=dataset.test._replace(images=images))
-    (tmp_path / "explorer.html").write_text(explorer_page(run, far, weights="f32"), encoding="utf-8")
+    (tmp_path / "explorer.html").write_text(
+        explorer_page(run, far, weights="f32"), encoding="utf-8"
+    )
     page = Page(browser, tmp_path / "explorer.html")
     latents = encode(run, images)
     at_edge = """(z) => { const [x, y] = explorer.toScreen(z);
@@ -422,7 +494,9 @@ def test_colour_images_and_hostile_names(browser, tmp_path):
     np.testing.assert_array_equal(page.pixels("clean")[..., :3], data.test.images[21])
     cursor = page.value("explorer.state.cursor")
     decoded = apply_layers(fold_batch_norm(run).decoder, np.array([cursor])).reshape(10, 7, 3)
-    np.testing.assert_allclose(page.pixels("decoded")[..., :3], 255 * decoded, atol=2)  # half-precision weights
+    np.testing.assert_allclose(
+        page.pixels("decoded")[..., :3], 255 * decoded, atol=2
+    )  # half-precision weights
     assert not page.shows("#colour-field")
     page.tab.click("#tab-sketch")
     assert page.shows("#colour-field")
@@ -473,9 +547,15 @@ def test_every_part_is_small_and_in_the_page():
     for path in PARTS.iterdir():
         lines = path.read_text("utf-8").splitlines()
         assert path.suffix == ".css" or len(lines) <= 150, path
-        assert path.suffix == ".html" or not re.search(r"\beval\b|innerHTML|https?:|\bfetch\(", path.read_text("utf-8")), path
+        assert path.suffix == ".html" or not re.search(
+            r"\beval\b|innerHTML|https?:|\bfetch\(", path.read_text("utf-8")
+        ), path
     for place, name in enumerate(MODULES):
-        needed = re.findall(r'^import .* from "\./(\w+)\.js";$', (PARTS / f"{name}.js").read_text("utf-8"), re.MULTILINE)
+        needed = re.findall(
+            r'^import .* from "\./(\w+)\.js";$',
+            (PARTS / f"{name}.js").read_text("utf-8"),
+            re.MULTILINE,
+        )
         assert set(needed) <= set(MODULES[:place]), f"{name}.js imports what stands behind it"
 
 
@@ -492,14 +572,19 @@ def test_the_command_writes_the_page(run, dataset, tmp_path, capsys, monkeypatch
 @pytest.mark.slow
 def test_the_released_run_in_half_precision(browser, real_files, tmp_path):
     run = jaxae.load(ROOT / "checkpoints" / "released")
-    data = jaxae.load_dataset("fashion_mnist", manual_dir=real_files, data_dir=tmp_path, report=silent)
+    data = jaxae.load_dataset(
+        "fashion_mnist", manual_dir=real_files, data_dir=tmp_path, report=silent
+    )
     path = tmp_path / "explorer.html"
     path.write_text(explorer_page(run, data), encoding="utf-8")
     assert path.stat().st_size < 9e6
     page = Page(browser, path)
     rng = np.random.default_rng(0)
     latents = encode(run, data.test.images)[rng.permutation(10_000)[:200]]
-    error = np.abs(page.computed("explorer.decode", latents) - apply_layers(fold_batch_norm(run).decoder, latents))
+    error = np.abs(
+        page.computed("explorer.decode", latents)
+        - apply_layers(fold_batch_norm(run).decoder, latents)
+    )
     assert error.max() <= 0.02
     assert error.mean() <= 2e-4
     assert page.value("explorer.drawing.drawn") == 10_000

@@ -14,7 +14,11 @@ from jaxae.export.fold_batch_norm import DenseLayer, fold_batch_norm
 from jaxae.inference import Run, decode, encode, load, reconstruct
 from tests import ROOT
 
-ACTIVATIONS = {"relu": lambda x: np.maximum(x, 0), "linear": lambda x: x, "sigmoid": lambda x: 1 / (1 + np.exp(-x))}
+ACTIVATIONS = {
+    "relu": lambda x: np.maximum(x, 0),
+    "linear": lambda x: x,
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+}
 
 
 def apply_layers(layers: tuple[DenseLayer, ...], rows: np.ndarray) -> np.ndarray:
@@ -31,10 +35,16 @@ def run_with_statistics(**options) -> Run:
 
     def stir(path, leaf):
         name = path[-1].key
-        values = rng.uniform(0.2, 2.0, leaf.shape) if name in ("var", "scale") else rng.normal(0, 0.3, leaf.shape)
+        values = (
+            rng.uniform(0.2, 2.0, leaf.shape)
+            if name in ("var", "scale")
+            else rng.normal(0, 0.3, leaf.shape)
+        )
         return np.asarray(leaf if name == "kernel" else values, np.float32)
 
-    variables = jax.tree_util.tree_map_with_path(stir, jax.jit(functools.partial(init_variables, model=model))(root_key(0)))
+    variables = jax.tree_util.tree_map_with_path(
+        stir, jax.jit(functools.partial(init_variables, model=model))(root_key(0))
+    )
     return Run(Config(dataset="synthetic", image_shape=model.image_shape), model, variables, 1)
 
 
@@ -52,20 +62,31 @@ def test_folded_layers_compute_what_the_model_computes(options):
     rng = np.random.default_rng(1)
     images = rng.random((50, *run.model.image_shape)).astype(np.float32)
     latents = apply_layers(folded.encoder, images.reshape(50, -1))
-    np.testing.assert_allclose(encode(run, images), latents, atol=1e-5)  # float32 sums of up to 784 terms
-    np.testing.assert_allclose(reconstruct(run, images).reshape(50, -1), apply_layers(folded.decoder, latents), atol=1e-5)
+    np.testing.assert_allclose(
+        encode(run, images), latents, atol=1e-5
+    )  # float32 sums of up to 784 terms
+    np.testing.assert_allclose(
+        reconstruct(run, images).reshape(50, -1), apply_layers(folded.decoder, latents), atol=1e-5
+    )
     somewhere = rng.normal(0, 3, latents.shape).astype(np.float32)
-    np.testing.assert_allclose(decode(run, somewhere).reshape(50, -1), apply_layers(folded.decoder, somewhere), atol=1e-5)
+    np.testing.assert_allclose(
+        decode(run, somewhere).reshape(50, -1), apply_layers(folded.decoder, somewhere), atol=1e-5
+    )
 
 
 def test_layers_have_the_shapes_and_activations_of_the_model():
-    plain, relu = (fold_batch_norm(run_with_statistics(widths=(32, 8), latent_activation=kind)) for kind in ("linear", "relu"))
+    plain, relu = (
+        fold_batch_norm(run_with_statistics(widths=(32, 8), latent_activation=kind))
+        for kind in ("linear", "relu")
+    )
     assert [layer.kernel.shape for layer in plain.encoder] == [(784, 32), (32, 8), (8, 2)]
     assert [layer.kernel.shape for layer in plain.decoder] == [(2, 8), (8, 32), (32, 784)]
     assert [layer.activation for layer in plain.encoder] == ["relu", "relu", "linear"]
     assert [layer.activation for layer in relu.encoder] == ["relu", "relu", "relu"]
     assert [layer.activation for layer in relu.decoder] == ["relu", "relu", "sigmoid"]
-    assert {array.dtype for layer in plain.encoder + relu.decoder for array in layer[:2]} == {np.dtype(np.float32)}
+    assert {array.dtype for layer in plain.encoder + relu.decoder for array in layer[:2]} == {
+        np.dtype(np.float32)
+    }
 
 
 def test_the_released_run_is_folded_to_the_same_function():
@@ -74,4 +95,6 @@ def test_the_released_run_is_folded_to_the_same_function():
     images = np.random.default_rng(0).random((50, 28, 28)).astype(np.float32)
     latents = apply_layers(folded.encoder, images.reshape(50, -1))
     np.testing.assert_allclose(encode(run, images), latents, atol=1e-4)
-    np.testing.assert_allclose(reconstruct(run, images).reshape(50, -1), apply_layers(folded.decoder, latents), atol=1e-4)
+    np.testing.assert_allclose(
+        reconstruct(run, images).reshape(50, -1), apply_layers(folded.decoder, latents), atol=1e-4
+    )

@@ -27,7 +27,14 @@ IMAGES = np.random.default_rng(4).random((FEW, 7, 5, 3)).astype(np.float32)
 
 def export(run, place, *, formats=FORMATS):
     card = "The card of {} files".format
-    return export_run(run, place, formats=formats, images=IMAGES, about={"data": "X"}, card=lambda x: card(len(x["files"])))
+    return export_run(
+        run,
+        place,
+        formats=formats,
+        images=IMAGES,
+        about={"data": "X"},
+        card=lambda x: card(len(x["files"])),
+    )
 
 
 def contents(place):
@@ -55,7 +62,9 @@ def test_the_manifest_has_the_digest_and_the_difference_of_each_file(run, tmp_pa
 
 
 @pytest.mark.parametrize("damage", ["one bias", "bytes"])
-def test_a_wrong_file_is_not_left_behind_and_the_old_export_stays(run, tmp_path, monkeypatch, damage):
+def test_a_wrong_file_is_not_left_behind_and_the_old_export_stays(
+    run, tmp_path, monkeypatch, damage
+):
     export(run, tmp_path / "export", formats=("safetensors",))
     before = contents(tmp_path / "export")
 
@@ -63,11 +72,19 @@ def test_a_wrong_file_is_not_left_behind_and_the_old_export_stays(run, tmp_path,
         if damage == "bytes":
             return b"no graph"
         last = folded.decoder[-1]
-        last = last._replace(bias=last.bias + np.float32(1e-3) * (np.arange(105) == 50))  # of one pixel
-        return onnx_graph(FoldedModel(folded.encoder, (*folded.decoder[:-1], last)), part, image_shape=image_shape)
+        last = last._replace(
+            bias=last.bias + np.float32(1e-3) * (np.arange(105) == 50)
+        )  # of one pixel
+        return onnx_graph(
+            FoldedModel(folded.encoder, (*folded.decoder[:-1], last)), part, image_shape=image_shape
+        )
 
     monkeypatch.setattr(folder, "onnx_graph", wrong)
-    words = "decoder.onnx computes something else" if damage == "one bias" else "onnx files can't be read back"
+    words = (
+        "decoder.onnx computes something else"
+        if damage == "one bias"
+        else "onnx files can't be read back"
+    )
     with pytest.raises(InputError, match=words):
         export(run, tmp_path / "export", formats=("onnx",))
     assert contents(tmp_path / "export") == before
@@ -88,9 +105,13 @@ def test_leftovers_of_a_kill_are_cleared_and_a_strangers_file_is_kept(run, tmp_p
 
 
 def test_the_snippets_of_the_card_run_in_the_folder(run, tmp_path):
-    pytest.importorskip("torch", reason="PyTorch is not installed: pip install -e '.[torch]' brings it")
+    pytest.importorskip(
+        "torch", reason="PyTorch is not installed: pip install -e '.[torch]' brings it"
+    )
     images = np.random.default_rng(0).integers(0, 256, (60, 7, 5, 3), np.uint8)
-    data = split({"images": images}, name="x", title="pictures", class_names=(), shares=(0.8, 0.1, 0.1))
+    data = split(
+        {"images": images}, name="x", title="pictures", class_names=(), shares=(0.8, 0.1, 0.1)
+    )
 
     def card(manifest):
         return model_card(run, data, manifest, {})
@@ -99,13 +120,22 @@ def test_the_snippets_of_the_card_run_in_the_folder(run, tmp_path):
     export_run(run, tmp_path / "export", formats=FORMATS, images=IMAGES, about=about, card=card)
     text = (tmp_path / "export" / "README.md").read_text()
     snippets = [block.partition("```")[0] for block in text.split("```python\n")[1:]]
-    assert [name for name in ("from jax", "import onnxruntime", "import torch") for each in snippets if name in each] == [
+    assert [
+        name
+        for name in ("from jax", "import onnxruntime", "import torch")
+        for each in snippets
+        if name in each
+    ] == [
         "from jax",
         "import onnxruntime",
         "import torch",
     ]
     for snippet in snippets:
-        script = f"{snippet}\nassert tuple(denoised.shape) in ((5, 7, 5, 3), (5, 105)), denoised.shape"
+        script = (
+            f"{snippet}\nassert tuple(denoised.shape) in ((5, 7, 5, 3), (5, 105)), denoised.shape"
+        )
         command = [sys.executable, "-I", "-c", script]
-        done = subprocess.run(command, cwd=tmp_path / "export", capture_output=True, text=True, env=dict(os.environ))
+        done = subprocess.run(
+            command, cwd=tmp_path / "export", capture_output=True, text=True, env=dict(os.environ)
+        )
         assert done.returncode == 0, done.stderr

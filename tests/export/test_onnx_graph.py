@@ -21,7 +21,9 @@ OPTIONS = [
 
 def outputs(content: bytes, rows: np.ndarray) -> np.ndarray:
     """What onnxruntime makes of rows."""
-    runtime = pytest.importorskip("onnxruntime", reason="no onnxruntime: pip install -e '.[test]' brings it")
+    runtime = pytest.importorskip(
+        "onnxruntime", reason="no onnxruntime: pip install -e '.[test]' brings it"
+    )
     session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
     return session.run(None, {session.get_inputs()[0].name: rows})[0]
 
@@ -48,14 +50,18 @@ def test_the_released_runs_graph():
     images = np.random.default_rng(0).random((50, 28, 28, 1)).astype(np.float32)
     found = outputs(onnx_graph(folded, "denoiser", image_shape=(28, 28, 1)), images)
     np.testing.assert_allclose(
-        found.reshape(50, -1), apply_layers(folded.layers("denoiser"), images.reshape(50, -1)), atol=1e-5
+        found.reshape(50, -1),
+        apply_layers(folded.layers("denoiser"), images.reshape(50, -1)),
+        atol=1e-5,
     )
 
 
 def test_the_graph_is_of_opset_17_and_standard_operators():
     onnx = pytest.importorskip("onnx")
     model = onnx.load_from_string(
-        onnx_graph(fold_batch_norm(run_with_statistics(widths=(8,))), "denoiser", image_shape=(28, 28, 1))
+        onnx_graph(
+            fold_batch_norm(run_with_statistics(widths=(8,))), "denoiser", image_shape=(28, 28, 1)
+        )
     )
     assert [(each.domain, each.version) for each in model.opset_import] == [("", 17)]
     assert {node.op_type for node in model.graph.node} == {"Reshape", "Gemm", "Relu", "Sigmoid"}
@@ -64,4 +70,6 @@ def test_the_graph_is_of_opset_17_and_standard_operators():
 def test_without_onnx_one_line_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(InputError, match="pip install onnx, or"):
-        onnx_graph(fold_batch_norm(run_with_statistics(widths=(8,))), "encoder", image_shape=(28, 28, 1))
+        onnx_graph(
+            fold_batch_norm(run_with_statistics(widths=(8,))), "encoder", image_shape=(28, 28, 1)
+        )

@@ -15,12 +15,19 @@ from tests.export.test_fold_batch_norm import apply_layers, run_with_statistics
 
 @pytest.mark.parametrize("kind", ["onnx", "safetensors"])
 @pytest.mark.parametrize("latent_activation", ["linear", "relu"])
-def test_without_the_usual_runtime_another_computes_the_same(kind, latent_activation, tmp_path, monkeypatch):
+def test_without_the_usual_runtime_another_computes_the_same(
+    kind, latent_activation, tmp_path, monkeypatch
+):
     pytest.importorskip(kind, reason=f"no {kind}: pip install -e '.[test]' brings it")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    run = run_with_statistics(widths=(16, 8), image_shape=(7, 5, 3), latent_activation=latent_activation)
-    folded, write = fold_batch_norm(run), {"onnx": onnx_graph, "safetensors": safetensors_file}[kind]
+    run = run_with_statistics(
+        widths=(16, 8), image_shape=(7, 5, 3), latent_activation=latent_activation
+    )
+    folded, write = (
+        fold_batch_norm(run),
+        {"onnx": onnx_graph, "safetensors": safetensors_file}[kind],
+    )
     rng = np.random.default_rng(0)
     for part in PARTS:
         path = tmp_path / f"{part}.{kind}"

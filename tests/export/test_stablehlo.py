@@ -46,7 +46,9 @@ def test_a_program_with_weights_runs_where_jax_alone_is(tmp_path):
     run = load(ROOT / "checkpoints" / "released")
     folded, rng = fold_batch_norm(run), np.random.default_rng(0)
     images = {str(size): rng.random((size, 28, 28, 1)).astype(np.float32) for size in (1, 257)}
-    found = in_a_fresh_process(tmp_path, stablehlo(folded, "denoiser", image_shape=(28, 28, 1)), images)
+    found = in_a_fresh_process(
+        tmp_path, stablehlo(folded, "denoiser", image_shape=(28, 28, 1)), images
+    )
     for size, given in images.items():
         expected = apply_layers(folded.layers("denoiser"), given.reshape(len(given), -1))
         np.testing.assert_allclose(found[size].reshape(expected.shape), expected, rtol=0, atol=5e-5)
@@ -55,17 +57,30 @@ def test_a_program_with_weights_runs_where_jax_alone_is(tmp_path):
 
 @pytest.mark.parametrize("kind", ["linear", "relu"])
 def test_each_part_computes_what_numpy_computes(kind):
-    run = run_with_statistics(widths=(32, 8), latent_activation=kind, image_shape=(7, 5, 3), latent_dim=3)
+    run = run_with_statistics(
+        widths=(32, 8), latent_activation=kind, image_shape=(7, 5, 3), latent_dim=3
+    )
     folded, rng = fold_batch_norm(run), np.random.default_rng(0)
-    images, latents = rng.random((9, 7, 5, 3)).astype(np.float32), rng.normal(0, 30, (9, 3)).astype(np.float32)  # far out
+    images, latents = (
+        rng.random((9, 7, 5, 3)).astype(np.float32),
+        rng.normal(0, 30, (9, 3)).astype(np.float32),
+    )  # far out
     for part, theirs in zip(PARTS, (encode, decode, reconstruct), strict=True):
         given = latents if part == "decoder" else images
         program = jax.export.deserialize(bytearray(stablehlo(folded, part, image_shape=(7, 5, 3))))
         expected = apply_layers(folded.layers(part), given.reshape(9, -1))
         np.testing.assert_allclose(
-            program.call(given).reshape(9, -1), expected, rtol=0, atol=1e-4 if part == "decoder" else 2e-6
+            program.call(given).reshape(9, -1),
+            expected,
+            rtol=0,
+            atol=1e-4 if part == "decoder" else 2e-6,
         )
-        np.testing.assert_allclose(program.call(given), theirs(run, given), rtol=0, atol=1e-4 if part == "decoder" else 2e-6)
+        np.testing.assert_allclose(
+            program.call(given),
+            theirs(run, given),
+            rtol=0,
+            atol=1e-4 if part == "decoder" else 2e-6,
+        )
 
 
 def test_a_program_of_weights_gives_jaxaes_own_bits(tmp_path):
@@ -80,7 +95,9 @@ def test_a_program_of_weights_gives_jaxaes_own_bits(tmp_path):
 
 def test_other_weights_give_another_model():
     run, other = run_with_statistics(widths=(32, 8)), run_with_statistics(widths=(32, 8))
-    other = other._replace(variables=jax.tree.map(lambda leaf: leaf * np.float32(0.9), other.variables))
+    other = other._replace(
+        variables=jax.tree.map(lambda leaf: leaf * np.float32(0.9), other.variables)
+    )
     latents = np.random.default_rng(0).normal(0, 3, (FEW, 2)).astype(np.float32)
     program = jax.export.deserialize(bytearray(stablehlo_of_weights(run, "decoder")))
     np.testing.assert_array_equal(program.call(weights_of(other), latents), decode(other, latents))
@@ -100,4 +117,6 @@ def test_without_flatbuffers_one_line_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "flatbuffers", None)
     monkeypatch.delitem(sys.modules, "jax._src.export.serialization", raising=False)
     with pytest.raises(InputError, match="pip install flatbuffers, or"):
-        stablehlo(fold_batch_norm(run_with_statistics(widths=(8,))), "encoder", image_shape=(28, 28, 1))
+        stablehlo(
+            fold_batch_norm(run_with_statistics(widths=(8,))), "encoder", image_shape=(28, 28, 1)
+        )

@@ -14,8 +14,12 @@ from jaxae.export.fold_batch_norm import fold_batch_norm
 from jaxae.export.safetensors_file import safetensors_file
 from tests.export.test_fold_batch_norm import run_with_statistics
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -e '.[torch]' brings it")
-save_file = pytest.importorskip("safetensors.torch", reason="no safetensors: pip install -e '.[test]' brings it").save_file
+torch = pytest.importorskip(
+    "torch", reason="PyTorch is not installed: pip install -e '.[torch]' brings it"
+)
+save_file = pytest.importorskip(
+    "safetensors.torch", reason="no safetensors: pip install -e '.[test]' brings it"
+).save_file
 import torch_model  # noqa: E402 - it imports torch
 import torch_peer  # noqa: E402
 
@@ -36,13 +40,19 @@ def agree(run, model, images: np.ndarray) -> None:
     with torch.no_grad():
         latents, output = model.eval()[0](rows).numpy(), model(rows).numpy()
     np.testing.assert_allclose(jaxae.encode(run, images), latents, rtol=1e-5, atol=2e-5)
-    np.testing.assert_allclose(jaxae.reconstruct(run, images).reshape(output.shape), output, rtol=0, atol=2e-5)
+    np.testing.assert_allclose(
+        jaxae.reconstruct(run, images).reshape(output.shape), output, rtol=0, atol=2e-5
+    )
     assert np.ptp(latents, axis=0).min() > 1e-2  # the images count
 
 
 @pytest.mark.parametrize("latent_activation", ["linear", "relu"])
-def test_a_model_that_the_peer_has_trained_becomes_a_run_that_evaluates(dataset, tmp_path, capsys, latent_activation):
-    recipe = Config(dataset="synthetic", batch_size=50, latent_activation=latent_activation, learning_rate=3e-3)
+def test_a_model_that_the_peer_has_trained_becomes_a_run_that_evaluates(
+    dataset, tmp_path, capsys, latent_activation
+):
+    recipe = Config(
+        dataset="synthetic", batch_size=50, latent_activation=latent_activation, learning_rate=3e-3
+    )
     peer = torch_peer.Peer("tuned", recipe, dataset.train.images)
     for _ in range(2):
         peer.epoch()
@@ -61,23 +71,44 @@ def test_a_model_that_the_peer_has_trained_becomes_a_run_that_evaluates(dataset,
 
 @pytest.mark.parametrize("latent_activation", ["linear", "relu"])
 def test_what_jaxae_exports_comes_back(tmp_path, latent_activation):
-    options = {"widths": (32, 8), "image_shape": (7, 5, 3), "latent_dim": 3, "latent_activation": latent_activation}
+    options = {
+        "widths": (32, 8),
+        "image_shape": (7, 5, 3),
+        "latent_dim": 3,
+        "latent_activation": latent_activation,
+    }
     run = run_with_statistics(**options)
-    back = imported(safetensors_file(fold_batch_norm(run), "denoiser", image_shape=(7, 5, 3)), tmp_path)
-    assert (back.model.image_shape, back.model.widths, back.model.latent_dim) == ((7, 5, 3), (32, 8), 3)
+    back = imported(
+        safetensors_file(fold_batch_norm(run), "denoiser", image_shape=(7, 5, 3)), tmp_path
+    )
+    assert (back.model.image_shape, back.model.widths, back.model.latent_dim) == (
+        (7, 5, 3),
+        (32, 8),
+        3,
+    )
     images = np.random.default_rng(0).random((50, 7, 5, 3)).astype(np.float32)
-    np.testing.assert_allclose(jaxae.encode(back, images), jaxae.encode(run, images), rtol=0, atol=2e-6)
-    np.testing.assert_allclose(jaxae.reconstruct(back, images), jaxae.reconstruct(run, images), rtol=0, atol=2e-6)
+    np.testing.assert_allclose(
+        jaxae.encode(back, images), jaxae.encode(run, images), rtol=0, atol=2e-6
+    )
+    np.testing.assert_allclose(
+        jaxae.reconstruct(back, images), jaxae.reconstruct(run, images), rtol=0, atol=2e-6
+    )
 
 
 def test_biases_in_front_of_batch_norm_and_named_halves(tmp_path):
     nn = torch.nn
     torch.manual_seed(0)
-    encoder = nn.Sequential(nn.Linear(30, 9), nn.BatchNorm1d(9), nn.ReLU(), nn.Dropout(0.1), nn.Linear(9, 2))
-    decoder = nn.Sequential(nn.Linear(2, 9), nn.BatchNorm1d(9), nn.ReLU(), nn.Linear(9, 30), nn.Sigmoid())
+    encoder = nn.Sequential(
+        nn.Linear(30, 9), nn.BatchNorm1d(9), nn.ReLU(), nn.Dropout(0.1), nn.Linear(9, 2)
+    )
+    decoder = nn.Sequential(
+        nn.Linear(2, 9), nn.BatchNorm1d(9), nn.ReLU(), nn.Linear(9, 30), nn.Sigmoid()
+    )
     for half in (encoder, decoder):
         nn.init.normal_(half[0].bias)
-        half.train()(3 * torch.randn(500, half[0].in_features))  # which moves the running statistics
+        half.train()(
+            3 * torch.randn(500, half[0].in_features)
+        )  # which moves the running statistics
     model = nn.Sequential()
     model.add_module("encoder", encoder)
     model.add_module("decoder", decoder)
@@ -88,12 +119,17 @@ def test_biases_in_front_of_batch_norm_and_named_halves(tmp_path):
 def test_the_run_says_where_it_comes_from_and_is_whole_or_not_there(tmp_path):
     model = torch_model.build(pixels=100)
     imported(model, tmp_path)
-    origin = json.loads((tmp_path / "run-SYNTHETIC" / "environment.json").read_text())["imported_from"]
+    origin = json.loads((tmp_path / "run-SYNTHETIC" / "environment.json").read_text())[
+        "imported_from"
+    ]
     assert origin["file"] == "theirs.safetensors"
     assert len(origin["sha256"]) == 64
     with pytest.raises(InputError, match="File exists"):
         imported(model, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["run-SYNTHETIC", "theirs.safetensors"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "run-SYNTHETIC",
+        "theirs.safetensors",
+    ]
 
 
 def without(tensors, name):

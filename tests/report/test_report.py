@@ -57,8 +57,16 @@ def copied(trained, facts, tmp_path, monkeypatch) -> Path:
     place = Path(shutil.copytree(trained, tmp_path / trained.name))
     clean = facts.dataset.test.images[:20] / np.float32(255)
     noisy = [jaxae.corrupt(clean, std=std) for std in (0.1, 0.25)]
-    mse = [[float(np.square(jaxae.reconstruct(facts.run, each) - clean).mean(dtype=np.float64))] for each in noisy]
-    curve = {"split": "test, the first 20 images", "levels": [0.1, 0.25], "draws": 1, "rows": {"jaxae": {"mse": mse}}}
+    mse = [
+        [float(np.square(jaxae.reconstruct(facts.run, each) - clean).mean(dtype=np.float64))]
+        for each in noisy
+    ]
+    curve = {
+        "split": "test, the first 20 images",
+        "levels": [0.1, 0.25],
+        "draws": 1,
+        "rows": {"jaxae": {"mse": mse}},
+    }
     files.write_json(place / "noise_curve.json", curve)
     monkeypatch.setattr("jaxae.report.facts.evaluate", lambda *_, **__: facts.evaluation)
     return place
@@ -70,10 +78,16 @@ def pages(trained, facts, dataset, tmp_path_factory) -> tuple[str, str, list[Des
     other = tmp_path_factory.mktemp("report") / "other-SYNTHETIC"
     config = Config(dataset="synthetic", epochs=1, batch_size=50, widths=(16,), learning_rate=0.002)
     jaxae.fit(config, dataset, run_dir=other, report=silent)
-    both = [Described(facts, [Check("A promise", "kept " * 40, True)]), Described(facts_of(other, dataset), [])]
+    both = [
+        Described(facts, [Check("A promise", "kept " * 40, True)]),
+        Described(facts_of(other, dataset), []),
+    ]
     (_, row), *others = facts.evaluation["classes"].items()
     evaluation = {**facts.evaluation, "classes": {HOSTILE: row, **dict(others)}}
-    hostile = facts._replace(dataset=dataset._replace(class_names=(HOSTILE, *dataset.class_names[1:])), evaluation=evaluation)
+    hostile = facts._replace(
+        dataset=dataset._replace(class_names=(HOSTILE, *dataset.class_names[1:])),
+        evaluation=evaluation,
+    )
     one = Described(hostile, both[0].checks)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(results, "FIGURES", results.FIGURES[:2])  # of which each takes a second
@@ -102,7 +116,11 @@ def test_the_page_has_the_numbers_that_numpy_computes_and_asks_for_nothing(pages
     words = Words(pages[0])
     run, clean = jaxae.load(trained), dataset.test.images.astype(np.float64) / 255
     noisy = jaxae.corrupt(dataset.test.images, std=0.25)
-    for images in (jaxae.reconstruct(run, noisy), jaxae.reconstruct(run, dataset.test.images), noisy):
+    for images in (
+        jaxae.reconstruct(run, noisy),
+        jaxae.reconstruct(run, dataset.test.images),
+        noisy,
+    ):
         assert f"{np.square(images - clean).mean():.5f}" in words.cells
     assert HOSTILE in words.cells
     assert "script" not in words.tags
@@ -118,7 +136,10 @@ def test_the_page_has_the_numbers_that_numpy_computes_and_asks_for_nothing(pages
 
 def test_two_runs_stand_side_by_side_with_what_differs(pages):
     words = Words(pages[1]).cells
-    assert words[words.index("learning_rate") + 1 : words.index("learning_rate") + 3] == ["0.001", "0.002"]
+    assert words[words.index("learning_rate") + 1 : words.index("learning_rate") + 3] == [
+        "0.001",
+        "0.002",
+    ]
     assert "Not scored: jaxae score RUN does." in words
     a, b = (each.facts.evaluation["rows"]["jaxae, noisy input"]["mse"] for each in pages[2])
     at = words.index("MSE, noisy input")
@@ -128,7 +149,10 @@ def test_two_runs_stand_side_by_side_with_what_differs(pages):
 def test_whole_runs_agree(copied, dataset):
     checks = check_agreement(facts_of(copied, dataset))
     assert [check.promise for check in checks if not check.holds] == []
-    assert any("104 in evaluation.json, 1 in latent_scorecard.json, 2 in noise_curve.json" in check.found for check in checks)
+    assert any(
+        "104 in evaluation.json, 1 in latent_scorecard.json, 2 in noise_curve.json" in check.found
+        for check in checks
+    )
 
 
 def edited(path: Path, change) -> None:
@@ -140,18 +164,38 @@ def edited(path: Path, change) -> None:
 @pytest.mark.parametrize(
     ("name", "change", "words"),
     [
-        ("evaluation.json", lambda e: e.update(checkpoint_epoch=7), "checkpoint_epoch 7, and the best checkpoint's epoch is"),
-        ("evaluation.json", lambda e: e.update(data_sha256="f00"), "data_sha256 f00, and the data have"),
+        (
+            "evaluation.json",
+            lambda e: e.update(checkpoint_epoch=7),
+            "checkpoint_epoch 7, and the best checkpoint's epoch is",
+        ),
+        (
+            "evaluation.json",
+            lambda e: e.update(data_sha256="f00"),
+            "data_sha256 f00, and the data have",
+        ),
         (
             "evaluation.json",
             lambda e: e["rows"]["jaxae, noisy input"].update(mse=0.0123),
             "mse of jaxae, noisy input is 0.0123",
         ),
-        ("evaluation.json", lambda e: next(iter(e["classes"].values())).update(images=3), "images of .* is 3"),
+        (
+            "evaluation.json",
+            lambda e: next(iter(e["classes"].values())).update(images=3),
+            "images of .* is 3",
+        ),
         ("evaluation.json", lambda e: e.pop("rows"), "is damaged"),
-        ("latent_scorecard.json", lambda e: e["rows"]["jaxae"].update(mse=0.0123), "the MSE of clean images is 0.0123"),
+        (
+            "latent_scorecard.json",
+            lambda e: e["rows"]["jaxae"].update(mse=0.0123),
+            "the MSE of clean images is 0.0123",
+        ),
         ("latent_scorecard.json", lambda e: e.update(rows=3), "is damaged"),
-        ("noise_curve.json", lambda e: e["rows"]["jaxae"]["mse"][1].__setitem__(0, 0.5), "the MSE at noise 0.25 is 0.5"),
+        (
+            "noise_curve.json",
+            lambda e: e["rows"]["jaxae"]["mse"][1].__setitem__(0, 0.5),
+            "the MSE at noise 0.25 is 0.5",
+        ),
         ("noise_curve.json", lambda e: e.update(split="all"), "is damaged"),
         ("environment.json", lambda e: e.update(data_sha256="f00"), "data_sha256 f00"),
     ],
@@ -178,7 +222,9 @@ def test_a_log_an_explorer_or_exports_of_another_epoch_are_named(copied, dataset
     (copied / "explorer.html").unlink()
     (copied / "export").mkdir()
     (copied / "export" / "denoiser.onnx").write_text("graph")
-    (copied / "export" / "manifest.json").write_text('{"files": {"denoiser.onnx": {"sha256": "0"}}}')
+    (copied / "export" / "manifest.json").write_text(
+        '{"files": {"denoiser.onnx": {"sha256": "0"}}}'
+    )
     with pytest.raises(InputError, match=r"denoiser\.onnx is missing, or not what"):
         check_agreement(facts_of(copied, dataset))
     (copied / "evaluation.json").write_text("{")
@@ -191,11 +237,17 @@ def test_a_log_an_explorer_or_exports_of_another_epoch_are_named(copied, dataset
     [
         ("environment.json", lambda e: e.update(versions=3), "What was trained, and on what"),
         ("latent_scorecard.json", lambda e: e["rows"]["jaxae"].update(knn_5="high"), "At a glance"),
-        ("latent_scorecard.json", lambda e: e["rows"]["jaxae"].update(l_trust="high"), "The latent space"),
+        (
+            "latent_scorecard.json",
+            lambda e: e["rows"]["jaxae"].update(l_trust="high"),
+            "The latent space",
+        ),
         ("noise_curve.json", lambda e: None, "Quality"),  # of a kind that has no PSNR
     ],
 )
-def test_a_section_that_a_damaged_file_spoils_is_named(copied, dataset, name, change, section, monkeypatch):
+def test_a_section_that_a_damaged_file_spoils_is_named(
+    copied, dataset, name, change, section, monkeypatch
+):
     monkeypatch.setattr(results, "FIGURES", ())
     if name != "noise_curve.json":
         (copied / "noise_curve.json").unlink()
@@ -207,14 +259,22 @@ def test_a_section_that_a_damaged_file_spoils_is_named(copied, dataset, name, ch
 def test_promises_hold_and_are_seen_where_they_do_not(trained, dataset, monkeypatch):
     run = jaxae.load(trained)
     ranged = run._replace(config=Config(dataset="synthetic", noise_range=(0.1, 0.6)))
-    checks = [*check_training_step(run, dataset), *check_training_step(ranged, dataset), check_splits(dataset)]
+    checks = [
+        *check_training_step(run, dataset),
+        *check_training_step(ranged, dataset),
+        check_splits(dataset),
+    ]
     checks += [check_test_untouched(run, dataset)]
     assert [check for check in checks if not check.holds] == []
     with monkeypatch.context() as patch:
-        patch.setattr("jaxae.core.step.add_training_noise", lambda key, stream, step, clean, noise: clean)
+        patch.setattr(
+            "jaxae.core.step.add_training_noise", lambda key, stream, step, clean, noise: clean
+        )
         assert [check.holds for check in check_training_step(run, dataset)] == [False, True]
     with monkeypatch.context() as patch:
-        patch.setattr("jaxae.core.step.reconstruction_loss", lambda output, target: jnp.zeros(len(output)))
+        patch.setattr(
+            "jaxae.core.step.reconstruction_loss", lambda output, target: jnp.zeros(len(output))
+        )
         assert [check.holds for check in check_training_step(run, dataset)] == [True, False]
     leaked = np.concatenate([dataset.train.images, dataset.test.images[3:5]])
     found = check_splits(dataset._replace(train=Split(leaked)))
@@ -233,27 +293,38 @@ def test_another_psnr_or_ssim_is_seen(facts, monkeypatch):
     for name in ("image_psnr", "ssim"):
         true = getattr(agreement, name)
         with monkeypatch.context() as patch:
-            patch.setattr(agreement, name, lambda output, target, true=true: true(output, target) * 1.0001)
+            patch.setattr(
+                agreement, name, lambda output, target, true=true: true(output, target) * 1.0001
+            )
             assert sum(not check.holds for check in check_agreement(facts)) == 1
 
 
 def test_the_command_trains_the_recipe(monkeypatch):
     config = Config(
-        dataset="a folder", epochs=7, noise_range=(0.0, 0.4), skip_damaged=True, widths=(32, 8), split=(0.5, 0.25, 0.25)
+        dataset="a folder",
+        epochs=7,
+        noise_range=(0.0, 0.4),
+        skip_damaged=True,
+        widths=(32, 8),
+        split=(0.5, 0.25, 0.25),
     )
     words = shlex.split(train_command(config))[2:]
     monkeypatch.setattr("sys.argv", ["jaxae train", *words])
     assert tyro.cli(train.recipe(), args=words, config=(tyro.conf.OmitArgPrefixes,)) == config
 
 
-def test_the_command_writes_the_page_and_fails_where_a_promise_is_broken(copied, dataset, monkeypatch, capsys):
+def test_the_command_writes_the_page_and_fails_where_a_promise_is_broken(
+    copied, dataset, monkeypatch, capsys
+):
     monkeypatch.setattr(Source, "dataset", lambda source, config: dataset)
     monkeypatch.setattr(results, "FIGURES", ())
     (copied / "noise_curve.json").unlink()
     report.main(report.OneOrTwo(run=copied))
     assert "Training reads no test image" in (copied / "report.html").read_text()
     assert capsys.readouterr().err.splitlines()[-1].startswith(f"Wrote {copied / 'report.html'}")
-    monkeypatch.setattr(report, "check_promises", lambda run, data: [Check("All is well", "it is not", False)])
+    monkeypatch.setattr(
+        report, "check_promises", lambda run, data: [Check("All is well", "it is not", False)]
+    )
     with pytest.raises(InputError, match=r"1 of the checks .* All is well \(it is not\)"):
         report.main(report.OneOrTwo(run=copied))
     assert "Does not hold" in (copied / "report.html").read_text()
@@ -268,14 +339,26 @@ def test_the_command_writes_the_page_and_fails_where_a_promise_is_broken(copied,
 @pytest.mark.parametrize(("width", "scheme"), [(375, "light"), (838, "dark"), (1400, "light")])
 def test_it_opens_in_a_browser(browser, pages, tmp_path, width, scheme):  # noqa: F811
     (tmp_path / "report.html").write_text(pages[1])
-    tab = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme).new_page()
+    tab = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme
+    ).new_page()
     heard: list[str] = []
     tab.on("console", lambda message: heard.append(message.text))
-    tab.on("request", lambda request: heard.append(request.url[:40]) if not request.url.startswith("data:") else None)
+    tab.on(
+        "request",
+        lambda request: (
+            heard.append(request.url[:40]) if not request.url.startswith("data:") else None
+        ),
+    )
     tab.goto((tmp_path / "report.html").as_uri())
     assert heard == [(tmp_path / "report.html").as_uri()[:40]]
-    assert tab.evaluate("document.documentElement.scrollWidth") == width  # tables scroll by themselves
-    ink, paper = (tab.evaluate(f"getComputedStyle(document.body).{each}") for each in ("color", "backgroundColor"))
+    assert (
+        tab.evaluate("document.documentElement.scrollWidth") == width
+    )  # tables scroll by themselves
+    ink, paper = (
+        tab.evaluate(f"getComputedStyle(document.body).{each}")
+        for each in ("color", "backgroundColor")
+    )
     dark = [sum(map(int, re.findall(r"\d+", each))) < 382 for each in (ink, paper)]
     assert dark == ([False, True] if scheme == "dark" else [True, False])
     assert tab.evaluate("[...document.images].every((image) => image.naturalWidth > 500)")

@@ -30,7 +30,9 @@ def state() -> TrainState:
     key = root_key(5)
     state = jax.jit(functools.partial(init_state, parts=build_parts(RECIPE)))(key)
     rng = np.random.default_rng(0)
-    noisy = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape), x.dtype), state._replace(key=jnp.zeros(())))
+    noisy = jax.tree.map(
+        lambda x: jnp.asarray(rng.normal(size=x.shape), x.dtype), state._replace(key=jnp.zeros(()))
+    )
     return noisy._replace(key=key, epoch=jnp.int32(1), best_epoch=jnp.int32(1))
 
 
@@ -59,7 +61,11 @@ def test_what_is_saved_is_loaded_to_the_bit(state, tmp_path):
 
 def test_a_checkpoint_of_a_version_without_a_field_that_is_not_used_is_loaded(state, tmp_path):
     """Orbax compares the names of fields, also of those that hold nothing: best_state was not there before."""
-    older = {name: value for name, value in checkpoint._items(state)["training"].items() if name != "best_state"}
+    older = {
+        name: value
+        for name, value in checkpoint._items(state)["training"].items()
+        if name != "best_state"
+    }
     items, epoch = {"variables": model_variables(state), "training": older}, str(int(state.epoch))
     place = tmp_path / checkpoint.FOLDER / epoch
     place.parent.mkdir()
@@ -71,12 +77,16 @@ def test_a_checkpoint_of_a_version_without_a_field_that_is_not_used_is_loaded(st
 
 def test_best_and_latest_are_kept_whatever_comes_after(state, tmp_path):
     plateau = build_parts(RECIPE).plateau
-    fresh = state._replace(epoch=jnp.int32(0), best_loss=jnp.float32(jnp.inf), plateau=plateau.init(state.params))
+    fresh = state._replace(
+        epoch=jnp.int32(0), best_loss=jnp.float32(jnp.inf), plateau=plateau.init(state.params)
+    )
     end = jax.jit(functools.partial(end_epoch, plateau=plateau))
     for loss in [0.5, 0.3, 0.3, 0.4, 0.6]:  # a tie keeps the earlier epoch
         fresh, _ = end(fresh, jnp.float32(loss))
         epoch = int(fresh.epoch)
-        checkpoint.save(tmp_path, fresh._replace(average=jax.tree.map(lambda x, e=epoch: x + e, state.average)))
+        checkpoint.save(
+            tmp_path, fresh._replace(average=jax.tree.map(lambda x, e=epoch: x + e, state.average))
+        )
     latest = checkpoint.load_latest(tmp_path, like(RECIPE))
     assert latest is not None
     assert int(latest.epoch) == 5
@@ -102,7 +112,9 @@ def test_another_dtype_is_refused_and_not_cast(state, tmp_path):
 
 
 def largest_file(folder: Path) -> Path:
-    return max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    return max(
+        (path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size
+    )
 
 
 def flip(path: Path) -> None:
@@ -131,10 +143,14 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_is_taken(state, tm
     assert len(lines) == 1
 
 
-@pytest.mark.parametrize(("losses", "taken"), [((0.5, 0.3, 0.6, 0.4), 4), ((0.5, 0.3, 0.4, 0.6), 3), ((), 4)])
+@pytest.mark.parametrize(
+    ("losses", "taken"), [((0.5, 0.3, 0.6, 0.4), 4), ((0.5, 0.3, 0.4, 0.6), 3), ((), 4)]
+)
 def test_a_damaged_best_gives_the_best_that_is_whole_and_says_so(losses, taken, state, tmp_path):
     save_four(state, tmp_path)
-    metrics_log.write(tmp_path, [{"epoch": i, "validation_loss": loss} for i, loss in enumerate(losses, 1)])
+    metrics_log.write(
+        tmp_path, [{"epoch": i, "validation_loss": loss} for i, loss in enumerate(losses, 1)]
+    )
     whole = best.load_best(tmp_path, model_variables(like(RECIPE)))
     assert (whole.epoch, whole.damaged) == (2, None)
     flip(largest_file(tmp_path / checkpoint.FOLDER / "2" / "variables"))
@@ -163,7 +179,9 @@ def save_four(state: TrainState, place: Path) -> None:
     for epoch in (1, 2, 3, 4):
         average = jax.tree.map(lambda x, e=epoch: x + e, state.average)
         best_epoch = jnp.int32(min(epoch, 2))
-        checkpoint.save(place, state._replace(epoch=jnp.int32(epoch), best_epoch=best_epoch, average=average))
+        checkpoint.save(
+            place, state._replace(epoch=jnp.int32(epoch), best_epoch=best_epoch, average=average)
+        )
 
 
 def test_an_epoch_is_not_saved_twice(state, tmp_path):
@@ -192,14 +210,21 @@ def test_a_released_checkpoint_is_small_evaluates_and_says_that_it_does_not_resu
 def test_variables_need_no_knowledge_of_the_optimiser(state, tmp_path):
     """Evaluation builds the model alone."""
     checkpoint.save(tmp_path, state)
-    shapes = jax.eval_shape(functools.partial(init_variables, model=build_parts(RECIPE).model), root_key(0))
+    shapes = jax.eval_shape(
+        functools.partial(init_variables, model=build_parts(RECIPE).model), root_key(0)
+    )
     assert equal(best.load_best(tmp_path, shapes)[0], model_variables(state))
 
 
 def test_a_person_can_read_what_a_checkpoint_holds(state, tmp_path):
     checkpoint.save(tmp_path, state)
-    content = json.loads((tmp_path / checkpoint.FOLDER / "1" / manifest.NAME).read_text())["content"]
-    assert content["leaves"]["variables"]["params/encoder/Layer_0/Dense_0/kernel"] == "float32[784, 128]"
+    content = json.loads((tmp_path / checkpoint.FOLDER / "1" / manifest.NAME).read_text())[
+        "content"
+    ]
+    assert (
+        content["leaves"]["variables"]["params/encoder/Layer_0/Dense_0/kernel"]
+        == "float32[784, 128]"
+    )
 
 
 def test_a_checkpoint_names_no_path_of_the_machine(state, tmp_path):
@@ -218,14 +243,18 @@ def test_a_file_that_holds_no_array_is_checked_by_its_own_digest(state, tmp_path
 
 
 @pytest.mark.parametrize("item", ["variables", "training"])
-def test_other_arrays_whose_files_have_their_digests_are_noticed_by_the_leaves_digest(item, state, tmp_path):
+def test_other_arrays_whose_files_have_their_digests_are_noticed_by_the_leaves_digest(
+    item, state, tmp_path
+):
     """A lie that is consistent but for the arrays: the leaves' digests alone notice."""
     checkpoint.save(tmp_path, state)
     path = tmp_path / checkpoint.FOLDER / "1" / manifest.NAME
     content = json.loads(path.read_text())["content"]
     content["sha256"][item] = "0" * 64
     path.write_text(json.dumps({"sha256": json_digest(content), "content": content}))
-    with pytest.raises(DamagedError, match=f"the SHA-256 of its {item} is not the one that was saved"):
+    with pytest.raises(
+        DamagedError, match=f"the SHA-256 of its {item} is not the one that was saved"
+    ):
         checkpoint.read(tmp_path, 1, like(RECIPE))
 
 
@@ -236,9 +265,15 @@ OWNER = manifest.owner_of(Config(seed=1), data_sha256="a" * 64)
     ("owner", "words"),
     [
         (manifest.owner_of(Config(seed=2), data_sha256="a" * 64), "another run's (seed: 1, not 2)"),
-        (manifest.owner_of(Config(seed=1, dropout=(0.0, 0.0, 0.0)), data_sha256="a" * 64), "another run's (dropout"),
+        (
+            manifest.owner_of(Config(seed=1, dropout=(0.0, 0.0, 0.0)), data_sha256="a" * 64),
+            "another run's (dropout",
+        ),
         (manifest.owner_of(Config(seed=1), data_sha256="b" * 64), "The data are not those"),
-        (manifest.owner_of(Config(seed=1, epochs=7), data_sha256="a" * 64), ""),  # told to go on for longer
+        (
+            manifest.owner_of(Config(seed=1, epochs=7), data_sha256="a" * 64),
+            "",
+        ),  # told to go on for longer
         (manifest.owner_of(Config(seed=1)), ""),  # to evaluate, before any data are read
     ],
 )
@@ -310,14 +345,18 @@ def test_what_orbax_cannot_read_although_its_digests_fit_is_set_aside(state, tmp
     assert "can't be read (ValueError: DATA_LOSS: Error opening zarr3 driver)" in lines[0]
 
 
-@pytest.mark.parametrize("lie", [{"epoch": 3}, {"epoch": 3, "best_epoch": 3}, {"epoch": 3, "best_epoch": 2}])
+@pytest.mark.parametrize(
+    "lie", [{"epoch": 3}, {"epoch": 3, "best_epoch": 3}, {"epoch": 3, "best_epoch": 2}]
+)
 def test_a_state_of_another_epoch_or_best_than_its_manifest_says_is_set_aside(lie, state, tmp_path):
     """The state of epoch 2 with a manifest that says 3, and digests that fit."""
     for epoch in (1, 2):
         checkpoint.save(tmp_path, at(state, epoch))
     folder = shutil.copytree(tmp_path / "states" / "2", tmp_path / "states" / "3")
     content = json.loads((folder / manifest.NAME).read_text())["content"] | lie
-    (folder / manifest.NAME).write_text(json.dumps({"sha256": json_digest(content), "content": content}))
+    (folder / manifest.NAME).write_text(
+        json.dumps({"sha256": json_digest(content), "content": content})
+    )
     lines: list[str] = []
     loaded = checkpoint.load_latest(tmp_path, like(RECIPE), report=lines.append)
     assert loaded is not None

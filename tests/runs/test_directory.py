@@ -16,8 +16,12 @@ from jaxae.runs import directory, files
 def test_a_synthetic_run_has_it_in_its_name(tmp_path):
     synthetic = Config(dataset="synthetic")
     assert directory.run_directory(tmp_path / "quick", synthetic).name == "quick-SYNTHETIC"
-    assert directory.run_directory(tmp_path / "quick-SYNTHETIC", synthetic).name == "quick-SYNTHETIC"
-    assert directory.run_directory(tmp_path / "quick", Config(dataset="fashion_mnist")).name == "quick"
+    assert (
+        directory.run_directory(tmp_path / "quick-SYNTHETIC", synthetic).name == "quick-SYNTHETIC"
+    )
+    assert (
+        directory.run_directory(tmp_path / "quick", Config(dataset="fashion_mnist")).name == "quick"
+    )
 
 
 def opened(run_dir: Path, config: Config, *, overwrite: bool = False) -> None:
@@ -44,7 +48,9 @@ def test_overwrite_deletes_a_run_and_nothing_else(tmp_path):
     opened(run, Config(seed=1), overwrite=True)
     assert sorted(path.name for path in run.iterdir()) == ["config.json"]
     other.mkdir()
-    (other / "config.json").write_text('{"model_type": "bert"}')  # many programs write a file of that name
+    (other / "config.json").write_text(
+        '{"model_type": "bert"}'
+    )  # many programs write a file of that name
     (other / "weights.bin").write_text("precious")
     for overwrite in (True, False):
         with pytest.raises(InputError, match="thesis"):
@@ -61,7 +67,9 @@ def test_a_kill_while_a_run_is_made_or_deleted_leaves_what_the_same_command_acce
     opened(deleted, Config())
     (deleted / "metrics.jsonl").write_text("")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jaxae.runs.directory.write_text", lambda *_: None)  # killed between the deletion and the new config
+        patch.setattr(
+            "jaxae.runs.directory.write_text", lambda *_: None
+        )  # killed between the deletion and the new config
         opened(deleted, Config(), overwrite=True)
     assert list(deleted.iterdir()) == []
     opened(deleted, Config())
@@ -77,7 +85,9 @@ with directory.open_run(Path({str(tmp_path / "run")!r}), Config()):
     input()
 """
     command = [sys.executable, "-c", script]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "in\n"
         for overwrite in (False, True):

@@ -39,7 +39,9 @@ def test_a_setting_is_recorded_and_named_where_the_noise_is_another(name, value,
     usual = corrupt(GREY, std=0.1)
     assert (noise_key(), settings()) == (NOISE_KEY, {})
     with told(name, value):
-        assert (np.abs(corrupt(GREY, std=0.1) - usual) > 1e-6).any() == draws  # without jit sums are rounded otherwise
+        assert (
+            np.abs(corrupt(GREY, std=0.1) - usual) > 1e-6
+        ).any() == draws  # without jit sums are rounded otherwise
         assert (name in noise_key()) == draws
         assert settings() == ({} if name == "jax_default_prng_impl" else {name: str(value)})
         assert describe_environment("x", "0")["settings"].get(name) == settings().get(name)
@@ -54,7 +56,12 @@ def test_xla_flags_are_recorded_without_this_machines_paths(monkeypatch):
 def test_a_resumed_run_says_whether_draws_or_last_bits_differ():
     now = describe_environment("x", "0") | {"settings": {"jax_threefry_partitionable": "False"}}
     assert "every draw differs from here on" in changes(now | {"settings": {}}, now)[0]
-    assert "the last bits may differ" in changes(now | {"settings": now["settings"] | {"XLA_FLAGS": "-a"}}, now)[0]
-    assert changes({name: value for name, value in now.items() if name != "settings"}, now) == []  # of an earlier version
+    assert (
+        "the last bits may differ"
+        in changes(now | {"settings": now["settings"] | {"XLA_FLAGS": "-a"}}, now)[0]
+    )
+    assert (
+        changes({name: value for name, value in now.items() if name != "settings"}, now) == []
+    )  # of an earlier version
     assert changes(now, now) == []
     assert "the last bits may differ" in changes(now | {"settings": ["damaged"]}, now)[0]

@@ -52,7 +52,13 @@ def drawn(*, x: float = 0.3, title: str = "epoch 152", height: float = 2) -> Fig
 
 @pytest.mark.parametrize(
     ("change", "kept"),
-    [({}, True), ({"x": 0.3 + 1e-6}, True), ({"x": 0.8}, False), ({"title": "epoch 153"}, False), ({"height": 3}, False)],
+    [
+        ({}, True),
+        ({"x": 0.3 + 1e-6}, True),
+        ({"x": 0.8}, False),
+        ({"title": "epoch 153"}, False),
+        ({"height": 3}, False),
+    ],
 )
 def test_a_figure_is_written_only_where_it_is_another(change, kept, tmp_path):
     path = tmp_path / "figures" / "map.png"
@@ -73,7 +79,8 @@ def test_a_damaged_figure_is_drawn_again(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("number", "advice"), [(errno.ENOSPC, "make room"), (errno.EFBIG, "make room"), (errno.EACCES, "get permission")]
+    ("number", "advice"),
+    [(errno.ENOSPC, "make room"), (errno.EFBIG, "make room"), (errno.EACCES, "get permission")],
 )
 def test_advice_is_about_what_the_system_refused(number, advice, tmp_path):
     with pytest.raises(InputError, match=advice), files.file_errors(tmp_path):
@@ -83,7 +90,9 @@ def test_advice_is_about_what_the_system_refused(number, advice, tmp_path):
 def test_a_link_to_nothing_is_named(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "gone")
     for path in (tmp_path / "link" / "x.json", tmp_path / "link" / "members" / "0" / "x.json"):
-        with pytest.raises(InputError, match=r"link is a link to .*/gone, which does not exist; make that, or"):
+        with pytest.raises(
+            InputError, match=r"link is a link to .*/gone, which does not exist; make that, or"
+        ):
             files.write_json(path, {})
 
 

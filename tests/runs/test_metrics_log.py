@@ -7,7 +7,9 @@ from jaxae.runs import metrics_log
 
 
 def rows(run_dir: Path) -> list[int]:
-    return [json.loads(line)["epoch"] for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    return [
+        json.loads(line)["epoch"] for line in (run_dir / "metrics.jsonl").read_text().splitlines()
+    ]
 
 
 @pytest.mark.parametrize("tail", ["", '{"epoch": 5, "tr', "\x00\x00", '{"epoch": 4}\n', "7\n"])

@@ -22,9 +22,16 @@ def test_a_population_without_its_names_is_called_that(tmp_path):
 
 def test_what_was_measured_stays_unless_it_is_overwritten(tmp_path):
     names = ["seed 0", "seed 1"]
-    assert member_directories(tmp_path, names) == [tmp_path / "members" / "0", tmp_path / "members" / "1"]
+    assert member_directories(tmp_path, names) == [
+        tmp_path / "members" / "0",
+        tmp_path / "members" / "1",
+    ]
     (tmp_path / "evaluation.json").write_text("{}")
-    assert member_directories(tmp_path, names) == members(tmp_path) == [tmp_path / "members" / "0", tmp_path / "members" / "1"]
+    assert (
+        member_directories(tmp_path, names)
+        == members(tmp_path)
+        == [tmp_path / "members" / "0", tmp_path / "members" / "1"]
+    )
     assert (tmp_path / "evaluation.json").is_file()
     member_directories(tmp_path, ["seed 2", "seed 3"], overwrite=True)
     assert not (tmp_path / "evaluation.json").exists()

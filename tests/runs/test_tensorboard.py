@@ -27,7 +27,10 @@ def values(run_dir: Path) -> list[tuple[str, int, float]]:
 
 def write_rows(run_dir: Path, losses: list[float]) -> None:
     names = [name for name in SCALARS if name != "validation_loss"]
-    rows = [{"epoch": k, "validation_loss": loss, **dict.fromkeys(names, 0.5)} for k, loss in enumerate(losses, 1)]
+    rows = [
+        {"epoch": k, "validation_loss": loss, **dict.fromkeys(names, 0.5)}
+        for k, loss in enumerate(losses, 1)
+    ]
     (run_dir / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 

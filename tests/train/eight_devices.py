@@ -35,7 +35,9 @@ for devices in (1, 8):
     text = str(run.program.as_text())
 
 members = recipes(config, seeds=2)
-on_eight = fit_members(members, dataset, [place / f"eight-{k}" for k in range(2)], devices="all", report=silent)
+on_eight = fit_members(
+    members, dataset, [place / f"eight-{k}" for k in range(2)], devices="all", report=silent
+)
 on_one = fit_members(members, dataset, [place / f"one-{k}" for k in range(2)], report=silent)
 saved = [checkpoint.load_latest(place / f"eight-{k}", on_one[k]) for k in range(2)]
 print(
@@ -44,7 +46,9 @@ print(
             "losses": losses,
             "all_reduces": text.count(" all-reduce("),
             "best": [[float(state.best_loss) for state in states] for states in (on_eight, on_one)],
-            "loads_on_one": [tree_digest(a) == tree_digest(b) for a, b in zip(saved, on_eight, strict=True)],
+            "loads_on_one": [
+                tree_digest(a) == tree_digest(b) for a, b in zip(saved, on_eight, strict=True)
+            ],
         }
     )
 )

@@ -17,7 +17,12 @@ def main(together: options.SeveralProcesses, place: Path, seeds: int = 1, epochs
     together.join()
     dataset = synthetic_dataset(jax.random.key(1), train=600, test=103)
     config = Config(
-        dataset="synthetic", epochs=epochs, batch_size=64, learning_rate=1e-7, statistics_images=200, widths=(64, 16)
+        dataset="synthetic",
+        epochs=epochs,
+        batch_size=64,
+        learning_rate=1e-7,
+        statistics_images=200,
+        widths=(64, 16),
     )
     members = recipes(config, seeds=seeds)
     fit_members(members, dataset, [place / str(k) for k in range(seeds)], report=messages.say)

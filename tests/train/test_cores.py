@@ -21,7 +21,10 @@ for devices, members in (sys.argv[1:3],):
 """
 
 
-@pytest.mark.parametrize(("members", "most", "share"), [(1, 8, 1), (2, 2, 2), (3, 2, 1), (8, 6, 4), (6, 4, 3), (4, 64, 4)])
+@pytest.mark.parametrize(
+    ("members", "most", "share"),
+    [(1, 8, 1), (2, 2, 2), (3, 2, 1), (8, 6, 4), (6, 4, 3), (4, 64, 4)],
+)
 def test_every_device_gets_the_same_number_of_members(members, most, share):
     assert even_share(members, most) == share
 
@@ -38,7 +41,9 @@ def test_every_device_gets_the_same_number_of_members(members, most, share):
 def test_a_cpu_is_as_many_devices_as_are_asked_for(devices, members, flags, expected):
     environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
     command = [sys.executable, "-c", SCRIPT, devices, str(members)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, env=environment, cwd=ROOT)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=100, env=environment, cwd=ROOT
+    )
     assert done.stdout == f"{expected}\n", done.stderr
 
 
@@ -52,7 +57,18 @@ def test_a_population_takes_the_cores_by_itself_and_ends_as_on_one_device(tmp_pa
     """Losses within rounding, as the seeds differ by far more."""
     losses = []
     for devices in ("auto", "1"):
-        command = [sys.executable, "-m", "jaxae", "train", "--dataset", "synthetic", "--seeds", "2", "--epochs", "1"]
+        command = [
+            sys.executable,
+            "-m",
+            "jaxae",
+            "train",
+            "--dataset",
+            "synthetic",
+            "--seeds",
+            "2",
+            "--epochs",
+            "1",
+        ]
         command += [
             "--widths",
             "64",
@@ -64,9 +80,17 @@ def test_a_population_takes_the_cores_by_itself_and_ends_as_on_one_device(tmp_pa
             "--run-dir",
             str(tmp_path / devices),
         ]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=200, env=os.environ | {"JAX_PLATFORMS": "cpu"})
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=200,
+            env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        )
         assert done.returncode == 0, done.stderr
         assert ("Compiled for 2 × cpu" in done.stderr) == (devices == "auto")
-        losses.append([float(loss) for loss in re.findall(r"^\|\s+\d.*?([\d.]+) \|$", done.stderr, re.M)])
+        losses.append(
+            [float(loss) for loss in re.findall(r"^\|\s+\d.*?([\d.]+) \|$", done.stderr, re.M)]
+        )
     assert len(set(losses[0])) == 2
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)

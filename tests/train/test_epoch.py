@@ -16,7 +16,9 @@ from jaxae.core.state import TrainState, stack_members, take_member
 from jaxae.train.epoch import EpochResult, compile_epoch
 from jaxae.train.sharding import Placement
 
-CONFIG = Config(dataset="synthetic", batch_size=64, statistics_images=200, average_decay=0.9, widths=(32, 8))
+CONFIG = Config(
+    dataset="synthetic", batch_size=64, statistics_images=200, average_decay=0.9, widths=(32, 8)
+)
 ALIVE = np.array([True])
 
 
@@ -24,8 +26,13 @@ ALIVE = np.array([True])
 def state() -> TrainState:
     """A first state whose averaged weights are others than its weights, at a rate of 0: its weights stay as they are."""
     first = first_state(CONFIG)
-    average, late = first_state(replace(CONFIG, seed=1)).params, jnp.int32(1000)  # late: an average is quick at first
-    return first._replace(average=average, step=late, plateau=first.plateau._replace(scale=jnp.float32(0)))
+    average, late = (
+        first_state(replace(CONFIG, seed=1)).params,
+        jnp.int32(1000),
+    )  # late: an average is quick at first
+    return first._replace(
+        average=average, step=late, plateau=first.plateau._replace(scale=jnp.float32(0))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +65,12 @@ def test_what_is_validated_are_the_averaged_weights_on_noisy_images(run_epoch, s
     noisy = add_gaussian_noise(derive(state.key, Stream.VALIDATION), clean, std=CONFIG.noise_factor)
     model, losses = build_model(CONFIG), {}
     for name, params in (("averaged", after.average), ("plain", after.params)):
-        error = np.asarray(model.apply({"params": params, "batch_stats": after.batch_stats}, noisy), np.float64) - clean
+        error = (
+            np.asarray(
+                model.apply({"params": params, "batch_stats": after.batch_stats}, noisy), np.float64
+            )
+            - clean
+        )
         losses[name] = (error**2).mean() + np.abs(error).mean()
     np.testing.assert_allclose(result.validation_loss, losses["averaged"], rtol=1e-3)
     assert abs(losses["plain"] - losses["averaged"]) > 0.01 * losses["averaged"]
@@ -69,12 +81,18 @@ def test_statistics_are_of_training_images(run_epoch, state, dataset):
     first, _ = run_epoch(state)
     for part, changes in (("validation", False), ("train", True)):
         dark = getattr(dataset, part)._replace(images=getattr(dataset, part).images // 2)
-        other, _ = compile_epoch([CONFIG], dataset._replace(**{part: dark}), Placement())(stack_members([state]), ALIVE)
-        same = jax.tree.map(lambda a, b: bool((a == b[0]).all()), first.batch_stats, other.batch_stats)
+        other, _ = compile_epoch([CONFIG], dataset._replace(**{part: dark}), Placement())(
+            stack_members([state]), ALIVE
+        )
+        same = jax.tree.map(
+            lambda a, b: bool((a == b[0]).all()), first.batch_stats, other.batch_stats
+        )
         assert all(jax.tree.leaves(same)) == (not changes)
 
 
-def test_a_validation_loss_that_is_no_number_is_noticed_where_all_training_losses_are_finite(run_epoch, state):
+def test_a_validation_loss_that_is_no_number_is_noticed_where_all_training_losses_are_finite(
+    run_epoch, state
+):
     broken = state._replace(average=jax.tree.map(lambda x: x * jnp.nan, state.average))
     _, result = run_epoch(broken)
     assert np.isfinite(result.train_loss).all()
@@ -87,17 +105,24 @@ def test_running_statistics_stay_where_the_recipe_keeps_them(state, dataset):
     """Against the share that one step keeps: the statistics of the steps, not new ones."""
     config = replace(CONFIG, statistics_images=0, batch_norm_momentum=0.0)
     after, _ = compile_epoch([config], dataset, Placement())(stack_members([state]), ALIVE)
-    fresh, _ = compile_epoch([replace(config, statistics_images=200)], dataset, Placement())(stack_members([state]), ALIVE)
+    fresh, _ = compile_epoch([replace(config, statistics_images=200)], dataset, Placement())(
+        stack_members([state]), ALIVE
+    )
     differ = jax.tree.map(lambda a, b: bool((a != b).any()), after.batch_stats, fresh.batch_stats)
     assert any(jax.tree.leaves(differ))
 
 
 def test_the_weight_of_similarities_and_its_steps_are_the_recipes(dataset):
     """Without the weight, with one that falls off at once, and with one that stays, an epoch ends elsewhere."""
-    recipes = [CONFIG, *(replace(CONFIG, similarity_weight=1.0, similarity_steps=steps) for steps in (1, 10**9))]
+    recipes = [
+        CONFIG,
+        *(replace(CONFIG, similarity_weight=1.0, similarity_steps=steps) for steps in (1, 10**9)),
+    ]
     kernels = []
     for recipe in recipes:
-        after, _ = compile_epoch([recipe], dataset, Placement())(stack_members([first_state(recipe)]), ALIVE)
+        after, _ = compile_epoch([recipe], dataset, Placement())(
+            stack_members([first_state(recipe)]), ALIVE
+        )
         kernels.append(np.asarray(after.params["encoder"]["Dense_0"]["kernel"]))
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert np.abs(kernels[one] - kernels[other]).max() > 1e-4

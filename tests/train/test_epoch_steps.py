@@ -18,7 +18,14 @@ from jaxae.train.population import recipes
 from jaxae.train.sharding import Placement
 from tests.train.test_loop import metrics
 
-CONFIG = Config(dataset="synthetic", epochs=2, batch_size=64, learning_rate=3e-3, statistics_images=200, widths=(64, 16))
+CONFIG = Config(
+    dataset="synthetic",
+    epochs=2,
+    batch_size=64,
+    learning_rate=3e-3,
+    statistics_images=200,
+    widths=(64, 16),
+)
 
 
 @pytest.mark.parametrize(("count", "steps", "programs"), [(1, 3, 2), (2, 4, 1), (1, 100, 1)])
@@ -40,12 +47,16 @@ def test_images_from_the_host_train_to_the_same_bits(dataset, count, steps, prog
 
 def test_a_run_with_its_images_on_the_host_is_the_same_run(dataset, tmp_path):
     for name in ("device", "host"):
-        fit_members([CONFIG], dataset, [tmp_path / name], images_on_host=name == "host", report=silent)
+        fit_members(
+            [CONFIG], dataset, [tmp_path / name], images_on_host=name == "host", report=silent
+        )
     assert metrics(tmp_path / "host") == metrics(tmp_path / "device")
     assert metrics(tmp_path / "host")
 
 
-def test_images_that_take_more_than_half_of_the_devices_free_memory_stay_on_the_host(dataset, monkeypatch):
+def test_images_that_take_more_than_half_of_the_devices_free_memory_stay_on_the_host(
+    dataset, monkeypatch
+):
     class Device:
         """A device with so much memory."""
 
@@ -62,6 +73,8 @@ def test_images_that_take_more_than_half_of_the_devices_free_memory_stay_on_the_
     monkeypatch.undo()
     asked: list[bool] = []
     monkeypatch.setattr(epoch, "fits_on_device", lambda images: False)
-    monkeypatch.setattr(epoch, "compile_steps", lambda *given, on_host, **options: asked.append(on_host))
+    monkeypatch.setattr(
+        epoch, "compile_steps", lambda *given, on_host, **options: asked.append(on_host)
+    )
     epoch.compile_epoch([replace(CONFIG, statistics_images=0)], dataset, Placement())
     assert asked == [True]

@@ -70,11 +70,17 @@ def test_best_loss_is_the_lowest_row(whole):
     losses = [row["validation_loss"] for row in metrics(run_dir)]
     np.testing.assert_allclose(float(state.best_loss), min(losses), rtol=1e-6)
     assert int(state.best_epoch) == 1 + int(np.argmin(losses))
-    assert [row["best"] for row in metrics(run_dir)] == [loss < min(losses[:i], default=9) for i, loss in enumerate(losses)]
+    assert [row["best"] for row in metrics(run_dir)] == [
+        loss < min(losses[:i], default=9) for i, loss in enumerate(losses)
+    ]
 
 
-@pytest.mark.parametrize(("epoch", "moment"), [(1, "after the checkpoint"), (2, "before the checkpoint")])
-def test_an_interrupted_run_ends_with_the_same_bits(whole, epoch, moment, dataset, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("epoch", "moment"), [(1, "after the checkpoint"), (2, "before the checkpoint")]
+)
+def test_an_interrupted_run_ends_with_the_same_bits(
+    whole, epoch, moment, dataset, tmp_path, monkeypatch
+):
     told: list[str] = []
 
     def interrupt(line: str) -> None:
@@ -92,7 +98,9 @@ def test_an_interrupted_run_ends_with_the_same_bits(whole, epoch, moment, datase
     overwrite = moment == "after the checkpoint"
     with pytest.raises(KeyboardInterrupt):
         fit_state(CONFIG, dataset, tmp_path / "run", overwrite=overwrite, report=interrupt)
-    again = f"same command again{', without --overwrite,' if overwrite else ''} to go on from there."
+    again = (
+        f"same command again{', without --overwrite,' if overwrite else ''} to go on from there."
+    )
     assert told[-1] == f"Interrupted: epoch 1 is saved in {tmp_path / 'run'}. Start the {again}"
     monkeypatch.undo()
     lines: list[str] = []
@@ -112,7 +120,11 @@ def test_the_next_epoch_is_computed_while_one_is_saved(dataset, tmp_path, monkey
 
     def waiting_save(run_dir, state, **options):
         if int(state.epoch) < CONFIG.epochs:
-            late.append(not all(computed.acquire(timeout=60) for _ in range(2 if int(state.epoch) == 1 else 1)))
+            late.append(
+                not all(
+                    computed.acquire(timeout=60) for _ in range(2 if int(state.epoch) == 1 else 1)
+                )
+            )
         save(run_dir, state, **options)
 
     lap, save = progress.Clock.lap, checkpoint.save
@@ -126,7 +138,9 @@ def test_the_next_epoch_is_computed_while_one_is_saved(dataset, tmp_path, monkey
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_the_end_waits_for_the_last_epoch_and_says_what_went_wrong_with_it(full, dataset, tmp_path, monkeypatch):
+def test_the_end_waits_for_the_last_epoch_and_says_what_went_wrong_with_it(
+    full, dataset, tmp_path, monkeypatch
+):
     def slow_save(run_dir, state, **options):
         time.sleep(0.5)
         if full and int(state.epoch) == CONFIG.epochs:
@@ -201,8 +215,12 @@ def test_one_latent_number_is_refused_since_maps_want_two(dataset, tmp_path):
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_what_was_good(dataset, tmp_path):
-    config = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=1e38, widths=(64, 16))
-    with pytest.raises(InputError, match=r"step \d of epoch 1\. Epoch 0 .*--learning-rate than 1e\+38"):
+    config = Config(
+        dataset="synthetic", epochs=3, batch_size=64, learning_rate=1e38, widths=(64, 16)
+    )
+    with pytest.raises(
+        InputError, match=r"step \d of epoch 1\. Epoch 0 .*--learning-rate than 1e\+38"
+    ):
         fit_state(config, dataset, tmp_path / "run", report=lambda line: None)
     assert metrics(tmp_path / "run") == []
 
@@ -257,7 +275,9 @@ def test_a_loss_that_breaks_later_keeps_the_best_epoch(dataset, tmp_path, monkey
     assert tree_digest(load(tmp_path / "run").variables) == tree_digest(run.variables)
 
 
-def test_training_ends_where_its_directory_is_moved_and_refuses_another_runs_checkpoint(whole, dataset, tmp_path):
+def test_training_ends_where_its_directory_is_moved_and_refuses_another_runs_checkpoint(
+    whole, dataset, tmp_path
+):
     def move(line: str) -> None:
         if line.startswith("epoch   1"):
             (tmp_path / "run").rename(tmp_path / "elsewhere")

@@ -28,7 +28,14 @@ from tests.cli.test_command import call
 from tests.helpers import fit_state
 
 # Gradients of the first step agree to 5e-5; AdamW turns rounding errors into whole steps, and a tiny rate keeps these small.
-CONFIG = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=1e-7, statistics_images=200, widths=(64, 16))
+CONFIG = Config(
+    dataset="synthetic",
+    epochs=3,
+    batch_size=64,
+    learning_rate=1e-7,
+    statistics_images=200,
+    widths=(64, 16),
+)
 
 
 def start(place: Path, *options: str, second: tuple[str, ...] = ()) -> list[subprocess.Popen[str]]:
@@ -36,12 +43,24 @@ def start(place: Path, *options: str, second: tuple[str, ...] = ()) -> list[subp
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, str(ROOT / "tests" / "train" / "several_processes.py"), "--place", str(place), *options]
+    command = [
+        sys.executable,
+        str(ROOT / "tests" / "train" / "several_processes.py"),
+        "--place",
+        str(place),
+        *options,
+    ]
     command += ["--coordinator", f"127.0.0.1:{port}", "--processes", "2", "--process-id"]
     environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""}
     pipe = subprocess.PIPE
     return [
-        subprocess.Popen([*command, str(k), *(second if k else ())], stdout=pipe, stderr=pipe, text=True, env=environment)
+        subprocess.Popen(
+            [*command, str(k), *(second if k else ())],
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            env=environment,
+        )
         for k in (0, 1)
     ]
 
@@ -49,7 +68,10 @@ def start(place: Path, *options: str, second: tuple[str, ...] = ()) -> list[subp
 def finish(both: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
     """Exit code, stdout and stderr of each."""
     try:
-        return [(out := process.communicate(timeout=100)) and (process.returncode, *out) for process in both]
+        return [
+            (out := process.communicate(timeout=100)) and (process.returncode, *out)
+            for process in both
+        ]
     finally:
         for process in both:
             process.kill()
@@ -88,14 +110,19 @@ def test_two_processes_train_as_one(whole, dataset, tmp_path):
         fit_state(replace(CONFIG, seed=seed), dataset, tmp_path / str(seed), report=silent)
         for seed in (CONFIG.seed, CONFIG.seed + 1)
     )
-    of_two, of_one = ([row["train_loss"] for row in metrics_log.read(run)] for run in (whole, tmp_path / str(CONFIG.seed)))
+    of_two, of_one = (
+        [row["train_loss"] for row in metrics_log.read(run)]
+        for run in (whole, tmp_path / str(CONFIG.seed))
+    )
     np.testing.assert_allclose(of_two, of_one, rtol=1e-5)
     assert gradients_differ(latest(whole), alone) < 0.05
     assert gradients_differ(other, alone) > 0.3
 
 
 @pytest.mark.slow
-def test_a_process_that_is_killed_ends_both_and_the_same_command_goes_on_to_the_same_bits(whole, dataset, tmp_path):
+def test_a_process_that_is_killed_ends_both_and_the_same_command_goes_on_to_the_same_bits(
+    whole, dataset, tmp_path
+):
     both = start(tmp_path)
     assert both[0].stderr
     for line in both[0].stderr:
@@ -113,7 +140,9 @@ def test_a_process_that_is_killed_ends_both_and_the_same_command_goes_on_to_the_
     assert "is finished" in (again := finish(start(tmp_path)))[0][2]
     assert [code for code, _, _ in again] == [0, 0]
     assert tree_digest(latest(tmp_path / "0")) == tree_digest(latest(whole))
-    alone = fit_state(CONFIG, dataset, tmp_path / "copy", report=silent)  # a checkpoint of two processes goes on in one
+    alone = fit_state(
+        CONFIG, dataset, tmp_path / "copy", report=silent
+    )  # a checkpoint of two processes goes on in one
     assert float(alone.best_loss) == pytest.approx(float(latest(whole).best_loss), rel=1e-3)
 
 
@@ -121,7 +150,10 @@ def test_a_process_that_is_killed_ends_both_and_the_same_command_goes_on_to_the_
 def test_each_process_trains_its_members_and_the_first_saves_them(dataset, tmp_path):
     outcomes = finish(start(tmp_path / "two", "--seeds", "2", "--epochs", "1"))
     assert [code for code, _, _ in outcomes] == [0, 0], outcomes
-    alone = [fit_state(replace(CONFIG, seed=k, epochs=1), dataset, tmp_path / f"one-{k}", report=silent) for k in (0, 1)]
+    alone = [
+        fit_state(replace(CONFIG, seed=k, epochs=1), dataset, tmp_path / f"one-{k}", report=silent)
+        for k in (0, 1)
+    ]
     together = [latest(tmp_path / "two" / str(k)) for k in (0, 1)]
     assert max(gradients_differ(a, b) for a, b in zip(together, alone, strict=True)) < 0.05
     assert gradients_differ(*together) > 0.3
@@ -131,7 +163,9 @@ def test_a_process_with_another_recipe_is_refused_by_both(tmp_path):
     for code, _, err in finish(start(tmp_path, second=("--epochs", "4"))):
         assert code == 2
         assert err.count("error: ") == 1
-        assert err.endswith("error: Process 1 has another recipe than process 0: start all with the same options and data\n")
+        assert err.endswith(
+            "error: Process 1 has another recipe than process 0: start all with the same options and data\n"
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -151,7 +185,10 @@ def test_one_process_alone_agrees_with_itself():
         (["--coordinator", "localhost"], "give HOST:PORT"),
         (["--coordinator", "5555"], "give HOST:PORT"),
         (["--coordinator", "localhost:1"], "give --processes and --process-id"),
-        (["--coordinator", "localhost:1", "--processes", "2", "--process-id", "2"], "one of 0 to 1"),
+        (
+            ["--coordinator", "localhost:1", "--processes", "2", "--process-id", "2"],
+            "one of 0 to 1",
+        ),
     ],
 )
 def test_an_impossible_meeting_is_refused_in_one_line(options, expected, tmp_path, capsys):
@@ -171,6 +208,12 @@ def test_texts_of_any_length_travel_in_messages_of_one_size(monkeypatch):
 
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     monkeypatch.setattr(multihost_utils, "process_allgather", allgather)
-    texts = {"": "", "short": "short", "x" * 1000: "x" * 1000, "x" * 1001: "x" * 1000, "ä" * 501: "ä" * 500}
+    texts = {
+        "": "",
+        "short": "short",
+        "x" * 1000: "x" * 1000,
+        "x" * 1001: "x" * 1000,
+        "ä" * 501: "ä" * 500,
+    }
     assert [gather(text) for text in texts] == [[got, got] for got in texts.values()]
     assert len(set(sizes)) == 1

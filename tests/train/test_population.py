@@ -28,7 +28,13 @@ from tests.helpers import fit_state
 from tests.train.test_loop import metrics
 
 CONFIG = Config(
-    dataset="synthetic", epochs=3, batch_size=64, learning_rate=3e-3, statistics_images=200, widths=(64, 16), restore_best=True
+    dataset="synthetic",
+    epochs=3,
+    batch_size=64,
+    learning_rate=3e-3,
+    statistics_images=200,
+    widths=(64, 16),
+    restore_best=True,
 )
 
 
@@ -80,7 +86,8 @@ def test_members_that_differ_in_a_shape_are_refused(dataset, tmp_path):
 def test_a_population_of_which_nothing_is_left_is_an_error(dataset, tmp_path):
     configs = recipes(CONFIG, sweep=["learning_rate=1e37,1e38"])
     with pytest.raises(
-        InputError, match=r"loss of every member is no longer a finite number, the last at step \d of epoch 1\. Epoch 0 "
+        InputError,
+        match=r"loss of every member is no longer a finite number, the last at step \d of epoch 1\. Epoch 0 ",
     ):
         fit_members(configs, dataset, directories(tmp_path, 2), report=silent)
 
@@ -104,12 +111,19 @@ def test_each_member_takes_the_steps_of_the_single_run_of_its_recipe(dataset):
 @pytest.mark.slow
 def test_members_end_where_single_runs_end_on_average(dataset, tmp_path):
     """Rounding makes other runs of the same recipes, not better or worse ones: Welch's test, and the means."""
-    configs = recipes(CONFIG, seeds=12)  # runs differ by 5 %: of four, the means differ by a tenth too often
+    configs = recipes(
+        CONFIG, seeds=12
+    )  # runs differ by 5 %: of four, the means differ by a tenth too often
     together = fit_members(configs, dataset, directories(tmp_path / "together", 12), report=silent)
-    alone = [fit_state(config, dataset, tmp_path / f"alone-{config.seed}", report=silent) for config in configs]
+    alone = [
+        fit_state(config, dataset, tmp_path / f"alone-{config.seed}", report=silent)
+        for config in configs
+    ]
     a, b = ([float(state.best_loss) for state in states] for states in (together, alone))
     assert stats.ttest_ind(a, b, equal_var=False).pvalue > 1e-3
-    np.testing.assert_allclose(np.mean(a), np.mean(b), rtol=0.1)  # a first epoch's loss is a third higher
+    np.testing.assert_allclose(
+        np.mean(a), np.mean(b), rtol=0.1
+    )  # a first epoch's loss is a third higher
 
 
 def test_a_member_that_does_not_run_keeps_its_state(dataset):
@@ -180,7 +194,9 @@ def test_a_member_is_an_ordinary_run(whole, dataset, tmp_path):
     shutil.copytree(whole[0][0], run)
     config = replace(CONFIG, learning_rate=1e-3)
     lines: list[str] = []
-    assert tree_digest(fit_state(config, dataset, run, report=lines.append)) == tree_digest(whole[1][0])
+    assert tree_digest(fit_state(config, dataset, run, report=lines.append)) == tree_digest(
+        whole[1][0]
+    )
     assert "is finished" in lines[0]
     longer = replace(config, epochs=4)
     (run / "config.json").write_text(longer.to_json())
@@ -190,7 +206,11 @@ def test_a_member_is_an_ordinary_run(whole, dataset, tmp_path):
 def test_directories_of_a_population(tmp_path):
     assert member_directories(tmp_path / "one", ["seed 0"]) == [tmp_path / "one"]
     place = member_directories(tmp_path / "two", ["seed 0", "seed 1"])
-    assert place == members(tmp_path / "two") == [tmp_path / "two" / "members" / str(k) for k in (0, 1)]
+    assert (
+        place
+        == members(tmp_path / "two")
+        == [tmp_path / "two" / "members" / str(k) for k in (0, 1)]
+    )
     assert members(tmp_path / "one") == [tmp_path / "one"]
     with pytest.raises(InputError, match="holds 2 other members, from seed 0 on"):
         member_directories(tmp_path / "two", ["a", "b", "c"])
@@ -202,7 +222,10 @@ def test_directories_of_a_population(tmp_path):
 
 
 def test_a_spread_is_the_mean_and_the_sample_deviation():
-    results = [{"data": "SYNTHETIC", "split": "test", "rows": {"jaxae": {"mse": x, "psnr": None}}} for x in (1.0, 2.0, 6.0)]
+    results = [
+        {"data": "SYNTHETIC", "split": "test", "rows": {"jaxae": {"mse": x, "psnr": None}}}
+        for x in (1.0, 2.0, 6.0)
+    ]
     summary = json.loads(json.dumps(spread(results)))
     assert summary["rows"]["jaxae"] == {"mse": {"mean": 3.0, "std": pytest.approx(7**0.5)}}
     assert "| mse | 3.00000 ± 2.64575 |" in spread_table(summary)

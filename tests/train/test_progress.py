@@ -53,7 +53,9 @@ def test_lines_fit_a_hundred_columns(dataset):
 def test_the_first_lines_name_data_model_and_recipe(dataset):
     widths = [784, 512, 256, 128, 64, 32, 16, 8, 4, 2]
     weights = 2 * sum(a * b for a, b in itertools.pairwise(widths))
-    parameters = weights + 2 * 2 * sum(widths[1:-1]) + 2 + 784  # scales and shifts of BatchNorm; two layers have a bias
+    parameters = (
+        weights + 2 * 2 * sum(widths[1:-1]) + 2 + 784
+    )  # scales and shifts of BatchNorm; two layers have a bias
     text = "\n".join(progress.begin_lines("/runs/x", [0], [Config(dataset="synthetic")], dataset))
     for part in (
         "Training in /runs/x",
@@ -64,9 +66,18 @@ def test_the_first_lines_name_data_model_and_recipe(dataset):
     ):
         assert part in text
     assert f"784→512→256→128→64→32→16→8→4→2 and back, {parameters:,} parameters" in text
-    for part in ("at most 300 epochs", "batches of 128", "noise 0.25", "learning rate 0.001", "seed 0"):
+    for part in (
+        "at most 300 epochs",
+        "batches of 128",
+        "noise 0.25",
+        "learning rate 0.001",
+        "seed 0",
+    ):
         assert part in text
-    assert progress.begin_lines("/runs/x", [3, 4], [Config()] * 2, dataset)[0] == "Resuming after epoch 3 to 4 in /runs/x"
+    assert (
+        progress.begin_lines("/runs/x", [3, 4], [Config()] * 2, dataset)[0]
+        == "Resuming after epoch 3 to 4 in /runs/x"
+    )
 
 
 @pytest.mark.parametrize(("before", "drops"), [(None, 0), (0.0015, 0), (0.003, 1)])
@@ -94,12 +105,20 @@ def test_what_broke_last_is_named():
     )
     lost = np.array([True, False])
     text = progress.all_broken(configs, result, lost)
-    for part in ("loss of every member", "at step 5 of epoch 3. Epoch 2 is the last good", "--learning-rate than 1"):
+    for part in (
+        "loss of every member",
+        "at step 5 of epoch 3. Epoch 2 is the last good",
+        "--learning-rate than 1",
+    ):
         assert part in text
     (line,) = progress.broken_lines(configs, result, lost)
     assert line.startswith("Member 0 (learning_rate 1.0, seed 0) is left alone")
-    in_validation = progress.all_broken(configs[:1], result._replace(broken_step=np.array([0, 1])), lost)
-    assert in_validation.startswith("The loss is no longer a finite number in the validation of epoch 3")
+    in_validation = progress.all_broken(
+        configs[:1], result._replace(broken_step=np.array([0, 1])), lost
+    )
+    assert in_validation.startswith(
+        "The loss is no longer a finite number in the validation of epoch 3"
+    )
 
 
 def test_the_clock_counts_epochs_and_seconds(monkeypatch):
@@ -118,7 +137,10 @@ def test_the_clock_counts_epochs_and_seconds(monkeypatch):
     assert clock.lap(epochs_left=5) == {"images_per_s": 200, "seconds_left": 70}
     now[0] = 120.0
     timed(2.0)
-    assert clock.lap(epochs_left=3) == {"images_per_s": 400, "seconds_left": 24}  # as the second took, and the wait before it
+    assert clock.lap(epochs_left=3) == {
+        "images_per_s": 400,
+        "seconds_left": 24,
+    }  # as the second took, and the wait before it
     assert clock.seconds == 22
 
 
@@ -130,20 +152,31 @@ def test_the_last_line_has_epochs_best_ones_and_the_loss_that_there_is():
     configs = [Config(seed=seed) for seed in range(3)]
     alone = ["Finished after epoch 9 in 1 min 0 s; best epoch 7, validation loss 0.12500."]
     assert progress.end_lines(configs[:1], states[:1], 59.6) == alone
-    assert progress.end_lines(configs[:2], states[:2], 12)[-1].endswith("best epoch 5 to 7, mean validation loss 0.25000.")
+    assert progress.end_lines(configs[:2], states[:2], 12)[-1].endswith(
+        "best epoch 5 to 7, mean validation loss 0.25000."
+    )
     (line,) = progress.end_lines(configs, states, 12)
-    assert line == "Finished after epoch 2 to 9 in 12 s; best epoch 0 to 7, mean validation loss 0.25000."
+    assert (
+        line
+        == "Finished after epoch 2 to 9 in 12 s; best epoch 0 to 7, mean validation loss 0.25000."
+    )
     table = ranking(configs, [state.best_loss for state in states])
     assert table.splitlines()[2].split()[1:6:2] == ["0", "0", "0.12500"]
-    assert progress.nothing_to_do_line("x", states[:2]).startswith("x is finished: epoch 5 to 9, best epoch 5 to 7.")
+    assert progress.nothing_to_do_line("x", states[:2]).startswith(
+        "x is finished: epoch 5 to 9, best epoch 5 to 7."
+    )
 
 
-@pytest.mark.parametrize(("devices", "words"), [(1, "Compiled for cpu: 8 steps"), (3, "Compiled for 3 × cpu: 8 steps")])
+@pytest.mark.parametrize(
+    ("devices", "words"), [(1, "Compiled for cpu: 8 steps"), (3, "Compiled for 3 × cpu: 8 steps")]
+)
 def test_what_was_compiled_names_the_devices(devices, words):
     assert progress.compiled_line(8, devices, "cpu").startswith(words)
 
 
 def test_the_first_lines_of_several_members_say_in_what_they_differ(dataset):
     recipe = Config(dataset="synthetic")
-    lines = progress.begin_lines("/runs/x", [0, 0], [recipe, replace(recipe, seed=1, learning_rate=0.5)], dataset)
+    lines = progress.begin_lines(
+        "/runs/x", [0, 0], [recipe, replace(recipe, seed=1, learning_rate=0.5)], dataset
+    )
     assert lines[-1].endswith("2 members that differ in learning_rate, seed")

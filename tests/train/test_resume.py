@@ -34,18 +34,28 @@ def old(dataset, tmp_path_factory) -> Path:
     (place / "config.json").write_text(CONFIG.to_json())
     state = first_state(CONFIG)
     for epoch in (1, 2, 3, 4):
-        metrics_log.append(place, {"data": "SYNTHETIC", "epoch": epoch, "validation_loss": 1.0 / epoch})
+        metrics_log.append(
+            place, {"data": "SYNTHETIC", "epoch": epoch, "validation_loss": 1.0 / epoch}
+        )
         scale = state.plateau._replace(scale=jnp.float32(0.5))
         params = jax.tree.map(lambda x, e=epoch: x + e / 100, state.params)
-        best = {"best_loss": jnp.float32(0.3), "best_epoch": jnp.int32(min(epoch, 2)), "drop_epoch": jnp.int32(1)}
-        saved = state._replace(epoch=jnp.int32(epoch), step=jnp.int32(8 * epoch), params=params, plateau=scale, **best)
+        best = {
+            "best_loss": jnp.float32(0.3),
+            "best_epoch": jnp.int32(min(epoch, 2)),
+            "drop_epoch": jnp.int32(1),
+        }
+        saved = state._replace(
+            epoch=jnp.int32(epoch), step=jnp.int32(8 * epoch), params=params, plateau=scale, **best
+        )
         checkpoint.save(place, saved, owner=owner_of(CONFIG, data_sha256=dataset.digest))
     return place
 
 
 def begun(old: Path, new: Path, config: Config, epoch: str, digest: str) -> TrainState:
     begin(Origin(old, epoch), new, config, data_sha256=digest)
-    state = checkpoint.load_latest(new, state_shapes(config), owner=owner_of(config, data_sha256=digest))
+    state = checkpoint.load_latest(
+        new, state_shapes(config), owner=owner_of(config, data_sha256=digest)
+    )
     assert state is not None
     return state
 
@@ -61,12 +71,17 @@ def test_weights_go_on_and_the_plateau_begins_anew(epoch, number, old, dataset, 
     assert float(state.best_loss) == (np.float32(0.3) if number == 2 else np.inf)
     assert [row["epoch"] for row in metrics_log.read(tmp_path)] == list(range(1, number + 1))
     found = load_best(tmp_path, model_variables(state_shapes(LOWER)))
-    assert (found.epoch, tree_digest(found.variables)) == (number, tree_digest(model_variables(theirs)))
+    assert (found.epoch, tree_digest(found.variables)) == (
+        number,
+        tree_digest(model_variables(theirs)),
+    )
 
 
 @pytest.mark.parametrize("before", [False, True])
 @pytest.mark.parametrize("after", [False, True])
-def test_a_run_that_goes_back_to_its_best_has_the_state_that_it_began_with(before, after, dataset, tmp_path):
+def test_a_run_that_goes_back_to_its_best_has_the_state_that_it_began_with(
+    before, after, dataset, tmp_path
+):
     """Whether or not the run before kept one."""
     place, recipe = tmp_path / "old", replace(CONFIG, restore_best=before)
     place.mkdir()
@@ -75,7 +90,9 @@ def test_a_run_that_goes_back_to_its_best_has_the_state_that_it_began_with(befor
     saved = first_state(recipe)._replace(epoch=jnp.int32(1), best_epoch=jnp.int32(1))
     saved = saved._replace(params=jax.tree.map(lambda x: x + 1, saved.params))
     checkpoint.save(place, saved, owner=owner_of(recipe, data_sha256=dataset.digest))
-    state = begun(place, tmp_path / "new", replace(LOWER, restore_best=after), "best", dataset.digest)
+    state = begun(
+        place, tmp_path / "new", replace(LOWER, restore_best=after), "best", dataset.digest
+    )
     assert tree_digest(state.params) == tree_digest(saved.params)
     assert tree_digest(state.best_state) == tree_digest(restorable(saved) if after else None)
 
@@ -100,16 +117,28 @@ def test_training_goes_on_at_the_recipes_rate_and_is_resumed_as_any_run(old, dat
     assert metrics(whole)[2]["learning_rate"] == 1e-3
     with pytest.raises(KeyboardInterrupt):
         fit_members([LOWER], dataset, [cut], origin=origin, report=interrupt)
-    assert tree_digest(fit_members([LOWER], dataset, [cut], origin=origin, report=silent)[0]) == tree_digest(state)
+    assert tree_digest(
+        fit_members([LOWER], dataset, [cut], origin=origin, report=silent)[0]
+    ) == tree_digest(state)
     assert metrics(cut) == metrics(whole)
     for place in (whole, cut):
-        assert json.loads((place / "environment.json").read_text())["resumed_from"] == {"run": "old", "epoch": 2}
-    assert tree_digest(fit_state(LOWER, dataset, whole)) == tree_digest(state)  # finished, without the option too
+        assert json.loads((place / "environment.json").read_text())["resumed_from"] == {
+            "run": "old",
+            "epoch": 2,
+        }
+    assert tree_digest(fit_state(LOWER, dataset, whole)) == tree_digest(
+        state
+    )  # finished, without the option too
 
 
 def test_what_cannot_go_on_is_refused_in_one_line(old, dataset, tmp_path):
     def refused(
-        words: str, *, config: Config = LOWER, epoch: str = "best", place: Path = old, digest: str = dataset.digest
+        words: str,
+        *,
+        config: Config = LOWER,
+        epoch: str = "best",
+        place: Path = old,
+        digest: str = dataset.digest,
     ) -> None:
         with pytest.raises(InputError, match=words) as caught:
             begin(Origin(place, epoch), tmp_path / "new", config, data_sha256=digest)
@@ -131,7 +160,10 @@ def test_what_cannot_go_on_is_refused_in_one_line(old, dataset, tmp_path):
 def test_a_run_that_began_otherwise_is_left_alone(old, dataset, tmp_path):
     begun(old, tmp_path / "new", LOWER, "3", dataset.digest)
     before = checkpoint.epochs(tmp_path / "new")
-    for origin, words in ((Origin(old, "4"), "began from epoch 3 of old"), (Origin(tmp_path / "other"), "began from epoch 3")):
+    for origin, words in (
+        (Origin(old, "4"), "began from epoch 3 of old"),
+        (Origin(tmp_path / "other"), "began from epoch 3"),
+    ):
         with pytest.raises(InputError, match=words):
             begin(origin, tmp_path / "new", LOWER, data_sha256=dataset.digest)
     shutil.copytree(old, tmp_path / "afresh")

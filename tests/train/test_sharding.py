@@ -17,9 +17,22 @@ from tests import ROOT
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory) -> dict:
-    command = [sys.executable, str(ROOT / "tests" / "train" / "eight_devices.py"), str(tmp_path_factory.mktemp("devices"))]
-    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "TF_CPP_MIN_LOG_LEVEL": "2"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=250, env=environment | {"JAX_PLATFORMS": "cpu"})
+    command = [
+        sys.executable,
+        str(ROOT / "tests" / "train" / "eight_devices.py"),
+        str(tmp_path_factory.mktemp("devices")),
+    ]
+    environment = os.environ | {
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=250,
+        env=environment | {"JAX_PLATFORMS": "cpu"},
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -32,7 +45,9 @@ def test_fifty_losses_on_eight_devices_are_those_on_one(found):
     assert len(set(one)) == 50
     np.testing.assert_allclose(eight[:5], one[:5], rtol=1e-5)
     np.testing.assert_allclose(eight, one, rtol=5e-4)
-    assert found["all_reduces"] > 10  # the batch was shared out: statistics and gradients are summed over devices
+    assert (
+        found["all_reduces"] > 10
+    )  # the batch was shared out: statistics and gradients are summed over devices
 
 
 @pytest.mark.slow
@@ -66,7 +81,9 @@ def members(count: int) -> tuple[dict, jax.Array, jax.Array]:
 def test_one_member_with_an_axis_is_the_plain_program():
     """The same bits, and no transposition that the plain program has not."""
     state, scale, images = members(1)
-    plain = jax.jit(per_member).lower(jax.tree.map(lambda x: x[0], state), scale[0], images).compile()
+    plain = (
+        jax.jit(per_member).lower(jax.tree.map(lambda x: x[0], state), scale[0], images).compile()
+    )
     mapped = jax.jit(over_members(per_member, 1, shared=1)).lower(state, scale, images).compile()
     expected = plain(jax.tree.map(lambda x: x[0], state), scale[0], images)
     found = mapped(state, scale, images)
@@ -81,11 +98,16 @@ def test_several_members_are_each_what_it_is_alone():
     together = jax.jit(over_members(per_member, 3, shared=1))(state, scale, images)
     for k in range(3):
         alone = per_member(jax.tree.map(lambda x, k=k: x[k], state), scale[k], images)
-        np.testing.assert_allclose(together[0]["weights"][k], alone[0]["weights"], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            together[0]["weights"][k], alone[0]["weights"], rtol=1e-4, atol=1e-5
+        )
         np.testing.assert_allclose(together[1][k], alone[1], rtol=1e-4, atol=1e-4)
 
 
 def test_one_device_moves_nothing():
-    placement, tree = make_placement("all", members=2, batch_size=8) if jax.device_count() == 1 else Placement(), {"x": 1}
+    placement, tree = (
+        make_placement("all", members=2, batch_size=8) if jax.device_count() == 1 else Placement(),
+        {"x": 1},
+    )
     assert placement.put(tree) is tree
     assert placement.put_everywhere(tree) is tree
