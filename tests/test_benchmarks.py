@@ -3,13 +3,11 @@
 import re
 from dataclasses import replace
 
-import compare
 import numpy as np
 import pytest
-import racers
-import search
-import speed_worker
 
+from benchmarks.quality import compare, search
+from benchmarks.speed import racers, speed_worker
 from jaxae.config import PRESETS, Config
 from jaxae.errors import InputError
 from jaxae.inference import load

@@ -5,11 +5,10 @@ import os
 import subprocess
 import sys
 
-import gpu
 import pytest
 
+from benchmarks.gpu import gpu
 from jaxae.errors import InputError
-from tests import ROOT
 
 
 @pytest.mark.skipif(
@@ -18,7 +17,7 @@ from tests import ROOT
 @pytest.mark.slow
 def test_every_part_is_measured_and_none_is_made_up(tmp_path):
     file = tmp_path / "gpu.json"
-    command = [sys.executable, str(ROOT / "benchmarks" / "gpu.py"), "--json", str(file), "--small"]
+    command = [sys.executable, "-m", "benchmarks.gpu.gpu", "--json", str(file), "--small"]
     done = subprocess.run(
         command,
         capture_output=True,
@@ -71,8 +70,9 @@ def test_a_part_that_fails_is_recorded_and_stops_no_other(tmp_path, monkeypatch,
 
 
 def test_a_part_that_crashes_leaves_its_last_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(gpu, "HERE", tmp_path)
-    (tmp_path / "gpu_parts.py").write_text(
+    monkeypatch.setattr(gpu, "PARTS", "crashing_part")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "crashing_part.py").write_text(
         "print('{\"kind\": \"x\"}', flush=True)\nraise SystemExit('no such driver')\n"
     )
     updates = list(gpu.watch("device", small=True, seconds=60, cache=str(tmp_path)))

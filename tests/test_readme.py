@@ -126,7 +126,7 @@ def options() -> set[str]:
                 "--help",
             ) in (0, None)
         found |= set(re.findall(r"--([a-z][a-z-]+)", shown.getvalue()))
-    for path in (ROOT / "benchmarks").glob("*.py"):
+    for path in (ROOT / "benchmarks").rglob("*.py"):
         found |= {name.replace("_", "-") for name in re.findall(r"\b(\w+): ", path.read_text())}
     return found
 

@@ -20,8 +20,7 @@ from jaxae.core.state import init_variables
 torch = pytest.importorskip(
     "torch", reason="PyTorch is not installed: pip install -e '.[torch]' brings it"
 )
-import torch_model  # noqa: E402 - it imports torch
-import torch_peer  # noqa: E402
+from benchmarks.speed import torch_model, torch_peer  # noqa: E402 - they import torch
 
 
 @pytest.fixture(params=["linear", "relu"])

@@ -20,8 +20,7 @@ torch = pytest.importorskip(
 save_file = pytest.importorskip(
     "safetensors.torch", reason="no safetensors: pip install -e '.[test]' brings it"
 ).save_file
-import torch_model  # noqa: E402 - it imports torch
-import torch_peer  # noqa: E402
+from benchmarks.speed import torch_model, torch_peer  # noqa: E402 - they import torch
 
 
 def imported(model, tmp_path: Path, **options) -> jaxae.inference.Run:

@@ -3,8 +3,7 @@
 import time
 from dataclasses import replace
 
-from speed_worker import prepare
-
+from benchmarks.speed.speed_worker import prepare
 from jaxae.cli import command
 from jaxae.cli import train as options
 from jaxae.config import Config

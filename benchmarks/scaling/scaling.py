@@ -12,10 +12,10 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from racers import machine
-from scaling_figure import draw
-from speed_worker import prepare
 
+from benchmarks.scaling.scaling_figure import draw
+from benchmarks.speed.racers import machine
+from benchmarks.speed.speed_worker import prepare
 from jaxae.cli import command, messages
 from jaxae.config import Config
 from jaxae.core.model import WIDTHS
@@ -144,7 +144,7 @@ def race(options: tuple[str, ...], cores: list[int]) -> float:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, str(Path(__file__).with_name("processes_worker.py")), *options]
+    command = [sys.executable, "-m", "benchmarks.scaling.processes_worker", *options]
     together = [
         "--coordinator",
         f"127.0.0.1:{port}",

@@ -31,23 +31,23 @@ def damages(place: Path) -> Iterator[tuple[str, Callable[[Path, random.Random], 
         for damage in DAMAGES:
             yield (
                 group,
-                lambda copy, draw, v=victims, d=damage: spoil(copy, draw.choice(v), d, draw),
-            )  # type: ignore[misc]
+                lambda copy, draw, v=victims, d=damage: spoil(copy, draw.choice(v), d, draw),  # type: ignore[misc]
+            )
     for whose, other in OTHERS.items():
         source = Path(other, checkpoint.FOLDER, "2" if other == "run" else "3")
         yield (
             f"the whole checkpoint: {whose}",
-            lambda copy, _, s=source: replace(copy / STATES / "3", copy / s),
-        )  # type: ignore[misc]
+            lambda copy, _, s=source: replace(copy / STATES / "3", copy / s),  # type: ignore[misc]
+        )
         yield (
             f"one more checkpoint, of epoch 9: {whose}",
-            lambda copy, _, s=source: replace(copy / STATES / "9", copy / s),
-        )  # type: ignore[misc]
+            lambda copy, _, s=source: replace(copy / STATES / "9", copy / s),  # type: ignore[misc]
+        )
     for field, lie in LIES.items():
         yield (
             f"manifest, digests mended: {field}",
-            lambda copy, draw, edit=lie: falsify(copy / STATES / "3", edit, draw),
-        )  # type: ignore[misc]
+            lambda copy, draw, edit=lie: falsify(copy / STATES / "3", edit, draw),  # type: ignore[misc]
+        )
     for name in ("config.json", "metrics.jsonl", "environment.json"):
         yield f"one value in {name}", lambda copy, draw, n=name: edit_value(copy / RUN / n, draw)  # type: ignore[misc]
     yield "data cache, another set's", lambda copy, _: replace(copy / CACHE, copy / "other.npz")

@@ -13,14 +13,14 @@ from statistics import median
 from typing import Annotated, Any
 
 import tyro
-from racers import LABELS, RACERS, Worker, machine
 
+from benchmarks import ROOT
+from benchmarks.speed.racers import LABELS, RACERS, Worker, machine
 from jaxae.cli import command, messages
 from jaxae.config import Config
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
 
-HERE = Path(__file__).parent
 LOOKS = (
     "evaluate",
     "plot_reconstructions",
@@ -86,7 +86,7 @@ def main(
         "ceiling_ms": ceiling,
         "ceiling_share": ceiling / ms["jaxae"],
         **{name: median(each[name] for each in begun) for name in begun[0]},
-        "script_s": look(HERE.parent / "checkpoints/released")
+        "script_s": look(ROOT / "checkpoints/released")
         if config.dataset == "fashion_mnist"
         else {},
         "rounds": {name: times[name] for name in RACERS},
@@ -108,7 +108,7 @@ def start(dataset: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as place:
         command = [
             sys.executable,
-            str(HERE.parent / "scripts/train.py"),
+            str(ROOT / "scripts/train.py"),
             "--epochs",
             "2",
             "--dataset",
@@ -139,7 +139,7 @@ def look(run: Path) -> dict[str, float]:
         shutil.copytree(run, copy := f"{place}/run")
         for name in LOOKS:
             began = time.perf_counter()
-            command = [sys.executable, str(HERE.parent / f"scripts/{name}.py"), copy]
+            command = [sys.executable, str(ROOT / f"scripts/{name}.py"), copy]
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:
                 raise InputError(f"{' '.join(command)} failed: {done.stderr.strip()}")

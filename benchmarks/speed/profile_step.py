@@ -8,8 +8,8 @@ from statistics import median
 import jax
 import jax.numpy as jnp
 import optax
-from speed_worker import ceiling_jaxae
 
+from benchmarks.speed.speed_worker import ceiling_jaxae
 from jaxae.build import Parts, build_parts
 from jaxae.cli import command, messages
 from jaxae.config import Config

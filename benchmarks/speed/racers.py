@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from typing import IO, Any
 
 from jaxae.errors import InputError
@@ -29,7 +28,8 @@ class Worker:
     def __init__(self, name: str, dataset: str) -> None:
         self.command = [
             sys.executable,
-            str(Path(__file__).with_name("speed_worker.py")),
+            "-m",
+            "benchmarks.speed.speed_worker",
             name,
             dataset,
         ]

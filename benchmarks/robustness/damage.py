@@ -10,8 +10,8 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from damages import RUN, damages
 
+from benchmarks.robustness.damages import RUN, damages
 from jaxae.build import state_shapes
 from jaxae.cli import command
 from jaxae.config import Config

@@ -24,8 +24,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mutants import ROOT, Mutant, mutants_of
-
+from benchmarks import ROOT
+from benchmarks.robustness.mutants import Mutant, mutants_of
 from jaxae.cli import command, messages
 
 WINGS = ("core", "runs", "train", "evaluation", "figures")

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import jax
 import numpy as np
-from racers import machine
-from speed_worker import prepare
 
+from benchmarks.speed.racers import machine
+from benchmarks.speed.speed_worker import prepare
 from jaxae.cli import command, messages
 from jaxae.config import Config
 from jaxae.data.load import load_dataset

@@ -8,9 +8,9 @@ from statistics import median
 from typing import Any, NamedTuple
 
 import jax
-from racers import RACERS, Worker
-from scaling import Size, program
 
+from benchmarks.scaling.scaling import Size, program
+from benchmarks.speed.racers import RACERS, Worker
 from jaxae.config import Config
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError, silent

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from racers import LABELS
-
+from benchmarks.speed.racers import LABELS
 from jaxae.evaluation.tables import decibels, markdown
 
 

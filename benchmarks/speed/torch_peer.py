@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, update_bn
-from torch_model import build, corrupt, loss
 
+from benchmarks.speed.torch_model import build, corrupt, loss
 from jaxae.cli import command, messages
 from jaxae.config import Config
 from jaxae.core.model import NARROW

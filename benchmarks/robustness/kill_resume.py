@@ -11,8 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import kill_commands
-
+from benchmarks.robustness import kill_commands
 from jaxae.build import state_shapes
 from jaxae.cli import command, messages
 from jaxae.errors import InputError
@@ -20,7 +19,6 @@ from jaxae.runs import checkpoint, directory
 from jaxae.runs.directory import members
 from jaxae.runs.manifest import tree_digest
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
 CLOCK = ("images_per_s", "seconds_left")
 RECIPE = ("--dataset", "synthetic", "--batch-size", "512")
 
@@ -107,7 +105,7 @@ def run_dir(run: Path) -> Path:
 
 def start(run: Path, recipe: tuple[str, ...]) -> subprocess.Popen[str]:
     """The training command, as a user types it."""
-    command = [sys.executable, str(SCRIPTS / "train.py"), *recipe, "--run-dir", str(run)]
+    command = [sys.executable, "-m", "jaxae", "train", *recipe, "--run-dir", str(run)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
@@ -145,7 +143,7 @@ def train(run: Path, recipe: tuple[str, ...]) -> Path:
         _, err = process.communicate()
     if process.returncode:
         raise InputError(f"train.py ended with {process.returncode}: {err.splitlines()[-1]}")
-    evaluate = [sys.executable, str(SCRIPTS / "evaluate.py"), str(run_dir(run))]
+    evaluate = [sys.executable, "-m", "jaxae", "evaluate", str(run_dir(run))]
     subprocess.run(evaluate, check=True, capture_output=True)
     return run_dir(run)
 

@@ -17,7 +17,6 @@ from jaxae.cli import command, messages
 from jaxae.errors import InputError
 from jaxae.evaluation.tables import markdown
 
-HERE = Path(__file__).parent
 LINE = re.compile(r"epoch +(\d+)/.* validation ([\d.]+)")
 Reached = dict[float, tuple[float, int]]
 """Seconds and epochs to each loss that was reached."""
@@ -37,14 +36,17 @@ def main(
     """
     if importlib.util.find_spec("torch") is None:
         raise InputError("PyTorch is not installed: pip install -e '.[torch]' brings it")
-    commands = {"jaxae": HERE.parent / "scripts/train.py", "PyTorch, tuned": HERE / "torch_peer.py"}
+    commands = {
+        "jaxae": ["-m", "jaxae", "train"],
+        "PyTorch, tuned": ["-m", "benchmarks.speed.torch_peer"],
+    }
     runs: dict[str, list[Reached]] = {name: [] for name in commands}
     for seed in range(seeds):
         for name, script in commands.items():
             with tempfile.TemporaryDirectory() as place:
                 own = ["--run-dir", f"{place}/run"] if name == "jaxae" else []
                 runs[name].append(
-                    race([sys.executable, str(script), "--seed", str(seed), *own], targets)
+                    race([sys.executable, *script, "--seed", str(seed), *own], targets)
                 )
             messages.say(
                 f"seed {seed}, {name}: "

@@ -55,7 +55,8 @@ def prepare(
 def pytorch(config: Config, images: np.ndarray, kind: Any) -> Iterator[float | None]:
     """The same for a PyTorch peer, which is ready after its first step."""
     import torch
-    from torch_peer import Peer
+
+    from benchmarks.speed.torch_peer import Peer
 
     torch.set_flush_denormal(
         kind != "plain"

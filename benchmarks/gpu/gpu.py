@@ -1,4 +1,4 @@
-"""What a GPU shows of jaxae, in one command that takes less than nine minutes: python benchmarks/gpu.py --json gpu.json.
+"""What a GPU shows of jaxae, in one command that takes less than nine minutes: python -m benchmarks.gpu.gpu --json gpu.json.
 
 Needs the project and its dependencies alone. What needs PyTorch, pytest or flatbuffers as well is left out where they are not
 installed, and the table says so.
@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from gpu_table import table
-from racers import last_line, machine
 
+from benchmarks.gpu.gpu_table import table
+from benchmarks.speed.racers import last_line, machine
 from jaxae.cli import command, messages
 from jaxae.errors import InputError
 from jaxae.runs import files
 
-HERE = Path(__file__).parent
+PARTS = "benchmarks.gpu.gpu_parts"
 BUDGETS = {
     "device": 15,
     "race": 110,
@@ -82,7 +82,8 @@ def watch(name: str, *, small: bool, seconds: float, cache: str) -> Iterator[dic
     """Runs a part and yields what it finds, as it finds it; at last how long it took and, where it failed, its error."""
     asked = [
         sys.executable,
-        str(HERE / "gpu_parts.py"),
+        "-m",
+        PARTS,
         name,
         str(seconds),
         *(["small"] if small else []),

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-import compare_figure
 import numpy as np
 
+from benchmarks.quality import compare_figure
 from jaxae.cli import command, messages
 from jaxae.config import PRESETS
 from jaxae.data.dataset import Dataset

@@ -14,8 +14,9 @@ from typing import Any
 
 import jax
 import numpy as np
-from gpu_speed import Found, Sizes, peak_memory
 
+from benchmarks import ROOT
+from benchmarks.gpu.gpu_speed import Found, Sizes, peak_memory
 from jaxae.core.images import to_unit
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError, silent
@@ -26,8 +27,6 @@ from jaxae.runs import metrics_log
 from jaxae.runs.environment import versions
 from jaxae.runs.manifest import read_manifest
 from jaxae.train.loop import fit_members, settle
-
-ROOT = Path(__file__).parents[1]
 
 
 def device(sizes: Sizes, until: float) -> Found:

@@ -1,4 +1,4 @@
-"""Sizes, load times and speed of a run's exports, beside jaxae itself: python benchmarks/exports.py checkpoints/released.
+"""Sizes, load times and speed of a run's exports, beside jaxae itself: python -m benchmarks.quality.exports checkpoints/released.
 
 Needs the extras onnx, safetensors and stablehlo, onnxruntime and torch. Each file is measured in a process of its own.
 """
@@ -41,7 +41,14 @@ def main(source: Source) -> None:
     for name in (*FILES, "jaxae"):
         messages.say(f"Measuring {name}")
         environment = os.environ | {"JAX_PLATFORMS": "cpu", "JAX_COMPILATION_CACHE_DIR": ""}
-        asked = [sys.executable, __file__, "--measure", str(folder / name), str(source.directory)]
+        asked = [
+            sys.executable,
+            "-m",
+            "benchmarks.quality.exports",
+            "--measure",
+            str(folder / name),
+            str(source.directory),
+        ]
         found = json.loads(
             subprocess.run(asked, stdout=subprocess.PIPE, check=True, env=environment).stdout
         )

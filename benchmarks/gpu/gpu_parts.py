@@ -6,10 +6,8 @@ import sys
 import time
 from collections.abc import Callable
 
-import gpu_runs
-import gpu_speed
-from gpu_speed import FULL, SMALL, Found, Sizes
-
+from benchmarks.gpu import gpu_runs, gpu_speed
+from benchmarks.gpu.gpu_speed import FULL, SMALL, Found, Sizes
 from jaxae.errors import InputError, brief
 
 PARTS: dict[str, Callable[[Sizes, float], Found]] = {

@@ -1,0 +1,1 @@
+"""How jaxae runs on a GPU."""

@@ -1,0 +1,1 @@
+"""How good maps and reconstructions are: recipes, seeds, rival methods, anomalies, exports."""

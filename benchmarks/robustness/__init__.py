@@ -1,0 +1,1 @@
+"""Whether kills, damaged files and changes to the code are noticed."""
