@@ -31,7 +31,7 @@ test test-slow: $(BIN)/.installed-tests
 	@echo '== done: all of them passed; they wrote to temporary directories alone'
 
 explore: $(BIN)/.installed
-	@$(BIN)/python scripts/explore.py checkpoints/released $(ARGS)
+	@$(BIN)/jaxae explore checkpoints/released $(ARGS)
 
 lint: $(BIN)/.installed-tests
 	$(BIN)/ruff check .

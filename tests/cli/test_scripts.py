@@ -1,5 +1,7 @@
-"""The whole procedure through the scripts, as a user runs it: on synthetic data, in processes of its own."""
+"""The whole recipe through the commands, as a user runs them, on synthetic data."""
 
+import contextlib
+import io
 import json
 import os
 import runpy
@@ -17,6 +19,7 @@ from PIL import Image
 import jaxae
 from jaxae.cli import evaluate, plot, release, train
 from jaxae.cli.main import COMMANDS
+from jaxae.cli.main import main as jaxae_command
 from jaxae.errors import InputError
 from jaxae.evaluation import plots
 from jaxae.runs import files
@@ -40,21 +43,29 @@ FIGURES = [
 ]
 
 
-def start(script: str, *arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), *map(str, arguments)]
+def start(command: str, *arguments: object) -> subprocess.Popen[str]:
+    """Starts a command in a process of its own."""
+    words = [sys.executable, "-m", "jaxae", *command.split(), *map(str, arguments)]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | OFFLINE
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | OFFLINE
     )
 
 
-def call(script: str, *arguments: object) -> tuple[int, str, str]:
-    """Exit code, stdout, stderr."""
-    with start(script, *arguments) as process:
+def call(command: str, *arguments: object) -> tuple[int, str, str]:
+    """Run a command in this process, which saves its start. Return exit code, stdout, stderr."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.setattr("sys.argv", ["jaxae", *command.split(), *map(str, arguments)])
+        patch.setattr("signal.signal", lambda number, handler: None)
         try:
-            out, err = process.communicate(timeout=120)
-        finally:
-            process.kill()
-    return process.returncode, out, err
+            jaxae_command()
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else 1
+    return code, out.getvalue(), err.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -85,14 +96,7 @@ def test_the_end_names_commands_that_work(run):
     assert len(commands) == 3
     for _, *words in commands:
         assert words[-1] == str(run)
-        assert main_of(words) == 0
-
-
-def main_of(words: list[str]) -> int:
-    """The exit code of a jaxae command."""
-    return subprocess.run(
-        [sys.executable, "-m", "jaxae", *words], cwd=ROOT, capture_output=True, timeout=120
-    ).returncode
+        assert call(*words)[0] == 0
 
 
 def test_everything_a_synthetic_run_writes_says_so(run):
@@ -107,7 +111,7 @@ def test_everything_a_synthetic_run_writes_says_so(run):
 
 
 def test_the_latent_scorecard_of_synthetic_data_has_no_published_rows(run):
-    code, out, err = call("score_latent", run)
+    code, out, err = call("score", run)
     assert code == 0, err
     assert "SYNTHETIC" in out
     assert "autoencoder" not in out
@@ -138,7 +142,7 @@ def test_a_synthetic_run_is_exported_and_its_card_says_so(run):
 
 @pytest.mark.slow
 def test_the_noise_curve_is_measured_and_drawn(run):
-    code, _, err = call("plot_noise_curve", run, "--images", "20", "--draws", "2")
+    code, _, err = call("plot noise-curve", run, "--images", "20", "--draws", "2")
     assert code == 0, err
     assert err.count("levels\n") == 12
     curve = json.loads((run / "noise_curve.json").read_text())
@@ -151,7 +155,7 @@ def test_the_noise_curve_is_measured_and_drawn(run):
 def drawn(run) -> Path:
     """The run with all its figures, drawn by one process."""
     shutil.rmtree(run / "figures", ignore_errors=True)
-    assert main_of(["evaluate", str(run), "--figures"]) == 0
+    assert call("evaluate", run, "--figures")[0] == 0
     return run
 
 
@@ -170,7 +174,7 @@ def test_one_figure_alone_is_the_one_among_all(drawn):
     path = drawn / "figures" / "error_maps.png"
     before = path.read_bytes()
     path.unlink()
-    code, _, err = call("plot_error_maps", drawn)
+    code, _, err = call("plot error-maps", drawn)
     assert (code, err) == (0, f"Wrote {path}\n")
     assert path.read_bytes() == before
 
@@ -181,8 +185,7 @@ def test_every_script_is_its_command(monkeypatch):
     for path in sorted((ROOT / "scripts").glob("*.py")):
         runpy.run_path(str(path), run_name="__main__")
         (command, *figure) = words.pop()
-        stem = {"score_latent": "score"}.get(path.stem, path.stem)
-        assert stem == "_".join([command, *figure]).replace("-", "_")
+        assert path.stem == "_".join([command, *figure]).replace("-", "_")
         assert f"`jaxae {' '.join([command, *figure])}`" in (path.read_text().splitlines()[0])
         assert command in COMMANDS
         assert not figure or figure[0] in plot.main
@@ -193,11 +196,11 @@ def test_training_curves_are_drawn_from_the_rows_alone(run, tmp_path):
     (tmp_path / "unfinished" / "metrics.jsonl").write_text(
         (run / "metrics.jsonl").read_text() + '{"epoch": 4, "tr'
     )
-    code, _, err = call("plot_training_curves", tmp_path / "unfinished")
+    code, _, err = call("plot training-curves", tmp_path / "unfinished")
     assert code == 0, err
     with Image.open(tmp_path / "unfinished" / "figures" / "training_curves.png") as image:
         assert min(image.size) > 400
-    assert "no metrics.jsonl" in call("plot_training_curves", tmp_path)[2]
+    assert "no metrics.jsonl" in call("plot training-curves", tmp_path)[2]
 
 
 def test_ctrl_c_resumes_to_the_same_bits(run, tmp_path):
@@ -268,8 +271,9 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(
 
 
 def test_a_users_mistake_is_one_line_of_a_process_too(tmp_path):
-    code, out, err = call("evaluate", tmp_path / "nowhere")
-    assert (code, out) == (2, "")
+    with start("evaluate", tmp_path / "nowhere") as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
     assert err.startswith("error: ")
     assert err.count("\n") == 1
 
@@ -297,11 +301,11 @@ def test_a_population_is_trained_measured_and_drawn(tmp_path):
     assert code == 0, err
     assert "mean ± standard deviation over 2 members" in out
     assert json.loads((run / "evaluation.json").read_text())["members"] == 2
-    assert call("plot_seed_agreement", run)[0] == 0
+    assert call("plot seed-agreement", run)[0] == 0
     with Image.open(run / "figures" / "seed_agreement.png") as image:
         assert min(image.size) > 400
     for arguments, expected in (
-        (("plot_latent_space", run), "--member 0"),
+        (("plot latent-space", run), "--member 0"),
         (("evaluate", run, "--member", 2), "members 0 to 1"),
         (("evaluate", run, "--figures"), "choose one of it with --member"),
     ):
