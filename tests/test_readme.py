@@ -101,10 +101,11 @@ def test_the_released_run_was_trained_with_the_defaults():
     assert load(RELEASED).config == Config(dataset="fashion_mnist")
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_links_of_a_page_lead_somewhere(page):
-    for path, fragment in re.findall(r"\]\(([^)#:]*)#?([^):]*)\)", PAGES[page].read_text()):
-        target = PAGES[page].parent / path if path else PAGES[page]
+@pytest.mark.parametrize("name", [*PAGES, "CHANGELOG.md", "benchmarks/NOTES.md"])
+def test_links_of_a_page_lead_somewhere(name):
+    page = ROOT / name
+    for path, fragment in re.findall(r"\]\(([^)#:]*)#?([^):]*)\)", page.read_text()):
+        target = page.parent / path if path else page
         assert target.exists(), path
         if fragment:
             assert fragment in anchors(target), f"{path}#{fragment}"

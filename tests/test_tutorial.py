@@ -10,14 +10,17 @@ import jaxae
 from tests import ROOT
 
 TUTORIAL = ROOT / "docs" / "tutorial.py"
+Config = jaxae.Config
 
 
 def test_the_tutorial_runs_on_synthetic_data_and_its_claims_hold(monkeypatch, capsys):
     synthetic = jaxae.load_dataset("synthetic")
-    monkeypatch.setattr(jaxae, "load_dataset", lambda report: synthetic)
     short = {"epochs": 2, "statistics_images": 100, "widths": (64, 16)}
+    monkeypatch.setattr(jaxae, "load_dataset", lambda report: synthetic)
     monkeypatch.setattr(jaxae, "Config", lambda **options: Config(**{**options, **short}))
+
     names = runpy.run_path(str(TUTORIAL))
+
     shown = capsys.readouterr().out
     assert shown.count("the same state and batch give the same loss: True") == 1
     assert shown.count("the same bits: True") == 1
@@ -31,8 +34,10 @@ def test_the_notebook_has_the_tutorials_cells_and_pictures_and_no_path_of_a_mach
     cells = re.split(r"^# %%.*\n", TUTORIAL.read_text(), flags=re.MULTILINE)[1:]
     sources = ["".join(cell["source"]) for cell in notebook["cells"]]
     assert sources == [uncommented(cell).strip() for cell in cells]
+
     outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
     assert sum("image/png" in output.get("data", ()) for output in outputs) == 2
+
     printed = "".join("".join(output.get("text", ())) for output in outputs)
     assert "the same bits: True" in printed
     assert "Fashion-MNIST (55000, 28, 28, 1)" in printed
@@ -40,13 +45,8 @@ def test_the_notebook_has_the_tutorials_cells_and_pictures_and_no_path_of_a_mach
 
 
 def uncommented(cell: str) -> str:
-    """A Markdown cell without its comment signs; a code cell as it is."""
+    """Return a Markdown cell without its comment signs, and a code cell as it is."""
     lines = cell.strip().splitlines()
-    return (
-        "\n".join(line[2:] for line in lines)
-        if all(line.startswith("#") for line in lines)
-        else cell
-    )
-
-
-Config = jaxae.Config
+    if all(line.startswith("#") for line in lines):
+        return "\n".join(line[2:] for line in lines)
+    return cell
