@@ -18,7 +18,7 @@ from jaxae.core.images import as_array, as_unit
 from jaxae.core.model import Autoencoder
 from jaxae.core.rng import Stream, derive, derive_each, root_key
 from jaxae.core.state import init_variables
-from jaxae.errors import InputError, Report, expand
+from jaxae.errors import InputError, expand
 from jaxae.runs import directory, files
 from jaxae.runs.checkpoint import load_best
 from jaxae.runs.manifest import owner_of
@@ -34,17 +34,16 @@ class Run(NamedTuple):
     model: Autoencoder
     variables: dict[str, Any]
     epoch: int
-    """The epoch of the variables: the one of lowest validation loss."""
+    """The epoch of the variables: by default the one of lowest validation loss."""
     data_sha256: str | None = None
     """Dataset.digest of what it was trained on, where that is known."""
-    damaged_best: int | None = None
-    """The epoch of the best checkpoint, where that is damaged and this is the best of those that are whole."""
 
 
-def load(run_dir: str | Path, *, report: Report = print) -> Run:
-    """The best checkpoint of a run directory, on this machine's first device. Raises InputError.
+def load(run_dir: str | Path, *, epoch: int | None = None) -> Run:
+    """Return the best checkpoint of a run directory, on this machine's first device.
 
-    Where that one is damaged, the best of those that are whole; report gets a line about it.
+    epoch: take this epoch's checkpoint instead. A run keeps the best and the two latest.
+    Raises InputError; for a damaged checkpoint it names the epochs that are whole.
 
     >>> run = jaxae.load("checkpoints/released")
     >>> run.epoch, run.config.noise_factor
@@ -54,13 +53,11 @@ def load(run_dir: str | Path, *, report: Report = print) -> Run:
     config = directory.read_config(place)
     model = build_model(config)
     like = jax.eval_shape(functools.partial(init_variables, model=model), root_key(0))
-    best = load_best(place, like, owner=owner_of(config))
-    if best.damaged is not None:
-        report(
-            f"The checkpoint of epoch {best.damaged} in {place} is damaged: epoch {best.epoch} is taken, the best that is whole"
-        )
-    data_sha256 = best.data_sha256 or files.read_json(place / "environment.json").get("data_sha256")
-    return Run(config, model, best.variables, best.epoch, data_sha256, best.damaged)
+    best = load_best(place, like, owner=owner_of(config), epoch=epoch)
+
+    environment = files.read_json(place / "environment.json")
+    data_sha256 = best.owner.data_sha256 or environment.get("data_sha256")
+    return Run(config, model, best.variables, best.epoch, data_sha256)
 
 
 def reconstruct(run: Run, images: ArrayLike) -> np.ndarray:

@@ -31,7 +31,6 @@ CONTENT: dict[str, Any] = {
     "owner": {"recipe": {"seed": 0}},
     "leaves": {"variables": {"a": "float32[2]"}},
     "sha256": {"variables": SHA},
-    "files": {"variables/d/0": SHA},
 }
 VALUES = st.one_of(
     st.none(),
@@ -67,9 +66,8 @@ def test_an_edited_manifest_says_what_it_holds_or_is_refused(name, value, inner)
             found = manifest.read_manifest(folder)
         except InputError as error:
             return check_line(error)
-    assert found.model_dump() == content
+    assert found.model_dump(exclude_unset=True) == content
     assert found.epoch in (None, 3)
-    assert not any(".." in Path(file).parts for file in found.files)
 
 
 @given(

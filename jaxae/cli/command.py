@@ -25,6 +25,7 @@ from jaxae.data.dataset import Dataset
 from jaxae.data.load import load_dataset
 from jaxae.digests import json_digest
 from jaxae.errors import InputError, Report, brief, expand, refusal
+from jaxae.inference import Run, load
 from jaxae.runs.directory import members
 from jaxae.runs.environment import cpu
 from jaxae.train import multihost
@@ -233,6 +234,10 @@ class Source(DataPlace):
 
     run: tyro.conf.Positional[Path]
     """Run directory, as jaxae train writes it."""
+    epoch: Annotated[
+        int | None,
+        optional("INT", "Take this epoch's checkpoint; by default the best one."),
+    ] = None
     member: Annotated[
         int | None, optional("INT", "Which member of a population to look at, from 0.")
     ] = None
@@ -251,6 +256,13 @@ class Source(DataPlace):
     ) -> Dataset:
         """The run's data, wherever they are now. Raises InputError."""
         return super().dataset(config, moved_to=moved_to or self.moved_to, report=report)
+
+    def load(self, directory: Path) -> Run:
+        """Return the run in a directory, at the chosen epoch, which is then named. Raises InputError."""
+        run = load(directory, epoch=self.epoch)
+        if self.epoch is not None:
+            say(f"Taking epoch {run.epoch} of {directory}: all that is written is of this epoch")
+        return run
 
     @property
     def directories(self) -> list[Path]:

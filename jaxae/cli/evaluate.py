@@ -9,7 +9,7 @@ from jaxae.data.dataset import Dataset
 from jaxae.errors import InputError
 from jaxae.evaluation.reconstruction import evaluate, table
 from jaxae.evaluation.tables import spread, spread_table
-from jaxae.inference import Run, load
+from jaxae.inference import Run
 from jaxae.runs import files
 from jaxae.runs.checkpoint import epochs
 from jaxae.train.population import labels, varying
@@ -57,7 +57,7 @@ def measure_members(
     for path in source.directories:
         if path not in directories:
             say(f"{path} has no checkpoint: it is left out")
-    runs = {directory: load(directory, report=say) for directory in directories}
+    runs = {directory: source.load(directory) for directory in directories}
     configs = [run.config for run in runs.values()]
     dataset = source.dataset(configs[0])  # members share their data
     results: list[dict[str, Any]] = []

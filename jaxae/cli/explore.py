@@ -6,7 +6,6 @@ from jaxae.cli.command import Source
 from jaxae.cli.messages import say
 from jaxae.export.explorer_page import explorer_page
 from jaxae.export.page_data import Weights
-from jaxae.inference import load
 from jaxae.runs import files
 
 
@@ -24,7 +23,7 @@ def main(
         weights: Half or single precision of the weights in the page; f32 makes it 3 MB larger.
         small: Compress the test images with loss, which makes the page a third smaller.
     """
-    run = load(source.directory)
+    run = source.load(source.directory)
     page = explorer_page(run, source.dataset(run.config), weights=weights, small=small)
     path = source.directory / "explorer.html"
     files.write_text(path, page)

@@ -11,7 +11,6 @@ from jaxae.evaluation.reconstruction import header
 from jaxae.evaluation.tables import markdown
 from jaxae.export.folder import Format, export_run
 from jaxae.export.model_card import model_card
-from jaxae.inference import load
 from jaxae.runs import files
 
 IMAGES = 1000
@@ -34,7 +33,7 @@ def main(source: Source, *, to: tuple[Format, ...] = ("stablehlo", "onnx", "safe
         raise InputError(
             "--to names no format: give stablehlo, onnx, safetensors, or several of them"
         )
-    run = load(source.directory, report=say)
+    run = source.load(source.directory)
     dataset = source.dataset(run.config)
     check_data(run.config, dataset, trained_on=run.data_sha256)
     images = to_unit(dataset.test.images[:IMAGES])

@@ -13,7 +13,7 @@ from jaxae.evaluation import plots
 from jaxae.evaluation.denoising_curve import denoising_curve
 from jaxae.figures.style import Figure
 from jaxae.figures.training_curves import training_curves as curves
-from jaxae.inference import Run, load
+from jaxae.inference import Run
 from jaxae.runs import files, metrics_log
 from jaxae.train.population import labels
 
@@ -87,10 +87,10 @@ def noise_curve(source: Source, *, images: int = 1000, draws: int = 5) -> None:
 
 def seed_agreement(source: Source) -> None:
     """How far the members of a population agree: on the latent map, and pixel by pixel."""
-    runs = [load(directory, report=say) for directory in source.directories]
+    runs = [source.load(directory) for directory in source.directories]
     dataset = source.dataset(runs[0].config)
     figure = plots.seed_agreement(runs, dataset, members=labels([run.config for run in runs]))
-    say(files.save_figure(source.run, _file_name("seed_agreement", *runs), figure))
+    say(files.save_figure(source.run, "seed_agreement", figure))
 
 
 def training_curves(source: Source) -> None:
@@ -112,7 +112,7 @@ def training_curves(source: Source) -> None:
 
 def all_figures(source: Source) -> None:
     """All figures of a single run but the noise curve, which takes minutes; the training curves where it has metrics.jsonl."""
-    run = load(source.directory, report=say)
+    run = source.load(source.directory)
     dataset = source.dataset(run.config)
     if metrics_log.read(source.directory):
         training_curves(source)
@@ -124,26 +124,12 @@ def all_figures(source: Source) -> None:
         "latent_grid",
         "noise_drift",
     ):
-        say(
-            files.save_figure(
-                source.directory, _file_name(name, run), getattr(plots, name)(run, dataset)
-            )
-        )
+        say(files.save_figure(source.directory, name, getattr(plots, name)(run, dataset)))
 
 
 def _draw(source: Source, name: str, draw: Callable[[Run, Dataset], Figure]) -> None:
-    run = load(source.directory, report=say)
-    say(
-        files.save_figure(
-            source.directory, _file_name(name, run), draw(run, source.dataset(run.config))
-        )
-    )
-
-
-def _file_name(name: str, *runs: Run) -> str:
-    """The figure's name, which says so where it is not of the best epoch."""
-    others = [f"epoch_{run.epoch}" for run in runs if run.damaged_best is not None]
-    return "_".join([name, *others])
+    run = source.load(source.directory)
+    say(files.save_figure(source.directory, name, draw(run, source.dataset(run.config))))
 
 
 main = {

@@ -34,11 +34,7 @@ def main(run: tyro.conf.Positional[Path], destination: tyro.conf.Positional[Path
         raise InputError(
             f"{destination} can't be used (File exists): name a directory that does not exist yet"
         )
-    loaded = load(run, report=say)
-    if loaded.damaged_best is not None:
-        raise InputError(
-            f"{run} can't be released without its best checkpoint: restore that of epoch {loaded.damaged_best}"
-        )
+    loaded = load(run)
     _check_results(run, loaded)
     unfinished = destination.with_name(f"{destination.name}.tmp")
     with files.file_errors(destination):

@@ -9,7 +9,6 @@ import tyro
 from jaxae.cli.command import Source
 from jaxae.cli.messages import say
 from jaxae.errors import InputError
-from jaxae.inference import load
 from jaxae.report.agreement import check_agreement
 from jaxae.report.facts import gather
 from jaxae.report.page import Described, report_page
@@ -61,7 +60,7 @@ def main(source: OneOrTwo) -> None:
 
 
 def _describe(place: Path, source: Source) -> Described:
-    run = load(place, report=say)
+    run = source.load(place)
     say(f"Evaluating and checking {place}")
     facts = gather(place, run, source.dataset(run.config))
     return Described(facts, check_promises(run, facts.dataset) + check_agreement(facts))

@@ -66,7 +66,6 @@ def header(run: Run, dataset: Dataset, images: str) -> dict[str, Any]:
         "data_sha256": dataset.digest,
         "split": images,
         "checkpoint_epoch": run.epoch,
-        **({} if run.damaged_best is None else {"damaged_best_epoch": run.damaged_best}),
         "versions": versions(),
         **({"settings": unusual} if (unusual := settings() | variables()) else {}),
     }
@@ -142,8 +141,6 @@ def table(evaluation: dict[str, Any]) -> str:
 def introduction(results: dict[str, Any], *more: str) -> str:
     """header's contents, and more, for a person."""
     checkpoint = f"checkpoint of epoch {results['checkpoint_epoch']}"
-    if "damaged_best_epoch" in results:
-        checkpoint += f" (NOT the best: that of epoch {results['damaged_best_epoch']} is damaged)"
     first = [results["data"], results["split"], *more, checkpoint]
     machine = results["versions"] | results.get("settings", {})
     return ", ".join(first) + "\n" + ", ".join(f"{name} {value}" for name, value in machine.items())

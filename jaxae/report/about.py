@@ -60,11 +60,6 @@ def origin(facts: Facts) -> str:
     products = [link("explorer.html", "explorer")] * facts.explorer + [
         link("export/README.md", "exports")
     ] * bool(facts.export)
-    damaged = (
-        ""
-        if run.damaged_best is None
-        else f" (NOT the best: that of epoch {run.damaged_best} is damaged)"
-    )
     digest = facts.manifest.sha256["variables"]
     pairs = [
         (
@@ -78,7 +73,7 @@ def origin(facts: Facts) -> str:
         (
             "Checkpoint",
             text(
-                f"epoch {run.epoch}{damaged}, {sum(map(np.size, _leaves(run.variables))):,} numbers",
+                f"epoch {run.epoch}, {sum(map(np.size, _leaves(run.variables))):,} numbers",
                 kind="span",
             ),
         ),

@@ -105,13 +105,13 @@ def _definitions(facts: Facts) -> list[Check]:
 def _checkpoint(facts: Facts) -> Check:
     """Loading has compared the files with their digests; this compares what the report computes with."""
     holds = tree_digest(facts.run.variables) == facts.manifest.sha256["variables"]
-    found = f"SHA-256 of its arrays {facts.manifest.sha256['variables']:.12}…, of {len(facts.manifest.files)} files too"
+    found = f"SHA-256 of its arrays {facts.manifest.sha256['variables']:.12}…"
     return Check("The checkpoint is what was saved", found, holds)
 
 
 def _log(facts: Facts) -> list[Check]:
     """metrics.jsonl has the checkpoint's epoch as its best, and environment.json the checkpoint's data."""
-    mine, theirs = facts.environment.get("data_sha256"), facts.manifest.owner.get("data_sha256")
+    mine, theirs = facts.environment.get("data_sha256"), facts.manifest.owner.data_sha256
     if mine and theirs and mine != theirs:
         raise _disagree(
             facts.place / "environment.json", f"data_sha256 {mine}", "the checkpoint", theirs
@@ -121,7 +121,7 @@ def _log(facts: Facts) -> list[Check]:
         {row["epoch"]: row["validation_loss"] for row in facts.rows},
     )
     best = [row["epoch"] for row in facts.rows if row["best"]][-1:]
-    if not best or facts.run.damaged_best is not None:
+    if not best or facts.run.epoch != facts.manifest.best_epoch:  # another epoch was asked for
         return []
     if best != [facts.run.epoch]:
         raise _disagree(

@@ -1,10 +1,9 @@
-"""What a checkpoint directory says of itself: its best epoch, and digests of its leaves and of its files.
+"""The manifest of a checkpoint: its epoch, its owner, and a digest of each item's arrays.
 
-Orbax casts a wrong dtype in silence and loads an array with a flipped bit; this file is why jaxae does not.
+Orbax casts a wrong dtype silently and loads an array with a flipped bit; the manifest detects both.
 """
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,151 +13,169 @@ from pydantic import BaseModel, NonNegativeInt, model_validator
 
 from jaxae.config import Config
 from jaxae.core.rng import keys_to_data
-from jaxae.digests import digest, file_digest, json_digest
+from jaxae.digests import digest, json_digest
 from jaxae.errors import DamagedError, InputError
 
 NAME = "manifest.json"
 ENDS = ("epochs", "early_stop_patience")
-"""What a checkpoint's owner is not asked for: when the run ends. The directory's own recipe is compared whole."""
+"""Fields that only say when a run ends: a checkpoint's owner leaves them out."""
+
+
+class Owner(BaseModel, extra="forbid", strict=True, frozen=True):
+    """The run that a checkpoint belongs to, as far as it is known."""
+
+    recipe: dict[str, Any] = {}
+    """The run's recipe without ENDS."""
+    data_sha256: str | None = None
+    """Digest of the data that the run was trained on."""
+
+
+NOBODY = Owner()
+"""An owner about whom nothing is known: every checkpoint passes for his."""
 
 
 class Manifest(BaseModel, extra="forbid", strict=True):
-    """The contents of manifest.json. Versions before owner and epoch wrote none of the two."""
+    """The contents of manifest.json."""
 
     best_epoch: NonNegativeInt
     epoch: NonNegativeInt | None = None
-    owner: dict[str, Any] = {}
-    """Whose checkpoint it is: owner_of."""
+    """None in the manifests of the first versions."""
+    owner: Owner = NOBODY
     leaves: dict[str, dict[str, str]]
-    """Of each item, path → dtype and shape."""
+    """For each item: path → dtype and shape of each of its arrays."""
     sha256: dict[str, str]
-    """Of each item, the digest of its arrays."""
-    files: dict[str, str]
-    """Of each file below the checkpoint's folder, the digest."""
+    """For each item: the digest of its arrays."""
+    files: Any = None
+    """Digests of files, which earlier versions wrote. Not read."""
 
     @model_validator(mode="after")
-    def _consistent(self) -> "Manifest":
-        inside = all(
-            not Path(name).is_absolute() and ".." not in Path(name).parts and Path(name).parts
-            for name in self.files
-        )
-        if not self.leaves or self.leaves.keys() != self.sha256.keys() or not inside:
-            raise ValueError("items without a digest, or files outside")
+    def _every_item_has_a_digest(self) -> "Manifest":
+        if not self.leaves or self.leaves.keys() != self.sha256.keys():
+            raise ValueError("items and digests do not match")
         return self
 
 
-def owner_of(config: Config, *, data_sha256: str | None = None) -> dict[str, Any]:
-    """Whose a checkpoint is: its run's recipe, but for when it ends, and the digest of its data where that is known."""
-    recipe = {
-        name: value for name, value in json.loads(config.to_json()).items() if name not in ENDS
-    }
-    return {"recipe": recipe, **({"data_sha256": data_sha256} if data_sha256 else {})}
+class _Stored(BaseModel, extra="forbid", strict=True):
+    """A manifest and its own digest, as the file holds them."""
+
+    sha256: str
+    content: dict[str, Any]
+
+
+def owner_of(config: Config, *, data_sha256: str | None = None) -> Owner:
+    """Return the owner that a run's checkpoints name. data_sha256: Dataset.digest, where known."""
+    recipe = json.loads(config.to_json())
+    for name in ENDS:
+        del recipe[name]
+
+    return Owner(recipe=recipe, data_sha256=data_sha256)
 
 
 def write_manifest(
-    folder: Path, items: dict[str, Any], *, epoch: int, best_epoch: int, owner: Mapping[str, Any]
+    folder: Path, items: dict[str, Any], *, epoch: int, best_epoch: int, owner: Owner
 ) -> None:
-    """Describes the items that have been saved in folder/ITEM, and every file in it."""
-    content = {
-        "epoch": epoch,
-        "best_epoch": best_epoch,
-        "owner": owner,
-        "leaves": {name: describe_leaves(item) for name, item in items.items()},
-        "sha256": {name: tree_digest(item) for name, item in items.items()},
-        "files": {
-            str(file.relative_to(folder)): file_digest(file)
-            for file in folder.rglob("*")
-            if file.is_file()
-        },
-    }
-    (folder / NAME).write_text(
-        json.dumps({"sha256": json_digest(content), "content": content}, indent=2)
+    """Write the manifest of the items that have been saved in folder/ITEM."""
+    manifest = Manifest(
+        epoch=epoch,
+        best_epoch=best_epoch,
+        owner=owner,
+        leaves={name: describe_leaves(item) for name, item in items.items()},
+        sha256={name: tree_digest(item) for name, item in items.items()},
     )
+    content = manifest.model_dump(exclude={"files"})
+    stored = {"sha256": json_digest(content), "content": content}
+
+    (folder / NAME).write_text(json.dumps(stored, indent=2))
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """What write_manifest wrote, about the epoch that folder is named after. Raises DamagedError."""
+    """Return the manifest of a checkpoint folder, which has its epoch as its name.
+
+    Raises DamagedError.
+    """
+    path = folder / NAME
     try:
-        manifest = json.loads((folder / NAME).read_bytes())
-        if json_digest(manifest["content"]) == manifest["sha256"]:
-            found = Manifest.model_validate(manifest["content"])
-            if found.epoch is not None and folder.name != str(found.epoch):
-                raise DamagedError(
-                    f"The checkpoint {folder} is that of epoch {found.epoch}, under another's name"
-                )
-            return found
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, RecursionError):
-        pass
-    raise DamagedError(f"The checkpoint file {folder / NAME} is missing or damaged")
+        manifest = _parse(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError) as error:
+        raise DamagedError(f"The checkpoint file {path} is missing or damaged") from error
+
+    if manifest.epoch is not None and folder.name != str(manifest.epoch):
+        raise DamagedError(f"The checkpoint {folder} is of epoch {manifest.epoch}, by its manifest")
+
+    return manifest
 
 
-def check_owner(folder: Path, manifest: Manifest, owner: Mapping[str, Any]) -> None:
-    """Raises InputError where the checkpoint was saved by a run with another recipe, or on other data."""
-    stored, mine = ({**each, **each.get("recipe", {})} for each in (manifest.owner, owner))
-    for name in sorted((stored.keys() & mine.keys()) - {"recipe"}):
-        if stored[name] != mine[name]:
-            if name == "data_sha256":
-                raise InputError(
-                    f"The data are not those that the checkpoint {folder} was trained on: name another --run-dir"
-                )
-            difference = f"{name}: {stored[name]}, not {mine[name]}"
+def _parse(raw: bytes) -> Manifest:
+    """Return the manifest in a file's bytes. Raises ValueError; RecursionError for deep nesting."""
+    stored = _Stored.model_validate(json.loads(raw))
+
+    if json_digest(stored.content) != stored.sha256:
+        raise ValueError("the content does not match its digest")
+
+    return Manifest.model_validate(stored.content)
+
+
+def check_owner(folder: Path, manifest: Manifest, owner: Owner) -> None:
+    """Raise InputError if another recipe's run, or one on other data, saved the checkpoint."""
+    stored = manifest.owner
+
+    for name in sorted(stored.recipe.keys() & owner.recipe.keys()):
+        found, wanted = stored.recipe[name], owner.recipe[name]
+        if found != wanted:
             raise InputError(
-                f"The checkpoint {folder} is another run's ({difference}): take it away, or name its own run"
+                f"The checkpoint {folder} belongs to another run ({name}: {found}, not {wanted}): "
+                "remove it, or name its own run"
             )
+
+    known = None not in (stored.data_sha256, owner.data_sha256)
+    if known and stored.data_sha256 != owner.data_sha256:
+        raise InputError(f"The checkpoint {folder} was trained on other data: name another run_dir")
 
 
 def check_fit(folder: Path, manifest: Manifest, like: dict[str, Any]) -> None:
-    """Raises InputError where the items saved are not those of `like`, leaf by leaf."""
+    """Raise InputError unless the saved items have the names, dtypes and shapes of `like`."""
     for name, item in like.items():
         if name not in manifest.leaves:
             raise InputError(
-                f"The checkpoint {folder} has no {name} state: it was released to evaluate, and can't be resumed"
+                f"The checkpoint {folder} has no {name} state: "
+                "it was released to be evaluated, and can't be resumed"
             )
-        stored, wanted = manifest.leaves[name], describe_leaves(item)
+
+        stored = manifest.leaves[name]
+        wanted = describe_leaves(item)
         for leaf in sorted(stored.keys() | wanted.keys()):
-            have, want = stored.get(leaf, "nothing"), wanted.get(leaf, "nothing")
-            if have != want:
+            there = stored.get(leaf, "nothing")
+            here = wanted.get(leaf, "nothing")
+            if there != here:
                 raise InputError(
-                    f"The checkpoint {folder} does not fit: {leaf} is {have} there, and here it would be {want}. "
-                    "Another version of jaxae wrote it, or another recipe: use that one, or train in another --run-dir"
+                    f"The checkpoint {folder} does not fit: {leaf} is {there} there, and here it "
+                    f"would be {here}. Another version of jaxae or another recipe wrote it: use "
+                    "that one, or train in another run_dir"
                 )
 
 
-def check_files(folder: Path, manifest: Manifest, like: dict[str, Any]) -> None:
-    """Raises DamagedError where a file is not what was saved; items that are not in `like` are passed over."""
-    unwanted = manifest.leaves.keys() - like.keys()
-    for name, sha256 in manifest.files.items():
-        path = folder / name
-        if Path(name).parts[0] not in unwanted and not (
-            path.is_file() and file_digest(path) == sha256
-        ):
-            raise DamagedError(f"The checkpoint file {path} is missing or damaged")
-
-
 def check_items(folder: Path, manifest: Manifest, items: dict[str, Any]) -> None:
-    """Raises DamagedError where the arrays that were loaded are not those that were saved."""
+    """Raise DamagedError unless the loaded arrays are those that were saved."""
     for name, item in items.items():
         if tree_digest(item) != manifest.sha256[name]:
             raise DamagedError(
-                f"The checkpoint {folder} is damaged: the SHA-256 of its {name} is not the one that was saved"
+                f"The checkpoint {folder} is damaged: "
+                f"the SHA-256 of its {name} is not the one that was saved"
             )
 
 
 def tree_digest(tree: Any) -> str:
-    """digest of a pytree's leaves under their paths; typed keys count by their data."""
-    return digest(
-        {name: np.asarray(leaf) for name, leaf in named_leaves(keys_to_data(tree)).items()}
-    )
+    """Return the digest of a pytree's leaves by their paths; typed keys count by their data."""
+    leaves = named_leaves(keys_to_data(tree))
+    return digest({name: np.asarray(leaf) for name, leaf in leaves.items()})
 
 
 def describe_leaves(tree: Any) -> dict[str, str]:
-    """path → "float32[784, 512]" for each leaf of a pytree of arrays or shapes."""
+    """Return path → dtype and shape, such as "float32[784, 512]", of each array or shape."""
     return {name: f"{leaf.dtype}{list(leaf.shape)}" for name, leaf in named_leaves(tree).items()}
 
 
 def named_leaves(tree: Any) -> dict[str, Any]:
-    """path → leaf for each leaf of a pytree, such as params/encoder/Dense_0/kernel."""
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): leaf
-        for path, leaf in jax.tree.leaves_with_path(tree)
-    }
+    """Return path → leaf of a pytree. A path is such as params/encoder/dense_0/kernel."""
+    leaves = jax.tree.leaves_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}

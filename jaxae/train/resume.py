@@ -12,9 +12,8 @@ from jaxae.config import Config
 from jaxae.core.state import restorable
 from jaxae.errors import InputError
 from jaxae.runs import checkpoint, directory, files, metrics_log
-from jaxae.runs.checkpoint import best_first
 from jaxae.runs.environment import ORIGIN
-from jaxae.runs.manifest import owner_of
+from jaxae.runs.manifest import Owner, owner_of
 
 SAME_VALIDATION = ("seed", "noise_factor")
 """Where two recipes agree in these, their validation losses are of the same noisy images."""
@@ -44,7 +43,7 @@ def begin(origin: Origin, run_dir: Path, config: Config, *, data_sha256: str) ->
             f"epochs is {config.epochs}, and {origin.run_dir} has done {epoch}: give more --epochs"
         )
     like = state_shapes(replace(config, restore_best=old.restore_best))
-    found = checkpoint.read(origin.run_dir, epoch, like, owner={"data_sha256": data_sha256})
+    found = checkpoint.read(origin.run_dir, epoch, like, owner=Owner(data_sha256=data_sha256))
     first = first_state(config)
     is_best = int(found.best_epoch) == epoch and all(
         getattr(old, name) == getattr(config, name) for name in SAME_VALIDATION
@@ -85,7 +84,7 @@ def _epoch(origin: Origin) -> int:
             f"{origin.run_dir} has no checkpoint to go on from: name another run with --resume-from"
         )
     if origin.epoch in ("best", "latest"):
-        return saved[-1] if origin.epoch == "latest" else best_first(origin.run_dir)[0]
+        return saved[-1] if origin.epoch == "latest" else checkpoint.best_epoch(origin.run_dir)
     if origin.epoch not in map(str, saved):
         have = ", ".join(map(str, saved))
         raise InputError(

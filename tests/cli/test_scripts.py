@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import runpy
 import shutil
 import signal
@@ -23,6 +24,7 @@ from jaxae.cli.main import main as jaxae_command
 from jaxae.errors import InputError
 from jaxae.evaluation import plots
 from jaxae.runs import files
+from jaxae.runs.checkpoint import epochs
 from tests import ROOT
 from tests.cli.test_command import call as in_process
 from tests.runs.test_tensorboard import values as tensorboard_values
@@ -326,27 +328,21 @@ def test_a_release_is_small_and_evaluates_to_the_same_numbers(run, tmp_path):
     assert "File exists" in err
 
 
-def test_a_damaged_best_is_named_by_results_and_figures_and_is_not_released(run, tmp_path, capsys):
+def test_a_damaged_best_is_named_and_another_epoch_is_taken_when_asked_for(run, tmp_path, capsys):
     mine, best = tmp_path / "run-SYNTHETIC", jaxae.load(run).epoch
     shutil.copytree(run, mine)
     (mine / "states" / str(best) / "manifest.json").write_text("{}")
-    assert in_process(evaluate.main, str(mine)) == 0
-    told = capsys.readouterr()
-    assert f"The checkpoint of epoch {best} in {mine} is damaged" in told.err
-    assert f"NOT the best: that of epoch {best} is damaged" in told.out
-    evaluation = json.loads((mine / "evaluation.json").read_text())
-    assert (evaluation["damaged_best_epoch"], evaluation["checkpoint_epoch"]) == (
-        best,
-        jaxae.load(mine).epoch,
-    )
-    assert in_process(plot.reconstructions, str(mine)) == 0
-    assert (
-        mine / "figures" / f"reconstructions_epoch_{evaluation['checkpoint_epoch']}.png"
-    ).is_file()
-    with pytest.raises(
-        InputError, match=f"without its best checkpoint: restore that of epoch {best}"
-    ):
+    assert in_process(evaluate.main, str(mine)) == 2
+    assert re.search(rf"states/{best}/.*can be loaded.*--epoch", capsys.readouterr().err)
+    with pytest.raises(InputError, match=rf"states/{best}.*can be loaded"):
         release.main(mine, tmp_path / "released")
+
+    other = max(set(epochs(mine)) - {best})
+    assert in_process(evaluate.main, str(mine), "--epoch", str(other)) == 0
+    assert f"Taking epoch {other} of {mine}" in capsys.readouterr().err
+    evaluation = json.loads((mine / "evaluation.json").read_text())
+    assert evaluation["checkpoint_epoch"] == other
+    assert in_process(plot.reconstructions, str(mine), "--epoch", str(other)) == 0
 
 
 def test_a_release_holds_nothing_of_another_epoch_and_is_whole_or_not_there(run, tmp_path):

@@ -9,7 +9,7 @@ from jaxae import inference as batches
 from jaxae.config import Config
 from jaxae.core.images import to_unit
 from jaxae.errors import InputError
-from jaxae.evaluation.reconstruction import evaluate, header, per_image, summarise, table
+from jaxae.evaluation.reconstruction import evaluate, per_image, summarise, table
 from jaxae.inference import Run, corrupt, encode, load, reconstruct
 from tests.helpers import fit_state
 
@@ -83,9 +83,6 @@ def test_evaluation_is_json_names_all_it_depends_on_and_repeats_to_the_bit(run, 
         "do nothing",
     ):
         assert part in table(evaluation)
-    assert "damaged_best_epoch" not in evaluation
-    damaged = header(run[1]._replace(damaged_best=7), dataset, "test")
-    assert "NOT the best: that of epoch 7 is damaged" in table(evaluation | damaged)
 
 
 def test_no_noise_makes_doing_nothing_perfect_and_the_json_says_null(run, dataset):

@@ -43,7 +43,7 @@ def trained(dataset, tmp_path_factory) -> Path:
 
 
 def facts_of(place, dataset):
-    return gather(place, jaxae.load(place, report=silent), dataset)
+    return gather(place, jaxae.load(place), dataset)
 
 
 @pytest.fixture(scope="module")

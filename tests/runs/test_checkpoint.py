@@ -17,8 +17,7 @@ from jaxae.core.rng import root_key
 from jaxae.core.state import TrainState, end_epoch, init_state, init_variables, model_variables
 from jaxae.digests import json_digest
 from jaxae.errors import DamagedError, InputError
-from jaxae.runs import checkpoint, manifest, metrics_log
-from jaxae.runs import checkpoint as best
+from jaxae.runs import checkpoint, manifest
 from jaxae.runs.manifest import tree_digest
 
 RECIPE = Config(widths=(128, 8))
@@ -69,7 +68,9 @@ def test_a_checkpoint_of_a_version_without_a_field_that_is_not_used_is_loaded(st
     items, epoch = {"variables": model_variables(state), "training": older}, str(int(state.epoch))
     place = tmp_path / checkpoint.FOLDER / epoch
     place.parent.mkdir()
-    checkpoint.write_checkpoint(place, items, best_epoch=int(state.best_epoch), owner={})
+    checkpoint.write_checkpoint(
+        place, items, best_epoch=int(state.best_epoch), owner=manifest.NOBODY
+    )
     loaded = checkpoint.load_latest(tmp_path, like(RECIPE))
     assert loaded is not None
     assert equal(loaded, state)
@@ -90,7 +91,7 @@ def test_best_and_latest_are_kept_whatever_comes_after(state, tmp_path):
     latest = checkpoint.load_latest(tmp_path, like(RECIPE))
     assert latest is not None
     assert int(latest.epoch) == 5
-    variables, epoch, *_ = best.load_best(tmp_path, model_variables(like(RECIPE)))
+    variables, epoch, _ = checkpoint.load_best(tmp_path, model_variables(like(RECIPE)))
     assert epoch == 2
     assert equal(variables["params"], jax.tree.map(lambda x: x + 2, state.average))
     assert sorted(path.name for path in (tmp_path / checkpoint.FOLDER).iterdir()) == ["2", "4", "5"]
@@ -143,35 +144,41 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_is_taken(state, tm
     assert len(lines) == 1
 
 
-@pytest.mark.parametrize(
-    ("losses", "taken"), [((0.5, 0.3, 0.6, 0.4), 4), ((0.5, 0.3, 0.4, 0.6), 3), ((), 4)]
-)
-def test_a_damaged_best_gives_the_best_that_is_whole_and_says_so(losses, taken, state, tmp_path):
+def test_a_damaged_best_is_named_with_the_epochs_that_are_whole(state, tmp_path):
     save_four(state, tmp_path)
-    metrics_log.write(
-        tmp_path, [{"epoch": i, "validation_loss": loss} for i, loss in enumerate(losses, 1)]
-    )
-    whole = best.load_best(tmp_path, model_variables(like(RECIPE)))
-    assert (whole.epoch, whole.damaged) == (2, None)
+    like_variables = model_variables(like(RECIPE))
+    assert checkpoint.load_best(tmp_path, like_variables).epoch == 2
+
     flip(largest_file(tmp_path / checkpoint.FOLDER / "2" / "variables"))
-    found = best.load_best(tmp_path, model_variables(like(RECIPE)))
-    assert (found.epoch, found.damaged) == (taken, 2)
-    assert equal(found.variables["params"], jax.tree.map(lambda x: x + taken, state.average))
+    with pytest.raises(DamagedError) as caught:
+        checkpoint.load_best(tmp_path, like_variables)
+    for words in ("states/2", "epochs 3, 4 can be loaded", "jaxae.load(run_dir, epoch=4)"):
+        assert words in str(caught.value)
+
+    found = checkpoint.load_best(tmp_path, like_variables, epoch=3)
+    assert found.epoch == 3
+    assert equal(found.variables["params"], jax.tree.map(lambda x: x + 3, state.average))
 
 
-def test_a_damaged_newest_may_have_been_the_best_and_is_named(state, tmp_path):
+def test_a_damaged_latest_does_not_tell_which_is_the_best(state, tmp_path):
     save_four(state, tmp_path)
     flip(tmp_path / checkpoint.FOLDER / "4" / manifest.NAME)
-    found = best.load_best(tmp_path, model_variables(like(RECIPE)))
-    assert (found.epoch, found.damaged) == (2, 4)
+    with pytest.raises(DamagedError, match=r"states/4.*epochs 2, 3 can be loaded"):
+        checkpoint.load_best(tmp_path, model_variables(like(RECIPE)))
+
+
+def test_an_epoch_that_is_not_there_is_named_with_those_that_are(state, tmp_path):
+    save_four(state, tmp_path)
+    with pytest.raises(InputError, match=r"epoch is 1, but .* has epochs 2, 3, 4: give one"):
+        checkpoint.load_best(tmp_path, model_variables(like(RECIPE)), epoch=1)
 
 
 def test_no_whole_checkpoint_is_an_error_that_names_the_best(state, tmp_path):
     save_four(state, tmp_path)
     for epoch in (2, 3, 4):
         flip(largest_file(tmp_path / checkpoint.FOLDER / str(epoch) / "variables"))
-    with pytest.raises(InputError, match=r"states/2.*and no other is whole: restore it"):
-        best.load_best(tmp_path, model_variables(like(RECIPE)))
+    with pytest.raises(DamagedError, match=r"states/2.*No other is whole: restore it"):
+        checkpoint.load_best(tmp_path, model_variables(like(RECIPE)))
 
 
 def save_four(state: TrainState, place: Path) -> None:
@@ -192,17 +199,17 @@ def test_an_epoch_is_not_saved_twice(state, tmp_path):
 
 def test_no_checkpoint_is_one_clear_line(tmp_path):
     with pytest.raises(InputError, match="has no checkpoint"):
-        best.load_best(tmp_path, model_variables(like(RECIPE)))
+        checkpoint.load_best(tmp_path, model_variables(like(RECIPE)))
 
 
 def test_a_released_checkpoint_is_small_evaluates_and_says_that_it_does_not_resume(state, tmp_path):
     whole, small = tmp_path / "whole", tmp_path / "small"
     checkpoint.save(whole, state)
     variables = model_variables(like(RECIPE))
-    best.release(whole, small, variables)
+    checkpoint.release(whole, small, variables)
     size = lambda path: sum(file.stat().st_size for file in path.rglob("*") if file.is_file())  # noqa: E731
     assert size(small) < 0.4 * size(whole)
-    assert equal(best.load_best(small, variables)[0], model_variables(state))
+    assert equal(checkpoint.load_best(small, variables)[0], model_variables(state))
     with pytest.raises(InputError, match="can't be resumed"):
         checkpoint.load_latest(small, like(RECIPE))
 
@@ -213,7 +220,7 @@ def test_variables_need_no_knowledge_of_the_optimiser(state, tmp_path):
     shapes = jax.eval_shape(
         functools.partial(init_variables, model=build_parts(RECIPE).model), root_key(0)
     )
-    assert equal(best.load_best(tmp_path, shapes)[0], model_variables(state))
+    assert equal(checkpoint.load_best(tmp_path, shapes)[0], model_variables(state))
 
 
 def test_a_person_can_read_what_a_checkpoint_holds(state, tmp_path):
@@ -233,25 +240,25 @@ def test_a_checkpoint_names_no_path_of_the_machine(state, tmp_path):
         assert path.is_dir() or str(tmp_path).encode() not in path.read_bytes(), path
 
 
-def test_a_file_that_holds_no_array_is_checked_by_its_own_digest(state, tmp_path):
-    """Its arrays are whole: the files' digests alone notice."""
+def test_a_manifest_with_the_digests_of_files_that_were_written_before_is_read(state, tmp_path):
     checkpoint.save(tmp_path, state)
-    path = tmp_path / checkpoint.FOLDER / "1" / "variables" / "_METADATA"
-    path.write_text(path.read_text() + " ")
-    with pytest.raises(DamagedError, match="_METADATA is missing or damaged"):
-        best.load_best(tmp_path, model_variables(like(RECIPE)))
+    lie_about(tmp_path / checkpoint.FOLDER / "1", {"files": {"variables/_METADATA": "0" * 64}})
+    assert equal(checkpoint.read(tmp_path, 1, like(RECIPE)), state)
+
+
+def lie_about(folder: Path, lie: dict[str, Any]) -> None:
+    """Edit the manifest, and its own digest with it."""
+    path = folder / manifest.NAME
+    content = json.loads(path.read_text())["content"] | lie
+    path.write_text(json.dumps({"sha256": json_digest(content), "content": content}))
 
 
 @pytest.mark.parametrize("item", ["variables", "training"])
-def test_other_arrays_whose_files_have_their_digests_are_noticed_by_the_leaves_digest(
-    item, state, tmp_path
-):
-    """A lie that is consistent but for the arrays: the leaves' digests alone notice."""
+def test_other_arrays_than_those_saved_are_noticed(item, state, tmp_path):
     checkpoint.save(tmp_path, state)
-    path = tmp_path / checkpoint.FOLDER / "1" / manifest.NAME
-    content = json.loads(path.read_text())["content"]
-    content["sha256"][item] = "0" * 64
-    path.write_text(json.dumps({"sha256": json_digest(content), "content": content}))
+    folder = tmp_path / checkpoint.FOLDER / "1"
+    digests = manifest.read_manifest(folder).sha256
+    lie_about(folder, {"sha256": digests | {item: "0" * 64}})
     with pytest.raises(
         DamagedError, match=f"the SHA-256 of its {item} is not the one that was saved"
     ):
@@ -264,12 +271,12 @@ OWNER = manifest.owner_of(Config(seed=1), data_sha256="a" * 64)
 @pytest.mark.parametrize(
     ("owner", "words"),
     [
-        (manifest.owner_of(Config(seed=2), data_sha256="a" * 64), "another run's (seed: 1, not 2)"),
+        (manifest.owner_of(Config(seed=2), data_sha256="a" * 64), "another run (seed: 1, not 2)"),
         (
             manifest.owner_of(Config(seed=1, dropout=(0.0, 0.0, 0.0)), data_sha256="a" * 64),
-            "another run's (dropout",
+            "another run (dropout",
         ),
-        (manifest.owner_of(Config(seed=1), data_sha256="b" * 64), "The data are not those"),
+        (manifest.owner_of(Config(seed=1), data_sha256="b" * 64), "trained on other data"),
         (
             manifest.owner_of(Config(seed=1, epochs=7), data_sha256="a" * 64),
             "",
@@ -281,7 +288,7 @@ def test_another_runs_checkpoint_is_refused(owner, words, state, tmp_path):
     checkpoint.save(tmp_path, state, owner=OWNER)
     for load in (
         lambda: checkpoint.load_latest(tmp_path, like(RECIPE), owner=owner),
-        lambda: best.load_best(tmp_path, model_variables(like(RECIPE)), owner=owner)[0],
+        lambda: checkpoint.load_best(tmp_path, model_variables(like(RECIPE)), owner=owner),
     ):
         if words:
             with pytest.raises(InputError, match=re.escape(words)):
@@ -297,17 +304,15 @@ def test_a_checkpoint_under_another_epochs_name_is_set_aside(state, tmp_path):
     loaded = checkpoint.load_latest(tmp_path, like(RECIPE), report=lines.append)
     assert loaded is not None
     assert int(loaded.epoch) == 1
-    assert "states/9 is that of epoch 1" in lines[0]
+    assert "states/9 is of epoch 1" in lines[0]
 
 
 LIES: dict[str, Any] = {
     "no leaves": {"leaves": {}, "sha256": {}},
     "an item without a digest": {"sha256": {}},
-    "lists for dicts": {"leaves": [], "sha256": [], "files": []},
-    "numbers": {"files": 3},
-    "a file outside": {"files": {"../../x": "0"}},
-    "an absolute file": {"files": {"/etc/passwd": "0"}},
-    "an empty name": {"files": {"": "0"}},
+    "lists for dicts": {"leaves": [], "sha256": []},
+    "numbers": {"sha256": 3},
+    "an owner that is none": {"owner": {"recipe": 3}},
     "a path for an epoch": {"best_epoch": "../../other/states/6"},
     "an epoch below 0": {"best_epoch": -1},
     "something more": {"more": 1},
@@ -317,11 +322,9 @@ LIES: dict[str, Any] = {
 @pytest.mark.parametrize("lie", LIES)
 def test_a_manifest_that_lies_consistently_is_damaged(lie, state, tmp_path):
     checkpoint.save(tmp_path, state)
-    path = tmp_path / "states" / "1" / manifest.NAME
-    content = json.loads(path.read_text())["content"] | LIES[lie]
-    path.write_text(json.dumps({"sha256": json_digest(content), "content": content}))
+    lie_about(tmp_path / "states" / "1", LIES[lie])
     with pytest.raises(DamagedError, match=r"manifest\.json is missing or damaged"):
-        best.load_best(tmp_path, model_variables(like(RECIPE)))
+        checkpoint.load_best(tmp_path, model_variables(like(RECIPE)))
     assert checkpoint.load_latest(tmp_path, like(RECIPE)) is None
 
 
@@ -337,12 +340,14 @@ def test_what_orbax_cannot_read_although_its_digests_fit_is_set_aside(state, tmp
         return read_items(folder, shapes)
 
     monkeypatch.setattr(checkpoint, "read_items", read)
-    assert best.load_best(tmp_path, model_variables(like(RECIPE))).damaged == 2
+    with pytest.raises(DamagedError, match="epoch 1 can be loaded"):
+        checkpoint.load_best(tmp_path, model_variables(like(RECIPE)))
     lines: list[str] = []
     loaded = checkpoint.load_latest(tmp_path, like(RECIPE), report=lines.append)
     assert loaded is not None
     assert equal(loaded, at(state, 1))
-    assert "can't be read (ValueError: DATA_LOSS: Error opening zarr3 driver)" in lines[0]
+    assert "Orbax can't read the checkpoint" in lines[0]
+    assert "states/2" in lines[0]
 
 
 @pytest.mark.parametrize(
@@ -353,10 +358,7 @@ def test_a_state_of_another_epoch_or_best_than_its_manifest_says_is_set_aside(li
     for epoch in (1, 2):
         checkpoint.save(tmp_path, at(state, epoch))
     folder = shutil.copytree(tmp_path / "states" / "2", tmp_path / "states" / "3")
-    content = json.loads((folder / manifest.NAME).read_text())["content"] | lie
-    (folder / manifest.NAME).write_text(
-        json.dumps({"sha256": json_digest(content), "content": content})
-    )
+    lie_about(folder, lie)
     lines: list[str] = []
     loaded = checkpoint.load_latest(tmp_path, like(RECIPE), report=lines.append)
     assert loaded is not None
@@ -364,7 +366,7 @@ def test_a_state_of_another_epoch_or_best_than_its_manifest_says_is_set_aside(li
     assert "holds (2, 2)" in lines[0]
 
 
-def test_a_best_that_a_trainer_replaces_meanwhile_is_read_anew(state, tmp_path, monkeypatch):
+def test_a_best_that_a_trainer_replaces_meanwhile_is_read_again(state, tmp_path, monkeypatch):
     checkpoint.save(tmp_path, state)
     read_items = checkpoint.read_items
 
@@ -376,6 +378,6 @@ def test_a_best_that_a_trainer_replaces_meanwhile_is_read_anew(state, tmp_path, 
         return read_items(folder, shapes)
 
     monkeypatch.setattr(checkpoint, "read_items", slow)
-    variables, epoch, *_ = best.load_best(tmp_path, model_variables(like(RECIPE)))
+    variables, epoch, _ = checkpoint.load_best(tmp_path, model_variables(like(RECIPE)))
     assert epoch == 4
     assert equal(variables, model_variables(state))

@@ -149,7 +149,7 @@ def test_what_cannot_go_on_is_refused_in_one_line(old, dataset, tmp_path):
     refused("--resume-epoch is first: give", epoch="first")
     refused("epochs is 2, and .* has done 2: give more", config=replace(LOWER, epochs=2))
     refused("does not fit", config=replace(LOWER, widths=(16, 8)))
-    refused("The data are not those", digest="0" * 64)
+    refused("was trained on other data", digest="0" * 64)
     refused("does not exist", place=tmp_path / "nowhere")
     empty = tmp_path / "empty"
     empty.mkdir()
