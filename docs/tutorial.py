@@ -29,7 +29,7 @@ from jaxae.core.images import to_unit
 from jaxae.core.objective import mse
 from jaxae.core.rng import Stream, derive, root_key
 from jaxae.core.state import model_variables
-from jaxae.core.step import train_epoch, train_step
+from jaxae.core.step import StepOptions, train_epoch, train_step
 
 # %% [markdown]
 # ## The data
@@ -64,8 +64,8 @@ recipe = jaxae.Config(
     dataset=dataset.name, epochs=5, average_decay=0.0
 )  # the weights themselves: no average of them
 parts, state = build_parts(recipe), first_state(recipe)
-bound = {"model": parts.model, "optimizer": parts.optimizer, "noise_factor": recipe.noise_factor}
-step = jax.jit(functools.partial(train_step, **bound))
+options = StepOptions(parts.model, parts.optimizer, recipe.noise_factor)
+step = jax.jit(functools.partial(train_step, options=options))
 
 batch = jnp.asarray(dataset.train.images[:128])
 after, loss = step(state, batch)
@@ -80,7 +80,7 @@ print(
 # An epoch is a scan of that step over the images in an order that comes from the state's key and epoch.
 
 # %%
-epoch = jax.jit(functools.partial(train_epoch, batch_size=128, **bound))
+epoch = jax.jit(functools.partial(train_epoch, batch_size=128, options=options))
 state, losses = epoch(state, jnp.asarray(dataset.train.images))
 print(f"{len(losses)} steps, loss {losses[0]:.3f} → {losses[-1]:.3f}")
 

@@ -14,14 +14,17 @@ from numpy.typing import ArrayLike
 from jaxae.build import build_model
 from jaxae.config import Config
 from jaxae.core.corruption import add_noise_to_each
-from jaxae.core.images import as_array, as_unit
+from jaxae.core.images import to_unit
 from jaxae.core.model import Autoencoder
 from jaxae.core.rng import Stream, derive, derive_each, root_key
 from jaxae.core.state import init_variables
-from jaxae.errors import InputError, expand
+from jaxae.errors import InputError, brief, expand
 from jaxae.runs import directory, files
 from jaxae.runs.checkpoint import load_best
 from jaxae.runs.manifest import owner_of
+
+ROUNDING = 1e-5
+"""How far outside [0, 1] a float may lie: resizing and averaging leave such."""
 
 COUNTERS = 2**32
 """How many counters a key tells apart."""
@@ -128,6 +131,45 @@ def noise_keys(
 ) -> jax.Array:
     """The keys of evaluation noise, one for each index of an image in its split."""
     return derive_each(derive(root_key(0), stream, draw), indices)
+
+
+def as_unit(images: ArrayLike) -> np.ndarray:
+    """Return images as people have them as f32[N, H, W, C] in [0, 1].
+
+    images: [N, H, W, C] or [N, H, W]. uint8 is divided by 255, floats are taken as they are. Raises
+    InputError for other shapes and dtypes, and for floats that are not finite or not in [0, 1].
+    """
+    array = as_array("images", images)
+    if array.ndim not in (3, 4):
+        raise InputError(
+            f"images have the shape {list(array.shape)}: "
+            "give [N, height, width] or [N, height, width, channels]"
+        )
+    if array.ndim == 3:
+        array = array[..., None]
+
+    if array.dtype == np.uint8:
+        return to_unit(array)
+    if not np.issubdtype(array.dtype, np.floating):
+        raise InputError(f"images are {array.dtype}: give uint8 in 0 ... 255, or floats in [0, 1]")
+
+    low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 1.0)
+    if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # false for NaN too
+        raise InputError(
+            f"images have values from {low:g} to {high:g}: "
+            "give floats in [0, 1], or uint8 in 0 ... 255"
+        )
+    return np.clip(array, 0, 1).astype(np.float32)
+
+
+def as_array(name: str, values: ArrayLike) -> np.ndarray:
+    """Return numbers or nested lists as an array. Raises InputError for lists of several lengths."""
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"{name} are not an array ({brief(error)}): give an array, or lists of one length"
+        ) from error
 
 
 def _fitting(run: Run, images: ArrayLike) -> np.ndarray:

@@ -24,8 +24,6 @@ from jaxae.errors import InputError
         ("noise_range", (0.4, 0.1)),
         ("noise_range", (-0.1, 0.1)),
         ("noise_range", (0.1,)),
-        ("initializer", "zeros"),
-        ("batch_norm_momentum", 1.0),
         ("statistics_images", -1),
         ("statistics_images", 1),
         ("image_shape", (28, 28)),
@@ -59,7 +57,6 @@ def test_json_keeps_every_field():
     config = Config(
         seed=7,
         noise_range=(0.0, 0.5),
-        initializer="he_normal",
         average_decay=0.9,
         noise_factor=0.1,
         dropout=(0.0, 0.1, 0.3),

@@ -57,7 +57,7 @@ def test_the_shape_goes_from_the_data_into_the_recipe_and_the_model(trained):
     data, run, place = trained
     height, width, channels = data.image_shape
     assert jaxae.load(place).config.image_shape == data.image_shape
-    assert run.variables["params"]["encoder"]["Layer_0"]["Dense_0"]["kernel"].shape == (
+    assert run.variables["params"]["encoder"]["dense_0"]["kernel"].shape == (
         height * width * channels,
         32,
     )

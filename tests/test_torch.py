@@ -91,16 +91,12 @@ def test_training_outputs_loss_gradients_and_statistics(twins):
         linears = [module for module in part if isinstance(module, torch.nn.Linear)]
         norms = [module for module in part if isinstance(module, torch.nn.BatchNorm1d)]
         for i, linear in enumerate(linears):
-            ours = (
-                gradients[half][f"Layer_{i}"]["Dense_0"]
-                if i < len(norms)
-                else gradients[half]["Dense_0"]
-            )
+            ours = gradients[half][f"dense_{i}"]
             close(ours["kernel"].T, linear.weight.grad)
             if i < len(norms):
-                close(gradients[half][f"Layer_{i}"]["BatchNorm_0"]["scale"], norms[i].weight.grad)
-                close(gradients[half][f"Layer_{i}"]["BatchNorm_0"]["bias"], norms[i].bias.grad)
-                ours_stats = stats[half][f"Layer_{i}"]["BatchNorm_0"]
+                close(gradients[half][f"batch_norm_{i}"]["scale"], norms[i].weight.grad)
+                close(gradients[half][f"batch_norm_{i}"]["bias"], norms[i].bias.grad)
+                ours_stats = stats[half][f"batch_norm_{i}"]
                 close(ours_stats["mean"], norms[i].running_mean)
                 # PyTorch's running variance is the unbiased one, Flax's the biased one.
                 before = running.pop(0)

@@ -36,7 +36,7 @@ def main(config: Config, rounds: int = 7) -> None:
     placement = make_placement(1, members=1, batch_size=recipe.batch_size)
     shared: Any = (compiled_part(recipe), 1, placement)
     steps = compile_steps([recipe], dataset.train.images, placement=placement)
-    statistics = epoch._statistics([recipe], dataset.train.images, placement)
+    statistics = epoch._bind_statistics([recipe], dataset.train.images, placement)
     validate, end = epoch._validation_program(*shared), epoch._end_program(*shared)
     validation, on = jnp.asarray(dataset.validation.images), np.ones(1, bool)
     state = placement.put(stack_members([first_state(recipe)]))
@@ -45,8 +45,9 @@ def main(config: Config, rounds: int = 7) -> None:
     with tempfile.TemporaryDirectory() as place:
         for _ in range(rounds + 1):
             state, _losses = timed(seconds["steps"], steps, state, on)
-            state = timed(seconds["batch statistics"], statistics, state)
-            loss = timed(seconds["validation"], validate, state, validation)["loss"].mean(axis=1)
+            batch_stats = timed(seconds["batch statistics"], statistics, state)
+            state = state._replace(batch_stats=batch_stats)
+            loss = timed(seconds["validation"], validate, state, validation).loss.mean(axis=1)
             state = timed(seconds["end"], end, state, loss, on)[0]
             timed(seconds["saving, alone"], checkpoint.save, Path(place), placement.fetch(state, 0))
         moments: list[float] = []

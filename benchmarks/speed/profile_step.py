@@ -18,7 +18,7 @@ from jaxae.core.images import to_unit
 from jaxae.core.objective import reconstruction_loss
 from jaxae.core.rng import Stream, derive, root_key
 from jaxae.core.state import TrainState, init_state
-from jaxae.core.step import epoch_order, train_step
+from jaxae.core.step import StepOptions, epoch_order, train_step
 from jaxae.data.load import load_dataset
 
 STEPS = 100
@@ -97,9 +97,8 @@ def whole(
     parts: Parts, noise: float
 ) -> Callable[[TrainState, jax.Array], tuple[TrainState, jax.Array]]:
     """train_step with these parts."""
-    return functools.partial(
-        train_step, model=parts.model, optimizer=parts.optimizer, noise_factor=noise
-    )
+    options = StepOptions(parts.model, parts.optimizer, noise)
+    return functools.partial(train_step, options=options)
 
 
 def timer(config: Config, parts: Parts, images: jax.Array, step: Callable) -> Callable[[], float]:

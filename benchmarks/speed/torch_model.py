@@ -54,12 +54,12 @@ def load_variables(model: nn.Sequential, variables: dict[str, Any]) -> None:
         linears = [module for module in half.children() if isinstance(module, nn.Linear)]
         norms = [module for module in half.children() if isinstance(module, nn.BatchNorm1d)]
         for i, linear in enumerate(linears):
-            dense = params[f"Layer_{i}"]["Dense_0"] if i < len(norms) else params["Dense_0"]
+            dense = params[f"dense_{i}"]
             linear.weight.data = torch.tensor(np.array(dense["kernel"]).T.copy())
             if i >= len(norms):
                 linear.bias.data = torch.tensor(np.array(dense["bias"]))
                 continue
-            norm, running = params[f"Layer_{i}"]["BatchNorm_0"], stats[f"Layer_{i}"]["BatchNorm_0"]
+            norm, running = params[f"batch_norm_{i}"], stats[f"batch_norm_{i}"]
             norms[i].weight.data, norms[i].bias.data = (
                 torch.tensor(np.array(norm[each])) for each in ("scale", "bias")
             )

@@ -35,11 +35,10 @@ GROUPS = {
         "latent_dim",
         "latent_activation",
         "dropout",
-        "initializer",
         "narrow_shift",
         "noise_range",
     ],
-    "map": ["similarity_weight", "similarity_steps"],
+    "map": ["similarity_weight"],
     "optimiser": ["weight_decay", "clip_norm", "adam_b2"],
     "plateau_and_end": [
         "plateau_patience",
@@ -48,7 +47,7 @@ GROUPS = {
         "restore_best",
         "early_stop_patience",
     ],
-    "rarely_changed": ["statistics_images", "average_decay", "batch_norm_momentum", "matmul_dtype"],
+    "rarely_changed": ["statistics_images", "average_decay", "matmul_dtype"],
 }
 """The recipe's options by the groups of --help, those that people use first on top. image_shape comes from the data."""
 

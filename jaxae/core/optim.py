@@ -1,4 +1,4 @@
-"""The optimiser, and the plateau that stands beside it."""
+"""The optimiser, and the plateau that scales its updates."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,16 +18,20 @@ def make_optimizer(
     clip_norm: ArrayLike,
     b2: ArrayLike = 0.999,
 ) -> optax.GradientTransformation:
-    """Global-norm clipping, then AdamW on all parameters (Loshchilov & Hutter 2019)."""
+    """Return global-norm clipping, then AdamW on all parameters (Loshchilov & Hutter 2019)."""
     adamw = optax.adamw(learning_rate, b2=b2, weight_decay=weight_decay)
     return pack_small(optax.chain(clip_by_global_norm(clip_norm), adamw))
 
 
 def clip_by_global_norm(max_norm: ArrayLike) -> optax.GradientTransformation:
-    """optax's, with the norm from dot products: a sum of squares runs in one thread on a CPU (benchmarks/NOTES.md)."""
+    """Return optax's clipping, with the norm from dot products.
 
-    def clip(updates, params):
-        norm = jnp.sqrt(sum(jnp.vdot(x, x, precision="highest") for x in jax.tree.leaves(updates)))
+    A sum of squares runs in one thread on a CPU (benchmarks/NOTES.md).
+    """
+
+    def clip(updates: Any, params: Any) -> Any:
+        squares = [jnp.vdot(x, x, precision="highest") for x in jax.tree.leaves(updates)]
+        norm = jnp.sqrt(sum(squares))
         return jax.tree.map(lambda x: x * jnp.minimum(1.0, max_norm / norm), updates)
 
     return optax.stateless(clip)
@@ -36,18 +40,21 @@ def clip_by_global_norm(max_norm: ArrayLike) -> optax.GradientTransformation:
 def pack_small(
     inner: optax.GradientTransformation, *, size: int = 2**13
 ) -> optax.GradientTransformation:
-    """The same updates, with all leaves smaller than `size` shown to `inner` as one vector.
+    """Show `inner` all leaves smaller than `size` as one vector. The updates are the same.
 
-    For transformations that are elementwise, or look at the global norm. Of the model's 52 leaves 44 are small and hold 1 % of
-    its parameters: an operation on each costs more in compilation and dispatch than in arithmetic (benchmarks/NOTES.md).
+    For transformations that are elementwise, or look at the global norm. Of the model's 52 leaves
+    44 are small and hold 1 % of its parameters: an operation on each costs more in compilation and
+    dispatch than in arithmetic (benchmarks/NOTES.md).
     """
 
-    def init(params):
-        return inner.init(_pack(params, size)[0])
+    def init(params: Any) -> optax.OptState:
+        packed, _ = _pack(params, size)
+        return inner.init(packed)
 
-    def update(updates, state, params):
+    def update(updates: Any, state: optax.OptState, params: Any) -> tuple[Any, optax.OptState]:
         packed, unpack = _pack(updates, size)
-        packed, state = inner.update(packed, state, _pack(params, size)[0])
+        packed_params, _ = _pack(params, size)
+        packed, state = inner.update(packed, state, packed_params)
         return unpack(packed), state
 
     return optax.GradientTransformation(init, update)
@@ -55,12 +62,14 @@ def pack_small(
 
 def _pack(tree: Any, size: int) -> tuple[Any, Callable[[Any], Any]]:
     large = jax.tree.map(lambda x: None if x.size < size else x, tree)
-    vector, unravel = ravel_pytree(jax.tree.map(lambda x: x if x.size < size else None, tree))
+    small = jax.tree.map(lambda x: x if x.size < size else None, tree)
+    vector, unravel = ravel_pytree(small)
 
-    def unpack(packed):
+    def unpack(packed: Any) -> Any:
         large, vector = packed
+        small = unravel(vector)
         return jax.tree.map(
-            lambda x, y: y if x is None else x, large, unravel(vector), is_leaf=lambda x: x is None
+            lambda x, y: y if x is None else x, large, small, is_leaf=lambda x: x is None
         )
 
     return (large, vector), unpack
@@ -69,8 +78,9 @@ def _pack(tree: Any, size: int) -> tuple[Any, Callable[[Any], Any]]:
 def make_plateau(
     *, factor: float, patience: int, min_scale: float
 ) -> optax.GradientTransformationExtraArgs:
-    """A scale for the updates: times factor after `patience` updates whose value was not 0.01 % below the best.
+    """Return a scale for the updates that falls by `factor` on a plateau.
 
-    Updated once an epoch with the validation loss. PyTorch's ReduceLROnPlateau(patience - 1) takes the same steps.
+    A plateau is `patience` values that are not 0.01 % below the best. Updated once an epoch with
+    the validation loss, it takes the steps of PyTorch's ReduceLROnPlateau(patience - 1).
     """
     return reduce_on_plateau(factor=factor, patience=patience, min_scale=min_scale, rtol=1e-4)

@@ -1,4 +1,7 @@
-"""The only place where keys are derived: fold_in(fold_in(root, stream), counter). Nothing is split, nothing is reused."""
+"""The only place where keys are derived: fold_in(fold_in(root, stream), counter).
+
+No key is split, and none is used twice.
+"""
 
 from enum import IntEnum
 from typing import Any
@@ -11,7 +14,7 @@ GENERATOR = "threefry2x32"
 
 
 class Stream(IntEnum):
-    """What a key is for. Numbers are part of a run's identity: never reuse or renumber one."""
+    """What a key is for. The numbers are part of a run's identity: never reuse or renumber one."""
 
     INIT = 0
     ORDER = 1
@@ -27,32 +30,32 @@ class Stream(IntEnum):
 
 
 def root_key(seed: int) -> jax.Array:
-    """The root key of a run, typed. seed: in [0, 2³²)."""
+    """Return the root key of a run, typed. seed: in [0, 2³²)."""
     return jax.random.key(seed, impl=GENERATOR)
 
 
 def derive(root: jax.Array, stream: Stream, counter: jax.typing.ArrayLike = 0) -> jax.Array:
-    """The key for one use: the counter-th of a stream (a step, an epoch, or 0)."""
+    """Return the key for one use: the counter-th of a stream (a step, an epoch, or 0)."""
     return jax.random.fold_in(jax.random.fold_in(root, stream), counter)
 
 
 def derive_each(key: jax.Array, counters: jax.typing.ArrayLike) -> jax.Array:
-    """A key for each of several things, keys[N]: image number i of a split has the same one whatever is beside it."""
+    """Return a key for each counter, keys[N]: image i of a split has the same one everywhere."""
     return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, jnp.asarray(counters))
 
 
 def keys_to_data(tree: Any) -> Any:
-    """The tree with its keys' data, u32[..., n], in their place: what files and other processes take."""
+    """Replace the keys of a tree by their data, u32[..., 2]: what files and other processes take."""
     return jax.tree.map(lambda leaf: jax.random.key_data(leaf) if _is_key(leaf) else leaf, tree)
 
 
 def data_to_keys(tree: Any, like: Any) -> Any:
-    """keys_to_data's inverse. like: the tree with its keys, as arrays or shapes."""
-    return jax.tree.map(
-        lambda leaf, k: jax.random.wrap_key_data(leaf, impl=GENERATOR) if _is_key(k) else leaf,
-        tree,
-        like,
-    )
+    """Undo keys_to_data. like: the tree with its keys, as arrays or shapes."""
+
+    def to_key(leaf: Any, wanted: Any) -> Any:
+        return jax.random.wrap_key_data(leaf, impl=GENERATOR) if _is_key(wanted) else leaf
+
+    return jax.tree.map(to_key, tree, like)
 
 
 def _is_key(leaf: Any) -> bool:

@@ -1,7 +1,10 @@
-"""The steps of training as pure functions: no jit, no loop over epochs, no I/O. Images come as uint8."""
+"""The steps of training as pure functions: no jit, no loop over epochs, no files.
+
+Images come as uint8, and are float32 in [0, 1] from the first line of a step on.
+"""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -13,160 +16,167 @@ from jaxae.core.model import Autoencoder
 from jaxae.core.objective import mae, mse, reconstruction_loss, similarity_mismatch
 from jaxae.core.rng import Stream, derive
 from jaxae.core.state import TrainState, model_variables
-from jaxae.errors import InputError
+
+SIMILARITY_STEPS = 10_000
+"""Steps after which the weight of the similarity term has halved."""
 
 SplitBatch = Callable[[jax.Array], jax.Array]
-"""Says how several devices share a batch; it changes no value."""
+"""Shares a batch out over devices. It changes no value."""
+
+
+def whole(batch: jax.Array) -> jax.Array:
+    """Return the batch as it is: one device takes all of it."""
+    return batch
+
+
+class StepOptions(NamedTuple):
+    """What a training step needs apart from the state and the images."""
+
+    model: Autoencoder
+    optimizer: optax.GradientTransformation
+    noise_factor: Noise
+    average_decay: float = 0.0
+    """Decay of the exponential moving average of the weights; 0 keeps none."""
+    similarity_weight: float = 0.0
+    """Weight of the similarity term at the first step; 0 leaves it out."""
+    split_batch: SplitBatch = whole
 
 
 def train_step(
-    state: TrainState,
-    images: jax.Array,
-    *,
-    model: Autoencoder,
-    optimizer: optax.GradientTransformation,
-    noise_factor: Noise,
-    average_decay: float = 0.0,
-    similarity_weight: float = 0.0,
-    similarity_steps: int = 10_000,
+    state: TrainState, images: jax.Array, *, options: StepOptions
 ) -> tuple[TrainState, jax.Array]:
-    """One update on a batch u8[B, H, W, C]. Returns the next state and the batch's mean loss, f32[].
+    """Update the state on one batch u8[B, H, W, C]. Return it, and the batch's mean loss, f32[].
 
-    similarity_weight: what is minimised has so many times objective.similarity_mismatch beside the loss, at the first step;
-    half of that after similarity_steps, a third after twice these, and so on. The loss that is returned is without.
+    Minimised is loss + weight / (1 + step / SIMILARITY_STEPS) * similarity_mismatch. The loss that
+    is returned is the reconstruction loss alone.
     """
+    model = options.model
     clean = to_unit(as_rows(images))
-    noisy = add_training_noise(state.key, Stream.NOISE, state.step, clean, noise_factor)
-    rngs = {"dropout": derive(state.key, Stream.DROPOUT, state.step)}
+    noisy = add_training_noise(state.key, Stream.NOISE, state.step, clean, options.noise_factor)
+    dropout_key = derive(state.key, Stream.DROPOUT, state.step)
 
-    def objective(params):
-        variables = {"params": params, "batch_stats": state.batch_stats}
-        inputs = noisy.reshape(len(noisy), *model.image_shape)
-        options: Any = {
-            "train": True,
-            "rngs": rngs,
-            "mutable": ["batch_stats"],
-            "method": "encode_decode",
-        }
-        (latents, output), updated = model.apply(variables, inputs, **options)
+    def objective(params: Any) -> tuple[jax.Array, tuple[jax.Array, Any]]:
+        (latents, output), updated = model.apply(
+            {"params": params, "batch_stats": state.batch_stats},
+            noisy.reshape(len(noisy), *model.image_shape),
+            train=True,
+            rngs={"dropout": dropout_key},
+            mutable=["batch_stats"],
+            method="encode_decode",
+        )
         loss = jnp.mean(reconstruction_loss(as_rows(output), clean))
-        if not similarity_weight:
-            return loss, (loss, updated["batch_stats"])
-        weight = similarity_weight / (1 + state.step / similarity_steps)
-        return loss + weight * similarity_mismatch(latents, clean), (loss, updated["batch_stats"])
+        minimised = loss
+        if options.similarity_weight:
+            weight = options.similarity_weight / (1 + state.step / SIMILARITY_STEPS)
+            minimised = loss + weight * similarity_mismatch(latents, clean)
+        return minimised, (loss, updated["batch_stats"])
 
-    (_, (loss, batch_stats)), gradients = jax.value_and_grad(objective, has_aux=True)(state.params)
-    updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+    gradient = jax.value_and_grad(objective, has_aux=True)
+    (_, (loss, batch_stats)), gradients = gradient(state.params)
+
+    updates, opt_state = options.optimizer.update(gradients, state.opt_state, state.params)
     updates = jax.tree.map(lambda u: state.plateau.scale * u, updates)
     params = optax.apply_updates(state.params, updates)
-    average = _moving_average(state, params, decay=average_decay) if average_decay else None
-    updated = state._replace(
+
+    average = None
+    if options.average_decay:
+        average = _moving_average(state, params, decay=options.average_decay)
+
+    updated_state = state._replace(
         step=state.step + 1,
         params=params,
         batch_stats=batch_stats,
         opt_state=opt_state,
         average=average,
     )
-    return updated, loss
+    return updated_state, loss
 
 
 def train_epoch(
-    state: TrainState,
-    images: jax.Array,
-    *,
-    batch_size: int,
-    split_batch: SplitBatch = lambda batch: batch,
-    **options: Any,
+    state: TrainState, images: jax.Array, *, batch_size: int, options: StepOptions
 ) -> tuple[TrainState, jax.Array]:
-    """A scan of train_step over u8[N, H, W, C] in the epoch's order. Returns the state and the steps' losses, f32[steps].
+    """Scan train_step over u8[N, H, W, C] in the epoch's order. Return the losses, f32[steps], too."""
+    order = state_order(state, len(images), batch_size=batch_size)
+    rows = as_rows(images)
 
-    options: train_step's.
-    """
-    order, rows = state_order(state, len(images), batch_size=batch_size), as_rows(images)
-    return jax.lax.scan(
-        lambda state, batch: train_step(state, split_batch(rows[batch]), **options), state, order
-    )
+    def step(state: TrainState, batch: jax.Array) -> tuple[TrainState, jax.Array]:
+        return train_step(state, options.split_batch(rows[batch]), options=options)
+
+    return jax.lax.scan(step, state, order)
 
 
 def train_batches(
-    state: TrainState,
-    batches: jax.Array,
-    *,
-    split_batch: SplitBatch = lambda batch: batch,
-    **options: Any,
+    state: TrainState, batches: jax.Array, *, options: StepOptions
 ) -> tuple[TrainState, jax.Array]:
-    """train_epoch over batches that are gathered already, u8[S, B, H, W, C], to the same bits."""
-    return jax.lax.scan(
-        lambda state, batch: train_step(state, split_batch(as_rows(batch)), **options),
-        state,
-        batches,
-    )
+    """Scan train_step over batches u8[S, B, H, W, C]: train_epoch to the same bits."""
+
+    def step(state: TrainState, batch: jax.Array) -> tuple[TrainState, jax.Array]:
+        return train_step(state, options.split_batch(as_rows(batch)), options=options)
+
+    return jax.lax.scan(step, state, batches)
 
 
 def batch_statistics(
     state: TrainState,
-    images: jax.Array,
+    batches: jax.Array,
     *,
     model: Autoencoder,
     noise_factor: Noise,
-    split_batch: SplitBatch = lambda batch: batch,
+    split_batch: SplitBatch = whole,
 ) -> Any:
-    """The batch statistics of the weights that are evaluated: means over the batches u8[K, B, H, W, C], without dropout.
+    """Return the batch statistics of the weights that are evaluated, means over u8[K, B, H, W, C].
 
-    The running ones belong to weights of some steps before, and are noisy (Wu & Johnson 2021, "precise BatchNorm").
+    Without dropout. The running ones belong to weights of some steps before, and are noisy
+    (Wu & Johnson 2021, "precise BatchNorm").
     """
-    fresh = model.clone(
-        dropout=(), momentum=0.0
-    )  # keeps nothing of the statistics before: those of this batch
+    fresh = model.clone(dropout=(), momentum=0.0)  # momentum 0: those of this batch alone
+    variables = model_variables(state)
 
-    def of_batch(number, batch):
-        batch = split_batch(as_rows(batch))
+    def of_batch(numbered_batch: tuple[jax.Array, jax.Array]) -> Any:
+        number, batch = numbered_batch
+        clean = to_unit(split_batch(as_rows(batch)))
         # The same noise after every epoch, as in validation, so that epochs compare.
-        noisy = add_training_noise(
-            state.key, Stream.STATISTICS, number, to_unit(batch), noise_factor
-        )
+        noisy = add_training_noise(state.key, Stream.STATISTICS, number, clean, noise_factor)
         noisy = noisy.reshape(len(noisy), *model.image_shape)
-        return fresh.apply(model_variables(state), noisy, train=True, mutable=["batch_stats"])[1][
-            "batch_stats"
-        ]
+        _, updated = fresh.apply(variables, noisy, train=True, mutable=["batch_stats"])
+        return updated["batch_stats"]
 
-    each = jax.lax.map(lambda pair: of_batch(*pair), (jnp.arange(len(images)), images))
+    each = jax.lax.map(of_batch, (jnp.arange(len(batches)), batches))
     return jax.tree.map(lambda statistics: statistics.mean(axis=0), each)
 
 
+class ImageErrors(NamedTuple):
+    """Errors of each image, f32[B] or, over members, f32[M, B]."""
+
+    loss: jax.Array
+    mse: jax.Array
+    mae: jax.Array
+
+
 def eval_step(
-    variables, noisy: jax.Array, images: jax.Array, *, model: Autoencoder
-) -> dict[str, jax.Array]:
-    """Loss, MSE and MAE of each image, f32[B], with running statistics. noisy: f32[B, H, W, C]; images: u8[B, H, W, C]."""
+    variables: Any, noisy: jax.Array, images: jax.Array, *, model: Autoencoder
+) -> ImageErrors:
+    """Return the errors of each image. noisy: f32[B, H, W, C]; images, clean: u8[B, H, W, C]."""
     clean = to_unit(as_rows(images))
-    output = as_rows(
-        cast(jax.Array, model.apply(variables, noisy.reshape(len(noisy), *model.image_shape)))
-    )
-    return {
-        "loss": reconstruction_loss(output, clean),
-        "mse": mse(output, clean),
-        "mae": mae(output, clean),
-    }
+    inputs = noisy.reshape(len(noisy), *model.image_shape)
+    output = as_rows(cast(jax.Array, model.apply(variables, inputs)))
+    return ImageErrors(reconstruction_loss(output, clean), mse(output, clean), mae(output, clean))
 
 
 def _moving_average(state: TrainState, params: Any, *, decay: float) -> Any:
-    warm = jnp.minimum(
-        decay, (1 + state.step) / (10 + state.step)
-    )  # so that the first weights do not linger
+    warm = jnp.minimum(decay, (1 + state.step) / (10 + state.step))  # the first weights fade soon
     return optax.incremental_update(params, state.average, 1 - warm)
 
 
 def state_order(state: TrainState, size: int, *, batch_size: int) -> jax.Array:
-    """The order of the epoch that the state is about to take, i32[size // batch_size, batch_size]."""
+    """Return the order of the epoch that the state takes next, i32[size // batch_size, batch_size]."""
     return epoch_order(derive(state.key, Stream.ORDER, state.epoch), size, batch_size=batch_size)
 
 
 def epoch_order(key: jax.Array, size: int, *, batch_size: int) -> jax.Array:
-    """A random order of 0 … size - 1 cut into batches, i32[size // batch_size, batch_size]; the rest is left out.
+    """Return a random order of 0 … size - 1, cut into batches; what fills none is left out.
 
-    Raises InputError for a batch size below 1.
+    i32[size // batch_size, batch_size].
     """
-    if batch_size < 1:
-        raise InputError(f"batch_size is {batch_size}: give 1 or more")
     steps = size // batch_size
     return jax.random.permutation(key, size)[: steps * batch_size].reshape(steps, batch_size)

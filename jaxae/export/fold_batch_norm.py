@@ -9,13 +9,12 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from jaxae.core.model import BATCH_NORM_EPSILON
 from jaxae.inference import Run
 
 Part = Literal["encoder", "decoder", "denoiser"]
 """What is exported: images → latents, latents → images, images → images."""
 PARTS: tuple[Part, ...] = ("encoder", "decoder", "denoiser")
-EPSILON = 1e-5
-"""BatchNorm's, in core/model.py."""
 
 
 class DenseLayer(NamedTuple):
@@ -53,24 +52,25 @@ def fold_batch_norm(run: Run) -> FoldedModel:
 
 
 def _fold(variables: Mapping[str, Any], half: str, *, output: str) -> tuple[DenseLayer, ...]:
-    params, statistics = variables["params"][half], variables["batch_stats"][half]
-    layers = [
-        _fold_layer(params[f"Layer_{i}"], statistics[f"Layer_{i}"]) for i in range(len(statistics))
-    ]
-    if "Dense_0" in params:  # missing where the latent layer has BatchNorm and ReLU like the others
-        layers.append(
-            _layer(
-                _float64(params["Dense_0"]["kernel"]), _float64(params["Dense_0"]["bias"]), output
-            )
-        )
-    return tuple(layers)
+    params = variables["params"][half]
+    statistics = variables["batch_stats"][half]
+    count = sum(name.startswith("dense_") for name in params)
+    return tuple(_fold_layer(params, statistics, i, output=output) for i in range(count))
 
 
-def _fold_layer(params: Mapping[str, Any], statistics: Mapping[str, Any]) -> DenseLayer:
-    norm, running = params["BatchNorm_0"], statistics["BatchNorm_0"]
-    factor = _float64(norm["scale"]) / np.sqrt(_float64(running["var"]) + EPSILON)
+def _fold_layer(
+    params: Mapping[str, Any], statistics: Mapping[str, Any], i: int, *, output: str
+) -> DenseLayer:
+    dense = params[f"dense_{i}"]
+    kernel = _float64(dense["kernel"])
+    norm = params.get(f"batch_norm_{i}")
+    if norm is None:  # the last layer of a half has none, unless the latents are ReLU's
+        return _layer(kernel, _float64(dense["bias"]), output)
+
+    running = statistics[f"batch_norm_{i}"]
+    factor = _float64(norm["scale"]) / np.sqrt(_float64(running["var"]) + BATCH_NORM_EPSILON)
     bias = _float64(norm["bias"]) - _float64(running["mean"]) * factor
-    return _layer(_float64(params["Dense_0"]["kernel"]) * factor, bias, "relu")
+    return _layer(kernel * factor, bias, "relu")
 
 
 def _layer(kernel: np.ndarray, bias: np.ndarray, activation: str) -> DenseLayer:

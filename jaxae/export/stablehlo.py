@@ -52,7 +52,7 @@ def stablehlo_of_weights(run: Run, part: Part) -> bytes:
 
 
 def weights_of(run: Run) -> dict[str, np.ndarray]:
-    """The model's variables by their paths, such as params/encoder/Dense_0/kernel; BatchNorm is not folded."""
+    """The model's variables by their paths, such as params/encoder/dense_0/kernel; BatchNorm is not folded."""
     return {name: np.asarray(leaf) for name, leaf in named_leaves(run.variables).items()}
 
 

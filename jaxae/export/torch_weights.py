@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxae.config import Config
+from jaxae.core.model import BATCH_NORM_EPSILON
 from jaxae.errors import InputError, brief
 
 HALVES = (("0", "1"), ("encoder", "decoder"))
 TENSOR = re.compile(r"(\w+)\.(\d+)\.(weight|bias|running_mean|running_var)")
-ONE = np.float32(1) - np.float32(1e-5)
+ONE = np.float32(1) - np.float32(BATCH_NORM_EPSILON)
 """A variance to which BatchNorm adds 1e-5 and gets 1: with it a layer is the same as without BatchNorm."""
 
 
@@ -71,22 +72,21 @@ def read_torch(
         )
     variables: dict[str, Any] = {"params": {}, "batch_stats": {}}
     for name, half, plain in (("encoder", halves[0], 0 if relu else 1), ("decoder", halves[1], 1)):
-        normed = half[: len(half) - plain]
-        pairs = [_with_norm(layer) for layer in normed]
-        variables["params"][name] = {f"Layer_{i}": params for i, (params, _) in enumerate(pairs)}
-        variables["batch_stats"][name] = {
-            f"Layer_{i}": {"BatchNorm_0": stats} for i, (_, stats) in enumerate(pairs)
-        }
-        for layer in half[len(normed) :]:
-            variables["params"][name]["Dense_0"] = {
-                "kernel": layer.tensors["weight"].T.copy(),
-                "bias": layer.bias,
-            }
+        params: dict[str, Any] = {}
+        statistics: dict[str, Any] = {}
+        for i, layer in enumerate(half):
+            params[f"dense_{i}"] = {"kernel": layer.tensors["weight"].T.copy()}
+            if i < len(half) - plain:
+                params[f"batch_norm_{i}"], statistics[f"batch_norm_{i}"] = _norm(layer)
+            else:
+                params[f"dense_{i}"]["bias"] = layer.bias
+        variables["params"][name] = params
+        variables["batch_stats"][name] = statistics
     return config, variables
 
 
-def _with_norm(layer: Linear) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """A layer's parameters and statistics. A linear bias in front of BatchNorm is taken off the mean that it subtracts."""
+def _norm(layer: Linear) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return BatchNorm's parameters and statistics; a linear bias is taken off the mean."""
     bias = layer.bias
     without = {
         "weight": np.ones_like(bias),
@@ -95,11 +95,7 @@ def _with_norm(layer: Linear) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "running_var": np.full_like(bias, ONE),
     }
     norm = layer.norm or without
-    kernel = layer.tensors["weight"].T.copy()
-    params = {
-        "Dense_0": {"kernel": kernel},
-        "BatchNorm_0": {"scale": norm["weight"], "bias": norm["bias"]},
-    }
+    params = {"scale": norm["weight"], "bias": norm["bias"]}
     return params, {"mean": norm["running_mean"] - bias, "var": norm["running_var"]}
 
 
@@ -112,9 +108,8 @@ def _tensors(file: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     try:
         with safe_open(file, "numpy") as opened:
             metadata = opened.metadata() or {}
-            tensors = {
-                name: np.asarray(opened.get_tensor(name), np.float32) for name in opened.keys()
-            }  # noqa: SIM118 - no dict
+            names = opened.keys()
+            tensors = {name: np.asarray(opened.get_tensor(name), np.float32) for name in names}
     except (
         Exception
     ) as error:  # safetensors raises its own errors, and others for dtypes that NumPy lacks

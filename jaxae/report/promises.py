@@ -12,7 +12,7 @@ from jaxae.config import Config
 from jaxae.core.images import to_unit
 from jaxae.core.rng import root_key
 from jaxae.core.state import TrainState
-from jaxae.core.step import train_step
+from jaxae.core.step import StepOptions, train_step
 from jaxae.data.dataset import Dataset, Split
 from jaxae.errors import silent
 from jaxae.inference import Run
@@ -59,8 +59,8 @@ def check_training_step(run: Run, dataset: Dataset) -> list[Check]:
     state = TrainState(
         count, count, zero, {}, optimizer.init(zero), plateau, zero, count, count, key
     )
-    noise: Any = {"noise_factor": run.config.training_noise}
-    _, loss = train_step(state, jnp.asarray(images), model=model, optimizer=optimizer, **noise)  # type: ignore[arg-type]
+    options = StepOptions(model, optimizer, run.config.training_noise)  # type: ignore[arg-type]
+    _, loss = train_step(state, jnp.asarray(images), options=options)
     error = model.seen.astype(np.float64) - clean
     squares, expected = np.square(error).mean(axis=(1, 2, 3)), _clipped_noise(clean, run.config)
     chance = 5 * float(squares.std()) / len(squares) ** 0.5

@@ -43,7 +43,7 @@ def train(runs: Store, *, devices: str | int = 1, on_host: bool = False) -> list
     steps = len(runs.dataset.train.images) // configs[0].batch_size
     runs.report(progress.compiled_line(steps, placement.size, jax.devices()[0].device_kind))
     clock, broken = progress.Clock(steps * configs[0].batch_size), np.zeros(len(configs), bool)
-    run_epoch = clock.timed(compiled)
+    run_epoch = clock.timed(compiled.__call__)
     while active.any():
         state, result = run_epoch(state, active)
         lost = active & ~result.finite

@@ -1,12 +1,14 @@
 """Which devices compute what: members over devices, batches over devices, and functions of one member over many."""
 
 import contextlib
+import functools
 import math
 import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
@@ -29,6 +31,16 @@ def over_members(function: Callable, count: int, *, shared: int = 0) -> Callable
         return jax.tree.map(lambda x: x[None], alone)
 
     return members
+
+
+def keep_inactive(count: int, active: jax.Array, new: TrainState, old: TrainState) -> TrainState:
+    """Return the new state where a member is active.
+
+    One member alone always is: to select would cost a copy of the state.
+    """
+    if count == 1:
+        return new
+    return jax.tree.map(functools.partial(jnp.where, active), new, old)
 
 
 class Placement(NamedTuple):

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from jaxae.core.images import as_unit, check_pair, to_unit, with_channels
+from jaxae.core.images import check_pair, to_unit
 from jaxae.errors import InputError
+from jaxae.inference import as_unit
 
 RNG = np.random.default_rng(0)
 
@@ -17,8 +18,8 @@ def test_bytes_and_floats_of_the_same_images_are_the_same():
 
 def test_one_channel_may_be_left_out():
     images = RNG.random((5, 7, 3))
-    assert with_channels(images).shape == as_unit(images).shape == (5, 7, 3, 1)
-    assert with_channels(images[..., None]).shape == (5, 7, 3, 1)
+    assert as_unit(images).shape == (5, 7, 3, 1)
+    assert as_unit(images[..., None]).shape == (5, 7, 3, 1)
 
 
 @pytest.mark.parametrize(

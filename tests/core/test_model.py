@@ -23,7 +23,7 @@ def images() -> np.ndarray:
 
 @pytest.fixture(params=["linear", "relu"])
 def model(request) -> Autoencoder:
-    return Autoencoder(latent_activation=request.param)
+    return Autoencoder(latent_activation=request.param, narrow_shift=2.0)
 
 
 def fresh(model: Autoencoder):
@@ -86,10 +86,8 @@ def test_training_updates_statistics_as_momentum_09_says(images):
     model = Autoencoder(dropout=(0.0, 0.0, 0.0))
     variables = fresh(model)
     _, updated = apply(model, variables, images, train=True, mutable=["batch_stats"])
-    x = images.reshape(32, 784) @ np.asarray(
-        variables["params"]["encoder"]["Layer_0"]["Dense_0"]["kernel"]
-    )
-    stats = updated["batch_stats"]["encoder"]["Layer_0"]["BatchNorm_0"]
+    x = images.reshape(32, 784) @ np.asarray(variables["params"]["encoder"]["dense_0"]["kernel"])
+    stats = updated["batch_stats"]["encoder"]["batch_norm_0"]
     np.testing.assert_allclose(stats["mean"], 0.1 * x.mean(0), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(stats["var"], 0.9 + 0.1 * x.var(0), rtol=1e-4, atol=1e-5)
 
@@ -132,7 +130,7 @@ def test_dropout_rates_after_the_first_three_layers():
             rngs={"dropout": jax.random.key(0)},
         )
         layers = seen["intermediates"]["encoder"]
-        zeros = [float(jnp.mean(layers[f"Layer_{i}"]["__call__"][0] == 0)) for i in range(4)]
+        zeros = [float(jnp.mean(layers[f"dropout_{i}"]["__call__"][0] == 0)) for i in range(4)]
         assert zeros[position] > 0.7, zeros
         assert all(share < 0.62 for i, share in enumerate(zeros) if i != position), zeros
 

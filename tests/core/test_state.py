@@ -25,7 +25,7 @@ def test_state_is_arrays_alone_each_with_a_buffer_of_its_own(config):
 def test_key_decides_the_parameters_and_is_kept(config):
     make = jax.jit(functools.partial(init_state, parts=build_parts(config)))
     first, again, other = (make(root_key(seed)) for seed in (0, 0, 1))
-    kernel = lambda state: np.asarray(state.params["encoder"]["Layer_0"]["Dense_0"]["kernel"])  # noqa: E731
+    kernel = lambda state: np.asarray(state.params["encoder"]["dense_0"]["kernel"])  # noqa: E731
     assert (kernel(first) == kernel(again)).all()
     assert (kernel(first) != kernel(other)).mean() > 0.99
     assert (jax.random.key_data(first.key) == jax.random.key_data(root_key(0))).all()

@@ -1,5 +1,4 @@
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,12 +8,20 @@ import pytest
 from scipy import stats
 from scipy.spatial.distance import pdist
 
-from jaxae.build import build_parts
+from jaxae.build import build_parts, build_step
 from jaxae.core.corruption import add_training_noise
 from jaxae.core.images import to_unit
 from jaxae.core.rng import Stream, derive, root_key
 from jaxae.core.state import init_state, model_variables
-from jaxae.core.step import batch_statistics, epoch_order, eval_step, train_epoch, train_step
+from jaxae.core.step import (
+    SIMILARITY_STEPS,
+    StepOptions,
+    batch_statistics,
+    epoch_order,
+    eval_step,
+    train_epoch,
+    train_step,
+)
 
 BATCH = 64
 
@@ -26,14 +33,10 @@ def bound():
 
     config = Config(noise_factor=0.25, learning_rate=3e-3, average_decay=0.0, widths=(64, 16))
     parts = build_parts(config)
-    options = {
-        "model": parts.model,
-        "optimizer": parts.optimizer,
-        "noise_factor": config.noise_factor,
-    }
+    options = build_step(config)
     state = jax.jit(functools.partial(init_state, parts=parts))(root_key(0))
-    step = jax.jit(functools.partial(train_step, **options))
-    epoch = jax.jit(functools.partial(train_epoch, batch_size=BATCH, **options))
+    step = jax.jit(functools.partial(train_step, options=options))
+    epoch = jax.jit(functools.partial(train_epoch, batch_size=BATCH, options=options))
     return parts, state, step, epoch
 
 
@@ -68,12 +71,8 @@ def test_same_bits_twice_and_other_bits_with_another_key(bound, dataset):
 def test_noise_and_dropout_alone_are_fresh_at_every_step(noise_factor, dropout, bound, dataset):
     """Of the step and of nothing else: the same in another epoch, which counts no steps."""
     parts, state, _, _ = bound
-    options = {
-        "model": parts.model.clone(dropout=dropout),
-        "optimizer": parts.optimizer,
-        "noise_factor": noise_factor,
-    }
-    step = jax.jit(functools.partial(train_step, **options))
+    options = StepOptions(parts.model.clone(dropout=dropout), parts.optimizer, noise_factor)
+    step = jax.jit(functools.partial(train_step, options=options))
     images = jnp.asarray(dataset.train.images[:BATCH])
     losses = [float(step(state._replace(step=jnp.int32(i)), images)[1]) for i in range(4)]
     assert len(set(losses)) == 4
@@ -104,8 +103,8 @@ def test_training_learns(bound, dataset):
 
 def test_the_weight_of_similarities_orders_the_map_and_is_not_in_the_loss(bound, dataset):
     parts, state, step, _ = bound
-    options = {"model": parts.model, "optimizer": parts.optimizer, "noise_factor": 0.25}
-    weighted = jax.jit(functools.partial(train_step, **options, similarity_weight=1.0))
+    options = StepOptions(parts.model, parts.optimizer, 0.25, similarity_weight=1.0)
+    weighted = jax.jit(functools.partial(train_step, options=options))
     images = jnp.asarray(dataset.train.images[:BATCH])
     assert float(weighted(state, images)[1]) == pytest.approx(
         float(step(state, images)[1]), rel=1e-6
@@ -124,30 +123,25 @@ def test_the_weight_of_similarities_orders_the_map_and_is_not_in_the_loss(bound,
 
 
 def test_the_weight_of_similarities_is_halved_after_its_steps(bound, dataset):
-    """With plain gradient descent a step is the gradient, of which the weighted part is linear in the weight."""
+    """With plain gradient descent a step is the gradient, whose weighted part is linear in it."""
     parts, state, _, _ = bound
     descent = optax.sgd(1.0)
-    state, images = (
-        state._replace(opt_state=descent.init(state.params)),
-        jnp.asarray(dataset.train.images[:BATCH]),
-    )
-    options: Any = {"model": parts.model, "optimizer": descent, "noise_factor": 0.25}
-    steps = [
-        jax.jit(functools.partial(train_step, **options)),
-        jax.jit(
-            functools.partial(train_step, **options, similarity_weight=1.0, similarity_steps=20)
-        ),
-        jax.jit(
-            functools.partial(train_step, **options, similarity_weight=1.0, similarity_steps=10**9)
-        ),
-    ]
-    for number, share in ((0, 1.0), (5, 4 / 5), (20, 1 / 2), (60, 1 / 4)):
-        moved = [step(state._replace(step=jnp.int32(number)), images)[0].params for step in steps]
-        plain, falling, constant = (
-            np.asarray(params["encoder"]["Dense_0"]["kernel"]) for params in moved
+    state = state._replace(opt_state=descent.init(state.params))
+    images = jnp.asarray(dataset.train.images[:BATCH])
+
+    def last_kernel(step: int, weight: float) -> np.ndarray:
+        """The kernel after a step, with the noise and the dropout of step 0 whatever its number."""
+        options = StepOptions(parts.model.clone(dropout=()), descent, 0.0, 0.0, weight)
+        moved, _ = jax.jit(functools.partial(train_step, options=options))(
+            state._replace(step=jnp.int32(step)), images
         )
-        np.testing.assert_allclose(falling - plain, share * (constant - plain), atol=1e-5)
-        assert np.abs(constant - plain).max() > 1e-3
+        return np.asarray(moved.params["encoder"]["dense_2"]["kernel"])
+
+    first = last_kernel(0, 1.0) - last_kernel(0, 0.0)
+    assert np.abs(first).max() > 1e-3
+    for steps, share in ((SIMILARITY_STEPS // 4, 4 / 5), (SIMILARITY_STEPS, 1 / 2)):
+        found = last_kernel(steps, 1.0) - last_kernel(steps, 0.0)
+        np.testing.assert_allclose(found, share * first, atol=1e-5)
 
 
 def test_a_plateau_scale_of_zero_moves_no_parameter(bound, dataset):
@@ -183,12 +177,10 @@ def test_eval_step_is_per_image_and_uses_running_statistics(bound, dataset):
     run = jax.jit(functools.partial(eval_step, model=parts.model))
     whole = run(model_variables(state), noisy, images)
     part = run(model_variables(state), noisy[7:9], images[7:9])
-    assert {name: values.shape for name, values in whole.items()} == dict.fromkeys(
-        ("loss", "mse", "mae"), (103,)
-    )
-    for name in whole:
-        np.testing.assert_allclose(whole[name][7:9], part[name], rtol=1e-5)
-    np.testing.assert_allclose(whole["loss"], whole["mse"] + whole["mae"], rtol=1e-5)
+    for all_values, few_values in zip(whole, part, strict=True):
+        assert all_values.shape == (103,)
+        np.testing.assert_allclose(all_values[7:9], few_values, rtol=1e-5)
+    np.testing.assert_allclose(whole.loss, whole.mse + whole.mae, rtol=1e-5)
 
 
 def test_bytes_become_the_unit_interval():
@@ -216,7 +208,7 @@ def test_batch_statistics_are_those_that_numpy_finds_without_dropout(bound, data
     batches = jnp.asarray(dataset.train.images[:96]).reshape(2, 48, 28, 28, 1)
     run = jax.jit(functools.partial(batch_statistics, model=parts.model, noise_factor=0.25))
     found = run(state, batches)
-    kernel = np.asarray(state.params["encoder"]["Layer_0"]["Dense_0"]["kernel"], np.float64)
+    kernel = np.asarray(state.params["encoder"]["dense_0"]["kernel"], np.float64)
     means, variances = [], []
     for number in range(2):
         noisy = add_training_noise(
@@ -225,7 +217,7 @@ def test_batch_statistics_are_those_that_numpy_finds_without_dropout(bound, data
         x = np.asarray(noisy, np.float64).reshape(48, 784) @ kernel
         means.append(x.mean(axis=0))
         variances.append(x.var(axis=0))
-    first = found["encoder"]["Layer_0"]["BatchNorm_0"]
+    first = found["encoder"]["batch_norm_0"]
     np.testing.assert_allclose(first["mean"], np.mean(means, axis=0), atol=1e-5)
     np.testing.assert_allclose(first["var"], np.mean(variances, axis=0), rtol=1e-3)
     soiled = state._replace(batch_stats=jax.tree.map(lambda x: x + 7, state.batch_stats))
@@ -240,21 +232,21 @@ def test_the_average_moves_by_its_share_of_each_step_and_trains_nothing(bound, d
     parts, state, step, _ = bound
     averaging = build_parts(Config(learning_rate=3e-3, average_decay=0.5, widths=(64, 16)))
     averaged = jax.jit(functools.partial(init_state, parts=averaging))(state.key)
-    options = {"model": parts.model, "optimizer": parts.optimizer, "noise_factor": 0.25}
-    run = jax.jit(functools.partial(train_step, **options, average_decay=0.5))
+    options = StepOptions(parts.model, parts.optimizer, 0.25, average_decay=0.5)
+    run = jax.jit(functools.partial(train_step, options=options))
     images = jnp.asarray(dataset.train.images[:BATCH])
-    expected = np.asarray(state.params["decoder"]["Dense_0"]["bias"])
+    expected = np.asarray(state.params["decoder"]["dense_2"]["bias"])
     for number in range(12):
         state, _ = step(state, images)
         averaged, _ = run(averaged, images)
         kept = min(0.5, (1 + number) / (10 + number))
         expected = kept * expected + (1 - kept) * np.asarray(
-            averaged.params["decoder"]["Dense_0"]["bias"]
+            averaged.params["decoder"]["dense_2"]["bias"]
         )
-    np.testing.assert_allclose(averaged.average["decoder"]["Dense_0"]["bias"], expected, atol=1e-6)
+    np.testing.assert_allclose(averaged.average["decoder"]["dense_2"]["bias"], expected, atol=1e-6)
     assert model_variables(averaged)["params"] is averaged.average
     np.testing.assert_allclose(
-        averaged.params["decoder"]["Dense_0"]["bias"],
-        state.params["decoder"]["Dense_0"]["bias"],
+        averaged.params["decoder"]["dense_2"]["bias"],
+        state.params["decoder"]["dense_2"]["bias"],
         atol=1e-3,
     )

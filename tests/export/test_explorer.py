@@ -524,7 +524,7 @@ def test_what_cannot_be_explored_is_refused_in_one_line(run, dataset):
         explorer_page(run_with_statistics(widths=(8,), latent_dim=3), dataset)
     assert "\n" not in str(caught.value)
     variables = copy.deepcopy(run.variables)
-    variables["params"]["decoder"]["Dense_0"]["bias"][:] = 1e5
+    variables["params"]["decoder"]["dense_8"]["bias"][:] = 1e5
     with pytest.raises(InputError, match="100000, too large for f16: give --weights f32"):
         explorer_page(run._replace(variables=variables), dataset)
 

@@ -33,7 +33,7 @@ def test_images_from_the_host_train_to_the_same_bits(dataset, count, steps, prog
     """Eight steps: three blocks of which the last is shorter, two that are alike, and one."""
     configs, images = recipes(CONFIG, seeds=count), dataset.train.images
     block = steps * CONFIG.batch_size * images[0].nbytes * count
-    run = compile_steps(configs, images, placement=Placement(), on_host=True, block=block)
+    run = compile_steps(configs, images, placement=Placement(), on_host=True, block_bytes=block)
     assert isinstance(run, FromHost)
     assert len(run.programs) == programs
     outcomes = [
