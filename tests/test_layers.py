@@ -12,7 +12,7 @@ from tests import ROOT
 PACKAGE = ROOT / "jaxae"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "figures"),
-    ("core", "config", "digests"),
+    ("core", "config", "digests", "temporary"),
     ("data", "runs", "build"),
     ("inference",),
     ("train", "evaluation"),

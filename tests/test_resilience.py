@@ -190,10 +190,11 @@ def test_no_room_is_one_clear_line_and_no_traceback_on_the_processs_stderr(
     assert lines[0].endswith("older ones are intact")
 
 
-def test_leftovers_of_a_kill_are_swept_and_never_loaded(dataset, tmp_path):
-    fit_state(CONFIG, dataset, tmp_path / "run", report=lambda line: None)
+def test_copies_that_a_person_made_are_kept_and_never_loaded(dataset, tmp_path):
+    fit_state(CONFIG, dataset, tmp_path / "run", report=silent)
     states = tmp_path / "run" / checkpoint.FOLDER
-    for name in ("5.tmp", "5.tmp.orbax-checkpoint-tmp", "2.deleted"):
+    copies = {"4-keep", "4 (copy)", "backup", "5.tmp", "04"}
+    for name in copies:
         shutil.copytree(states / "4", states / name)
     (states / "9").mkdir()  # half deleted by hand
     told: list[str] = []
@@ -201,7 +202,9 @@ def test_leftovers_of_a_kill_are_swept_and_never_loaded(dataset, tmp_path):
     assert state is not None
     assert int(state.epoch) == 4
     assert len(told) == 1
-    assert all(path.name.isdecimal() for path in states.iterdir())
+    shutil.rmtree(states / "4")  # it is trained and saved again
+    assert int(fit_state(CONFIG, dataset, tmp_path / "run", report=silent).epoch) == 4
+    assert {path.name for path in states.iterdir() if path.name in copies} == copies
 
 
 @pytest.mark.parametrize(

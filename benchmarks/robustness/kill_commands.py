@@ -12,6 +12,7 @@ from jaxae.cli import messages
 from jaxae.errors import InputError
 from jaxae.inference import load
 from jaxae.runs.manifest import tree_digest
+from jaxae.temporary import PREFIX
 
 SIGNALS = {
     "KILL": {-9},
@@ -73,14 +74,14 @@ def all_of(whole: Path, place: Path, kills: int, names: list[str], draw: random.
             wait(process, place, draw.uniform(0, seconds[command]) if draw.random() < 0.5 else None)
             killed = ended_by(process, names[done // len(COMMANDS) % len(names)])
         done += killed
-        writing += killed and any(True for _ in place.rglob("*.tmp"))
+        writing += killed and any(True for _ in place.rglob(f"{PREFIX}*"))
         left = contents(command, run, released)
         sound = left in (expected[command], OLD if COMMANDS[command] else None)
         if left != expected[command]:
             with start(command, run, released) as again:
                 again.communicate()
         same = contents(command, run, released) == expected[command] and not any(
-            True for _ in place.rglob("*.tmp")
+            True for _ in place.rglob(f"{PREFIX}*")
         )
         good += killed and sound and same
         messages.say(
@@ -111,7 +112,7 @@ def wait(process: subprocess.Popen[str], place: Path, seconds: float | None) -> 
     """Until so many seconds have gone by, or until an unfinished file or folder is there; or until the process has ended."""
     end = time.monotonic() + (1e9 if seconds is None else seconds)
     while process.poll() is None and time.monotonic() < end:
-        if seconds is None and any(True for _ in place.rglob("*.tmp")):
+        if seconds is None and any(True for _ in place.rglob(f"{PREFIX}*")):
             return
         time.sleep(0.0005 if seconds is None else 0.01)
 

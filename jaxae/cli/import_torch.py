@@ -1,6 +1,5 @@
 """jaxae import-torch: makes a run of weights that PyTorch has trained."""
 
-import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from jaxae.runs import checkpoint, files
 from jaxae.runs.directory import run_directory
 from jaxae.runs.environment import versions
 from jaxae.runs.manifest import owner_of
+from jaxae.temporary import replacing
 
 EPOCH = 0
 """What the checkpoint is called: jaxae has trained no epoch of it."""
@@ -54,21 +54,20 @@ def main(
         raise InputError(
             f"{directory} can't be used (File exists): name a directory that does not exist yet"
         )
-    unfinished = directory.with_name(f"{directory.name}.tmp")
     origin = {
         "imported_from": {"file": place.name, "sha256": file_digest(place)},
         "versions": versions(),
     }
     with files.file_errors(directory):
-        shutil.rmtree(unfinished, ignore_errors=True)  # of an import that was killed
-        (unfinished / checkpoint.FOLDER).mkdir(parents=True)
-        files.write_text(unfinished / "config.json", config.to_json())
-        files.write_json(unfinished / "environment.json", origin)
-        folder = unfinished / checkpoint.FOLDER / str(EPOCH)
-        checkpoint.write_checkpoint(
-            folder, {"variables": variables}, best_epoch=EPOCH, owner=owner_of(config)
-        )
-        unfinished.rename(directory)
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(directory) as unfinished:
+            (unfinished / checkpoint.FOLDER).mkdir(parents=True)
+            files.write_text(unfinished / "config.json", config.to_json())
+            files.write_json(unfinished / "environment.json", origin)
+            folder = unfinished / checkpoint.FOLDER / str(EPOCH)
+            checkpoint.write_checkpoint(
+                folder, {"variables": variables}, best_epoch=EPOCH, owner=owner_of(config)
+            )
     say(
         f"Wrote {directory}. In its config.json the options of training are jaxae's defaults, which say nothing of this model"
     )

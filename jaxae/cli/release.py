@@ -12,6 +12,7 @@ from jaxae.runs import checkpoint, files
 from jaxae.runs.checkpoint import release
 from jaxae.runs.directory import RESULTS, members
 from jaxae.runs.manifest import NAME, read_manifest
+from jaxae.temporary import replacing
 
 COPIED = ("config.json", "environment.json", "metrics.jsonl", *RESULTS)
 
@@ -36,17 +37,16 @@ def main(run: tyro.conf.Positional[Path], destination: tyro.conf.Positional[Path
         )
     loaded = load(run)
     _check_results(run, loaded)
-    unfinished = destination.with_name(f"{destination.name}.tmp")
     with files.file_errors(destination):
-        shutil.rmtree(unfinished, ignore_errors=True)  # of a release that was killed
-        unfinished.mkdir(parents=True)
-        for name in COPIED:
-            if (run / name).is_file():
-                shutil.copy(run / name, unfinished)
-        if (run / "figures").is_dir():
-            shutil.copytree(run / "figures", unfinished / "figures")
-        release(run, unfinished, loaded.variables)
-        unfinished.rename(destination)
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(destination) as unfinished:
+            unfinished.mkdir()
+            for name in COPIED:
+                if (run / name).is_file():
+                    shutil.copy(run / name, unfinished)
+            if (run / "figures").is_dir():
+                shutil.copytree(run / "figures", unfinished / "figures")
+            release(run, unfinished, loaded.variables)
     say(f"Wrote {destination}")
 
 

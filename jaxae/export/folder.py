@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from jaxae.export.safetensors_file import safetensors_file
 from jaxae.export.stablehlo import stablehlo, stablehlo_of_weights, weights_of
 from jaxae.inference import Run, decode, encode, reconstruct
 from jaxae.runs.files import file_errors, read_json
+from jaxae.temporary import discard, replacing
 
 Format = Literal["stablehlo", "onnx", "safetensors"]
 MANIFEST, CARD = "manifest.json", "README.md"
@@ -158,17 +158,11 @@ def _check_old(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _unfinished(folder: Path) -> Iterator[Path]:
-    """A new folder beside it, which takes its place at the end, or is deleted where that is not reached."""
-    new, old = folder.with_name(f"{folder.name}.tmp"), folder.with_name(f"{folder.name}.old.tmp")
+    """Yield a new folder, which replaces `folder` at the end, or is deleted if that is not reached."""
     with file_errors(folder):
-        for leftover in (new, old):  # of an export that was killed
-            shutil.rmtree(leftover, ignore_errors=True)
-        try:
-            new.mkdir(parents=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(folder) as new:
+            new.mkdir()
             yield new
             if folder.exists():
-                folder.rename(old)
-            new.rename(folder)
-        finally:
-            for leftover in (new, old):
-                shutil.rmtree(leftover, ignore_errors=True)
+                discard(folder)

@@ -5,7 +5,7 @@ statistics, all that evaluation needs; `training` is the rest of the TrainState.
 """
 
 import contextlib
-import shutil
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from jaxae.runs.manifest import (
     read_manifest,
     write_manifest,
 )
+from jaxae.temporary import discard, replacing
 
 FOLDER = "states"
 ASIDE = "damaged"
@@ -42,7 +43,7 @@ class Best(NamedTuple):
 def epochs(run_dir: Path) -> list[int]:
     """Return the epochs that have a checkpoint, ascending."""
     names = [path.name for path in (run_dir / FOLDER).glob("*")]
-    return sorted(int(name) for name in names if name.isdecimal())
+    return sorted(int(name) for name in names if re.fullmatch("0|[1-9][0-9]*", name))
 
 
 def best_epoch(run_dir: Path) -> int:
@@ -67,9 +68,7 @@ def save(run_dir: Path, state: TrainState, *, owner: Owner = NOBODY) -> None:
         write_checkpoint(place, _items(state), best_epoch=best, owner=owner)
 
         for old in set(epochs(run_dir)[:-2]) - {best}:
-            # Renamed first: a kill leaves no half of a checkpoint under the name of a whole one.
-            doomed = _place(run_dir, old).rename(place.with_name(f"{old}.deleted"))
-            shutil.rmtree(doomed)
+            discard(_place(run_dir, old))
     except (OSError, ValueError) as error:
         raise InputError(
             f"{run_dir} can't take the checkpoint of epoch {epoch} ({brief(error)}): "
@@ -85,9 +84,6 @@ def load_latest(
     A damaged checkpoint is moved to RUN/damaged and reported, so that its epoch can be saved again.
     Raises InputError if a checkpoint does not fit, or has another owner.
     """
-    for leftover in (run_dir / FOLDER).glob("*[!0-9]*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-
     for epoch in reversed(epochs(run_dir)):
         try:
             return read(run_dir, epoch, like, owner=owner)
@@ -105,7 +101,6 @@ def read(run_dir: Path, epoch: int, like: TrainState, *, owner: Owner = NOBODY) 
     """
     items, manifest = read_checkpoint(run_dir, epoch, _items(like), owner)
     variables, training = items["variables"], items["training"]
-
     told = (epoch, manifest.best_epoch)
     found = (int(training["epoch"]), int(training["best_epoch"]))
     if found != told:
@@ -159,12 +154,10 @@ def write_checkpoint(place: Path, items: dict[str, Any], *, best_epoch: int, own
 
     place: its name is the epoch. Raises OSError, ValueError.
     """
-    unfinished = place.with_name(f"{place.name}.tmp")
     data = keys_to_data(items)
-
-    write_items(unfinished, data)
-    write_manifest(unfinished, data, epoch=int(place.name), best_epoch=best_epoch, owner=owner)
-    unfinished.rename(place)
+    with replacing(place) as unfinished:
+        write_items(unfinished, data)
+        write_manifest(unfinished, data, epoch=int(place.name), best_epoch=best_epoch, owner=owner)
 
 
 def read_checkpoint(

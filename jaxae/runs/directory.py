@@ -1,6 +1,8 @@
-"""A run directory: all that a person can read about a run, and the place of its checkpoints.
+"""The directory of a run, or of a population of runs: what belongs there, and who may write to it.
 
-config.json, environment.json, metrics.jsonl (a row an epoch), evaluation.json, figures/*.png, states/ (Orbax).
+A run has config.json, environment.json, metrics.jsonl (one row for each epoch), states/ (its
+checkpoints), and later results and figures. A population has population.json and members/0, 1, …,
+each of which is the directory of a run.
 """
 
 import contextlib
@@ -14,82 +16,175 @@ from jaxae.errors import InputError, expand
 from jaxae.runs.files import file_errors, read_json, write_json, write_text
 
 SYNTHETIC_SUFFIX = "-SYNTHETIC"
+CONFIG = "config.json"
 RESULTS = ("evaluation.json", "latent_scorecard.json", "noise_curve.json")
-WRITTEN = {
-    "config.json",
-    "environment.json",
-    "metrics.jsonl",
-    *RESULTS,
-    "figures",
-    "states",
-    "damaged",
-    "tensorboard",
-}
-WRITTEN |= {"comparison.html", "explorer.html", "export", "report.html"}
+WRITTEN = {CONFIG, "environment.json", "metrics.jsonl", "states", "damaged", "tensorboard"}
+WRITTEN |= {*RESULTS, "figures", "export", "comparison.html", "explorer.html", "report.html"}
+"""All that a run may hold, and that overwriting it deletes."""
+
+POPULATION = "population.json"
+MEMBERS = "members"
+OF_SYSTEMS = {"Thumbs.db", "desktop.ini"}
+"""Files that Windows puts into folders; macOS's .DS_Store is a hidden one."""
 
 
 def run_directory(run_dir: Path, config: Config) -> Path:
-    """The directory of a run, absolute; one on synthetic data has SYNTHETIC in its name."""
-    run_dir = expand(run_dir).absolute()
-    if config.dataset == "synthetic" and not any(
-        SYNTHETIC_SUFFIX in part for part in run_dir.parts
-    ):
-        return run_dir.parent / (run_dir.name + SYNTHETIC_SUFFIX)
-    return run_dir
+    """Return the absolute directory of a run, with SYNTHETIC in its name if its data are."""
+    place = expand(run_dir).absolute()
+    named = any(SYNTHETIC_SUFFIX in part for part in place.parts)
+
+    if config.dataset == "synthetic" and not named:
+        return place.with_name(place.name + SYNTHETIC_SUFFIX)
+    return place
 
 
 @contextlib.contextmanager
 def open_run(
     run_dir: Path, config: Config, *, data: str | None = None, overwrite: bool = False
 ) -> Iterator[Callable[[], None]]:
-    """Makes the directory, or checks that it holds a run of this very recipe, and keeps other processes out of it.
+    """Make the directory, or check that it holds a run of this recipe, and lock it.
 
-    data: the data set's title, which heads config.json. Yields a function to call before each write, which raises InputError
-    where the directory is no longer the one that was opened: it was moved or deleted, and another run may be in its place.
-    Raises InputError where another process trains there, the recipe differs, or the directory holds something else.
+    data: the data set's title, which heads config.json.
+    Yields a function to call before each write. It raises InputError if the directory was moved or
+    deleted since, as another run may be in its place.
+    Raises InputError if another process trains there, if the recipe is another, or if the directory
+    holds something else.
     """
     with file_errors(run_dir):
         if run_dir.exists() and not run_dir.is_dir():
-            raise InputError(f"{run_dir} is a file: name a directory with --run-dir")
-        if overwrite and (strange := sorted(_entries(run_dir) - WRITTEN)):
+            raise InputError(f"{run_dir} is a file: give run_dir a directory")
+
+        strange = sorted(_entries(run_dir) - WRITTEN)
+        if overwrite and strange:
             raise InputError(
-                f"{run_dir} holds {strange[0]}, which no run writes: --overwrite deletes only runs"
+                f"{run_dir} holds {strange[0]}, which no run writes: overwrite deletes only runs"
             )
         run_dir.mkdir(parents=True, exist_ok=True)
+
     with _locked(run_dir) as check:
         if overwrite:
-            with file_errors(run_dir):
-                for name in sorted(
-                    _entries(run_dir), key="config.json".__eq__
-                ):  # it goes last: a kill leaves a run
-                    path = run_dir / name
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-        elif _entries(run_dir) and (old := _stored_config(run_dir)) != config:
-            raise InputError(
-                f"{run_dir} holds a run with another config ({'; '.join(config.differences(old))}): "
-                "name another --run-dir, or --overwrite it"
-            )
-        write_text(run_dir / "config.json", config.to_json(data=data))
+            _empty(run_dir)
+        elif _entries(run_dir):
+            _check_recipe(run_dir, config)
+
+        write_text(run_dir / CONFIG, config.to_json(data=data))
         yield check
 
 
-def _entries(run_dir: Path) -> set[str]:
-    """What is in the directory, but for the unfinished files that a kill may leave."""
-    return (
-        {path.name for path in run_dir.iterdir() if path.suffix != ".tmp"}
-        if run_dir.is_dir()
-        else set()
-    )
+def read_config(run_dir: Path) -> Config:
+    """Return the recipe of a run. Raises InputError if the directory holds none."""
+    with file_errors(run_dir):
+        exists = run_dir.is_dir()
+
+    if not exists:
+        synthetic = run_dir.with_name(run_dir.name + SYNTHETIC_SUFFIX)
+        hint = f"did you mean {synthetic}?" if synthetic.is_dir() else "train one with jaxae train"
+        raise InputError(f"{run_dir} does not exist: {hint}")
+
+    return _stored_config(run_dir)
+
+
+def member_directories(
+    run_dir: Path, names: Sequence[str], *, overwrite: bool = False, write: bool = True
+) -> list[Path]:
+    """Return the directories of a population's members; for one name, the directory itself.
+
+    names: the members', which are written to population.json.
+    overwrite: delete the results of other members, as many.
+    write: false for a process that leaves writing to another.
+    Raises InputError if the directory holds something else.
+    """
+    if len(names) == 1:
+        return [run_dir]
+
+    places = _member_places(run_dir, len(names))
+    if not write:
+        return places
+
+    _check_population(run_dir, names, overwrite=overwrite)
+    if overwrite:
+        with file_errors(run_dir):
+            for name in RESULTS:
+                (run_dir / name).unlink(missing_ok=True)
+            shutil.rmtree(run_dir / "figures", ignore_errors=True)
+
+    write_json(run_dir / POPULATION, {"members": list(names)})
+    return places
+
+
+def members(run_dir: Path) -> list[Path]:
+    """Return the run directories of a population, or the one of an ordinary run.
+
+    Raises InputError if population.json is missing or damaged.
+    """
+    names = _stored_names(run_dir)
+    if names:
+        return _member_places(run_dir, len(names))
+
+    if (run_dir / MEMBERS).is_dir() and not (run_dir / CONFIG).exists():
+        raise InputError(
+            f"{run_dir} has members, but no {POPULATION} that names them: "
+            f"look at {run_dir / MEMBERS / '0'}"
+        )
+    return [run_dir]
+
+
+def _entries(folder: Path) -> set[str]:
+    """Return the names in a folder, without hidden and systems' files; none if it is not there."""
+    if not folder.is_dir():
+        return set()
+
+    names = {path.name for path in folder.iterdir()} - OF_SYSTEMS
+    return {name for name in names if not name.startswith(".")}
+
+
+def _empty(run_dir: Path) -> None:
+    """Delete a run, its recipe last: if it is interrupted, what is left is still a run."""
+    with file_errors(run_dir):
+        names = _entries(run_dir) - {CONFIG}
+        for name in sorted(names):
+            path = run_dir / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        (run_dir / CONFIG).unlink(missing_ok=True)
+
+
+def _check_recipe(run_dir: Path, config: Config) -> None:
+    old = _stored_config(run_dir)
+    if old != config:
+        differences = "; ".join(config.differences(old))
+        raise InputError(
+            f"{run_dir} holds a run with another config ({differences}): "
+            "give another run_dir, or overwrite it"
+        )
+
+
+def _stored_config(run_dir: Path) -> Config:
+    path = run_dir / CONFIG
+    try:
+        return Config.from_json(path.read_bytes())
+    except OSError:
+        raise InputError(
+            f"{run_dir} is not a run directory, as it has no {CONFIG}: "
+            "name one that jaxae train wrote"
+        ) from None
+    except InputError as error:
+        raise InputError(
+            f"{path} is damaged ({error}): restore it, or give another run_dir"
+        ) from error
 
 
 @contextlib.contextmanager
 def _locked(run_dir: Path) -> Iterator[Callable[[], None]]:
-    """Holds the directory's own lock, which the system releases however the process ends; yields what checks its place."""
+    """Lock the directory until the block or the process ends. Yields what checks its place."""
     try:
-        import fcntl  # here, not above: Windows has none, and evaluates runs all the same
+        import fcntl  # Windows has none, and evaluates runs all the same
     except ImportError:
         yield lambda: None
         return
+
     with file_errors(run_dir):
         descriptor = os.open(run_dir, os.O_RDONLY)
     try:
@@ -97,112 +192,57 @@ def _locked(run_dir: Path) -> Iterator[Callable[[], None]]:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                advice = "wait for it, or name another --run-dir"
-                raise InputError(f"Another process is training in {run_dir}: {advice}") from None
+                raise InputError(
+                    f"Another process is training in {run_dir}: "
+                    "wait for it, or give another run_dir"
+                ) from None
+
         yield lambda: _check_place(run_dir, descriptor)
     finally:
         os.close(descriptor)
 
 
 def _check_place(run_dir: Path, descriptor: int) -> None:
+    """Raise InputError unless the path still leads to the open directory."""
     with contextlib.suppress(OSError):
         if os.path.samestat(os.stat(run_dir), os.fstat(descriptor)):
             return
     raise InputError(
-        f"{run_dir} was moved or deleted while a run was training in it: that run ends here, and writes nothing more"
+        f"{run_dir} was moved or deleted while a run was training in it: "
+        "that run ends here, and writes nothing more"
     )
 
 
-def read_config(run_dir: Path) -> Config:
-    """The recipe of a run. Raises InputError where the directory holds none."""
+def _check_population(run_dir: Path, names: Sequence[str], *, overwrite: bool) -> None:
+    """Raise InputError unless the directory is empty, or holds these members."""
     with file_errors(run_dir):
-        exists = run_dir.is_dir()
-    if not exists:
-        synthetic = run_dir.with_name(run_dir.name + SYNTHETIC_SUFFIX)
-        hint = (
-            f"did you mean {synthetic}?"
-            if synthetic.is_dir()
-            else "train one with jaxae train --run-dir"
-        )
-        raise InputError(f"{run_dir} does not exist: {hint}")
-    return _stored_config(run_dir)
-
-
-def _stored_config(run_dir: Path) -> Config:
-    path = run_dir / "config.json"
-    try:
-        return Config.from_json(path.read_bytes())
-    except OSError:
+        strange = sorted(_entries(run_dir) - {POPULATION, MEMBERS, "figures", *RESULTS})
+    if strange:
         raise InputError(
-            f"{run_dir} is not a run directory: it has no config.json; name one that jaxae train wrote"
-        ) from None
-    except InputError as error:
-        raise InputError(
-            f"{path} is damaged ({error}): restore it, or name another --run-dir"
-        ) from error
-
-
-POPULATION = "population.json"
-
-
-FOLDER = "members"
-
-
-def member_directories(
-    run_dir: Path, names: Sequence[str], *, overwrite: bool = False, write: bool = True
-) -> list[Path]:
-    """Where the members of a population are kept, RUN/members/0 …, each an ordinary run; for one name, the directory itself.
-
-    Writes RUN/population.json, the members' names; overwrite deletes what was measured of the old ones. Raises InputError
-    where the directory holds something else. write: false for a process that leaves all of this to another.
-    """
-    if len(names) == 1:
-        return [run_dir]
-    places = [run_dir / FOLDER / str(k) for k in range(len(names))]
-    if not write:
-        return places
-    with file_errors(run_dir):
-        there = (
-            {path.name for path in run_dir.iterdir() if path.suffix != ".tmp"}
-            if run_dir.is_dir()
-            else set()
+            f"{run_dir} holds {strange[0]}, and is not a population: "
+            f"give another run_dir for {len(names)} members"
         )
-    if strange := sorted(there - {POPULATION, FOLDER, "figures", *RESULTS}):
+
+    old = _stored_names(run_dir) or list(names)
+    replaced = overwrite and len(old) == len(names)
+    if old != list(names) and not replaced:
         raise InputError(
-            f"{run_dir} holds {strange[0]}, and is not a population: name another --run-dir for {len(names)} members"
+            f"{run_dir} holds {len(old)} other members, the first of them {old[0]}: "
+            "give another run_dir"
         )
-    old = _stored(run_dir) or list(names)
-    if old != list(names) and (not overwrite or len(old) != len(names)):
-        raise InputError(
-            f"{run_dir} holds {len(old)} other members, from {old[0]} on: name another --run-dir"
-        )
-    if overwrite:
-        with file_errors(run_dir):
-            for name in RESULTS:
-                (run_dir / name).unlink(missing_ok=True)
-            shutil.rmtree(run_dir / "figures", ignore_errors=True)
-    write_json(run_dir / POPULATION, {"members": list(names)})
-    return places
 
 
-def members(run_dir: Path) -> list[Path]:
-    """The run directories of a population, or the one of an ordinary run."""
-    if (
-        not (count := len(_stored(run_dir)))
-        and (run_dir / FOLDER).is_dir()
-        and not (run_dir / "config.json").exists()
-    ):
-        raise InputError(
-            f"{run_dir} has members, but no {POPULATION} that names them: look at {run_dir / FOLDER / '0'}"
-        )
-    return [run_dir / FOLDER / str(k) for k in range(count)] or [run_dir]
+def _member_places(run_dir: Path, count: int) -> list[Path]:
+    return [run_dir / MEMBERS / str(number) for number in range(count)]
 
 
-def _stored(run_dir: Path) -> list[str]:
-    """The members' names in population.json; none where there is no such file. Raises InputError where it is damaged."""
+def _stored_names(run_dir: Path) -> list[str]:
+    """Return the names in population.json, none if it is missing. Raises InputError."""
     names = read_json(run_dir / POPULATION).get("members", [])
+
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InputError(
-            f"{run_dir / POPULATION} is damaged: its members are no list of names; look at {run_dir / FOLDER / '0'}"
+            f"{run_dir / POPULATION} is damaged, as its members are no list of names: "
+            f"look at {run_dir / MEMBERS / '0'}"
         )
     return names

@@ -349,7 +349,7 @@ def test_a_release_holds_nothing_of_another_epoch_and_is_whole_or_not_there(run,
     mine = tmp_path / "run-SYNTHETIC"
     shutil.copytree(run, mine)
     shutil.rmtree(mine / "figures", ignore_errors=True)
-    (tmp_path / "released.tmp").mkdir()  # of a release that was killed
+    (tmp_path / "released.tmp").mkdir()  # a person's, who chose that name
     for name, content, words in (
         ("evaluation.json", '{"checkpoint_epoch": 99}', "not of epoch"),
         ("latent_scorecard.json", "{", "is damaged"),
@@ -366,7 +366,11 @@ def test_a_release_holds_nothing_of_another_epoch_and_is_whole_or_not_there(run,
     assert sorted(path.name for path in tmp_path.iterdir()) == ["released.tmp", "run-SYNTHETIC"]
     (mine / "figures" / "latent_space.png").unlink()
     release.main(mine, tmp_path / "released")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["released", "run-SYNTHETIC"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "released",
+        "released.tmp",
+        "run-SYNTHETIC",
+    ]
     (tmp_path / "population.json").write_text('{"members": ["a", "b"]}')
     with pytest.raises(InputError, match=r"is a population: .*members/0"):
         release.main(tmp_path, tmp_path / "other")

@@ -91,7 +91,7 @@ def test_damaged_cache_is_noticed_and_rebuilt(damage, small_source, tmp_path):
 
 def test_unwritable_data_dir_is_one_clear_line(small_source, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="--data-dir"):
+    with pytest.raises(InputError, match="give data_dir another"):
         load_dataset("fashion_mnist", data_dir=tmp_path / "file")
 
 

@@ -91,13 +91,16 @@ def test_a_wrong_file_is_not_left_behind_and_the_old_export_stays(
     assert [path.name for path in tmp_path.iterdir()] == ["export"]
 
 
-def test_leftovers_of_a_kill_are_cleared_and_a_strangers_file_is_kept(run, tmp_path, monkeypatch):
+def test_an_export_is_replaced_and_a_strangers_folders_and_files_are_kept(
+    run, tmp_path, monkeypatch
+):
     monkeypatch.setattr(folder, "_compare", lambda *_: {})
-    for name in ("export.tmp", "export.old.tmp"):
+    strangers = ["export.old.tmp", "export.tmp"]
+    for name in strangers:
         (tmp_path / name).mkdir()
     export(run, tmp_path / "export", formats=("safetensors",))
     export(run, tmp_path / "export", formats=("safetensors",))
-    assert [path.name for path in tmp_path.iterdir()] == ["export"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["export", *strangers]
     (tmp_path / "export" / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match=r"holds notes.txt, which no export wrote"):
         export(run, tmp_path / "export", formats=("safetensors",))

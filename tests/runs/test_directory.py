@@ -11,6 +11,7 @@ import pytest
 from jaxae.config import Config
 from jaxae.errors import InputError
 from jaxae.runs import directory, files
+from jaxae.temporary import PREFIX
 
 
 def test_a_synthetic_run_has_it_in_its_name(tmp_path):
@@ -62,7 +63,7 @@ def test_overwrite_deletes_a_run_and_nothing_else(tmp_path):
 def test_a_kill_while_a_run_is_made_or_deleted_leaves_what_the_same_command_accepts(tmp_path):
     made, deleted = tmp_path / "made", tmp_path / "deleted"
     made.mkdir()
-    (made / "config.json.tmp").write_text("{")
+    (made / f"{PREFIX}-0-1-2").write_text("{")
     opened(made, Config())
     opened(deleted, Config())
     (deleted / "metrics.jsonl").write_text("")

@@ -35,5 +35,5 @@ def test_what_was_measured_stays_unless_it_is_overwritten(tmp_path):
     assert (tmp_path / "evaluation.json").is_file()
     member_directories(tmp_path, ["seed 2", "seed 3"], overwrite=True)
     assert not (tmp_path / "evaluation.json").exists()
-    with pytest.raises(InputError, match="holds 2 other members, from seed 2 on"):
+    with pytest.raises(InputError, match="holds 2 other members, the first of them seed 2"):
         member_directories(tmp_path, names)
