@@ -1,4 +1,4 @@
-"""What tells one set of arrays from another: SHA-256 digests, and the dtypes and shapes of a tree's leaves."""
+"""SHA-256 digests of arrays, files, JSON values and parts of a web page."""
 
 import base64
 import hashlib
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def digest(arrays: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 over name, dtype, shape and bytes of each array, in the order of the names."""
+    """Return the SHA-256 over each array's name, dtype, shape and bytes, in the order of names."""
     sha = hashlib.sha256()
     for name, array in sorted(arrays.items()):
         sha.update(f"{name} {array.dtype} {array.shape}\n".encode())
@@ -20,15 +20,15 @@ def digest(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
+    """Return the SHA-256 of a file's bytes."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def json_digest(value: Any) -> str:
-    """SHA-256 of a value as JSON."""
+    """Return the SHA-256 of a value as JSON, which does not depend on the order of its keys."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def policy_digest(text: str) -> str:
-    """What a Content-Security-Policy calls an inline script or style: it allows these, and nothing else."""
+    """Return the name of an inline script or style in a page's Content-Security-Policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

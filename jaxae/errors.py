@@ -1,20 +1,27 @@
-"""Errors that a user can mend, and the type of a function that takes progress lines."""
+"""Errors that a user can mend, and the paths that users give."""
 
 import contextlib
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 Report = Callable[[str], None]
-"""Takes a line to show to the user."""
+"""A function that shows a line to the user."""
+
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+"""The beginning of a URL, of which pathlib keeps one slash. A drive has a single letter."""
 
 
 def silent(line: str) -> None:
-    """A Report that says nothing."""
+    """Show nothing: a Report for those who want none."""
 
 
 class InputError(Exception):
-    """What a user gave cannot be used. The message is one line: what was wrong, the value, what to do."""
+    """What a user gave cannot be used.
+
+    The message is one line: what is wrong, the value that was got, what to do.
+    """
 
 
 class DataUnavailableError(InputError):
@@ -26,40 +33,51 @@ class DamagedError(InputError):
 
 
 def brief(error: Exception) -> str:
-    """What another library says, on one short line."""
+    """Return another library's error as one short line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
 def refusal(error: OSError) -> str:
-    """What the system has refused, on one line."""
+    """Return what the system has refused as one line."""
     return f"{error.filename or 'the system'}: {error.strerror or error}"
 
 
 def expand(path: str | Path) -> Path:
-    """The path with ~ as the user's home. Raises InputError where there is no such home, or a link on the way to nothing."""
+    """Return the path with ~ as the user's home; what it leads to need not exist.
+
+    Raises InputError for a URL, an unknown home, and a link to nothing on the way.
+    """
+    if URL.match(str(path)):
+        raise InputError(f"{path} is a URL: name a file or folder of this machine")
+
     try:
         expanded = Path(os.path.expanduser(path))
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-            os.lstat(expanded)
-    except (
-        OSError,
-        ValueError,
-    ) as error:  # a path that is too long, or has a character that none has
+        _look_up(expanded)
+    except (OSError, ValueError) as error:  # too long, a loop of links, or a character of no path
+        reason = getattr(error, "strerror", error)
+        raise InputError(f"{str(path)!r:.80} is no path ({reason}): name another") from error
+
+    if str(expanded).startswith("~"):
         raise InputError(
-            f"{str(path)!r:.80} is no path ({getattr(error, 'strerror', error)}): name another"
-        ) from error
-    if expanded.parts[:1] and expanded.parts[0].startswith("~"):
-        raise InputError(
-            f"{path} begins with ~, and no such home is known here: set HOME, or name the folder in full"
+            f"{path} begins with ~, but no such home is known: set HOME, or name the folder in full"
         )
-    if link := dead_link(expanded):
+
+    link = dead_link(expanded)
+    if link is not None:
         raise InputError(f"{path} can't be used: {link}, or name another place")
+
     return expanded
 
 
 def dead_link(path: Path) -> str | None:
-    """What to do about a link that leads to nothing, where the path is one or lies below one."""
+    """Return what to do about a link to nothing that the path is, or passes; None without one."""
     for place in (path, *path.parents):
         if os.path.islink(place) and not os.path.exists(place):
             return f"{place} is a link to {os.readlink(place)}, which does not exist; make that"
     return None
+
+
+def _look_up(path: Path) -> None:
+    """Ask the system for a path, which need not exist. Raises OSError, ValueError if it can't."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        os.lstat(path)

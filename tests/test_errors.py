@@ -36,6 +36,15 @@ def test_what_is_no_path_is_refused(path, tmp_path, monkeypatch):
         assert len(str(caught.value)) < 200
 
 
+@pytest.mark.parametrize("url", ["gs://bucket/run", "s3://bucket", "https://example.org/x"])
+def test_a_url_is_refused_and_nothing_is_made(url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for use in (expand, load, load_dataset, lambda path: run_directory(Path(path), SMALL)):
+        with pytest.raises(InputError, match="is a URL: name a file or folder"):
+            use(url)
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.fixture
 def homeless(monkeypatch, tmp_path) -> Path:
     """As in a container whose user number has no entry in /etc/passwd. An empty working directory."""

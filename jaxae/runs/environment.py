@@ -1,4 +1,4 @@
-"""What a result depends on beside its recipe: the versions, the machine, the data."""
+"""What a result depends on besides its recipe: the versions, the machine, the data."""
 
 import importlib.metadata
 import os
@@ -12,7 +12,7 @@ import jax
 from jaxae.errors import InputError
 
 ORIGIN = "resumed_from"
-"""The entry of environment.json that says which run and epoch a run went on from, where it did not begin afresh."""
+"""The entry of environment.json that names the run and epoch from which a run was resumed."""
 PACKAGES = (
     "jax",
     "jaxlib",
@@ -24,8 +24,6 @@ PACKAGES = (
     "scikit-image",
     "matplotlib",
 )
-
-
 DRAWS = {"jax_threefry_partitionable": True, "jax_random_seed_offset": 0, "jax_enable_x64": False}
 """JAX's settings that change what a key draws, each with its default."""
 ARITHMETIC = {
@@ -37,94 +35,115 @@ ARITHMETIC = {
 """JAX's settings that change how numbers are rounded, each with its default."""
 VARIABLES = ("XLA_FLAGS", "NVIDIA_TF32_OVERRIDE", "LIBTPU_INIT_ARGS")
 """Environment variables that may change how numbers are rounded."""
+VARYING = {
+    "processor",
+    "core id",
+    "apicid",
+    "initial apicid",
+    "cpu MHz",
+    "bogomips",
+    "BogoMIPS",
+    "siblings",
+    "cpu cores",
+}
+"""Fields of /proc/cpuinfo that differ between cores, or from one moment to the next."""
 
 
 def settings(*, of: Mapping[str, Any] = DRAWS | ARITHMETIC) -> dict[str, str]:
-    """JAX's settings that are not at their defaults, by name."""
-    found = {name: getattr(jax.config, name, default) for name, default in of.items()}
-    values = {
-        name: getattr(value, "value", value) for name, value in found.items()
-    }  # some are enums
-    return {name: str(value) for name, value in values.items() if value != of[name]}
+    """Return JAX's settings that are not at their defaults, by name."""
+    found = {}
+    for name, default in of.items():
+        value = getattr(jax.config, name, default)
+        plain = getattr(value, "value", value)  # some are enums
+        if plain != default:
+            found[name] = str(plain)
+    return found
 
 
 def variables() -> dict[str, str]:
-    """Environment variables that may change rounding, where they are set; without the places of XLA's dumps."""
-    words = {
-        name: [word for word in os.environ.get(name, "").split() if "dump" not in word]
-        for name in VARIABLES
-    }
-    return {name: " ".join(each) for name, each in words.items() if each}
+    """Return the VARIABLES that are set, without the places where XLA dumps its programs."""
+    found = {}
+    for name in VARIABLES:
+        words = [word for word in os.environ.get(name, "").split() if "dump" not in word]
+        if words:
+            found[name] = " ".join(words)
+    return found
 
 
 def versions() -> dict[str, str]:
-    """Python's and the packages' versions."""
-    return {
-        "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in PACKAGES},
-    }
+    """Return Python's and the packages' versions."""
+    packages = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **packages}
 
 
 def cpu() -> dict[str, str]:
-    """The processor's model and its features, as far as the system tells."""
+    """Return the processor's model and its features, as far as the system tells."""
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
         return {"model": platform.processor() or platform.machine(), "features": ""}
-    fields = dict(line.split(":", 1) for line in text.split("\n\n")[0].splitlines() if ":" in line)
-    stripped = {name.strip(): value.strip() for name, value in fields.items()}
-    varying = {
-        "processor",
-        "core id",
-        "apicid",
-        "initial apicid",
-        "cpu MHz",
-        "bogomips",
-        "BogoMIPS",
-        "siblings",
-        "cpu cores",
-    }
-    rest = " ".join(
-        f"{name}={value}" for name, value in sorted(stripped.items()) if name not in varying
-    )
-    return {"model": stripped.get("model name", platform.machine()), "features": rest}
+
+    fields = {}
+    for line in text.split("\n\n")[0].splitlines():
+        name, colon, value = line.partition(":")
+        if colon:
+            fields[name.strip()] = value.strip()
+
+    rest = [f"{name}={value}" for name, value in sorted(fields.items()) if name not in VARYING]
+    return {"model": fields.get("model name", platform.machine()), "features": " ".join(rest)}
 
 
 def describe_environment(data: str, data_digest: str) -> dict[str, Any]:
-    """The contents of environment.json."""
+    """Return the contents of environment.json."""
     return {
         "data": data,
         "data_sha256": data_digest,
         "versions": versions(),
         "platform": f"{platform.system()} {platform.machine()}",
         "cpu": cpu()["model"],
-        "cpu_cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cpu_cores": _cores(),
         "devices": [device.device_kind for device in jax.devices()],
-        "matmul_precision": str(
-            getattr(jax.config, "jax_default_matmul_precision", None) or "default"
-        ),
+        "matmul_precision": _matmul_precision(),
         "settings": settings() | variables(),
     }
 
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What has changed since a run began, a line each. Raises InputError where it is the data: that would be another run."""
+    """Return a line about each thing that has changed since a run began.
+
+    before, now: contents of environment.json. Raises InputError if the data have changed.
+    """
     old, new = before.get("data_sha256", now["data_sha256"]), now["data_sha256"]
     if old != new:
         raise InputError(
-            f"The data are not those that the run began with (SHA-256 {new}, not {old}): name another --run-dir"
+            f"The data are not those that the run began with (SHA-256 {new}, not {old}): "
+            "give another run_dir"
         )
-    drawn = _draws(before) not in (None, _draws(now))
-    effect = {"settings": "every draw differs from here on"} if drawn else {}
-    return [
-        f"{name}: {now[name]}, not {before[name]} as when the run began; {effect.get(name, 'the last bits may differ')}"
-        for name in now
-        if name in before and before[name] != now[name]
-    ]
+
+    lines = []
+    for name, value in now.items():
+        if name in before and before[name] != value:
+            effect = "the last bits may differ"
+            if name == "settings" and _draws(before) not in (None, _draws(now)):
+                effect = "every draw differs from here on"
+            lines.append(f"{name}: {value}, not {before[name]} as when the run began; {effect}")
+    return lines
+
+
+def _cores() -> int | None:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
+
+
+def _matmul_precision() -> str:
+    return str(getattr(jax.config, "jax_default_matmul_precision", None) or "default")
 
 
 def _draws(environment: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the settings that change draws, None if an environment does not tell."""
     found = environment.get("settings")
-    return {name: found.get(name) for name in DRAWS} if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        return None
+    return {name: found.get(name) for name in DRAWS}

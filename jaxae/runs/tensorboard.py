@@ -1,4 +1,4 @@
-"""TensorBoard's events of a run, made from metrics.jsonl."""
+"""Write TensorBoard's events of a run, from metrics.jsonl."""
 
 import shutil
 from pathlib import Path
@@ -18,24 +18,25 @@ FOLDER = "tensorboard"
 
 
 class Events:
-    """RUN/tensorboard, which begins anew with the first update. Raises InputError where tensorboardX is not installed."""
+    """The events in RUN/tensorboard, which the first update writes from the start.
+
+    Raises InputError if tensorboardX is not installed.
+    """
 
     def __init__(self, run_dir: Path) -> None:
         try:
             import tensorboardX
         except ImportError:
             raise InputError(
-                "--tensorboard needs tensorboardX, which is not installed: pip install tensorboardX"
+                "tensorboard needs tensorboardX, which is not installed: pip install tensorboardX"
             ) from None
-        self.run_dir, self.new_writer, self.writer, self.rows = (
-            run_dir,
-            tensorboardX.SummaryWriter,
-            None,
-            0,
-        )
+        self.run_dir = run_dir
+        self.new_writer = tensorboardX.SummaryWriter
+        self.writer = None
+        self.rows = 0
 
     def update(self) -> None:
-        """Adds the rows of metrics.jsonl that are new since the last time."""
+        """Add the rows of metrics.jsonl that are new since the last time."""
         rows = [row for row in read(self.run_dir) if row.keys() >= SCALARS.keys()]
         with file_errors(self.run_dir / FOLDER):
             for row in rows[self.rows :]:
@@ -44,7 +45,7 @@ class Events:
         self.rows = len(rows)
 
     def ahead_of(self, report: Report) -> Report:
-        """The report, which updates the events before it tells of an epoch."""
+        """Return the report, which updates the events before it tells of an epoch."""
 
         def updating(line: str) -> None:
             if line.startswith("epoch "):
@@ -54,7 +55,7 @@ class Events:
         return updating
 
     def add_figure(self, name: str, figure: "Figure") -> None:
-        """A picture, at the last row's epoch."""
+        """Add a picture, at the last row's epoch."""
         self.update()
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -65,7 +66,7 @@ class Events:
             self._open().add_image(f"figures/{name}", pixels, self.rows, dataformats="HWC")
 
     def close(self) -> None:
-        """Waits until all is written."""
+        """Wait until all is written."""
         self._open().close()
 
     def _open(self) -> Any:
