@@ -119,7 +119,7 @@ jaxae.plots.reconstructions(run, dataset)
 # ## The map
 #
 # The encoder gives each image two numbers, and that is all that the decoder gets. Five epochs are few; the map of a full
-# training is in `checkpoints/released/figures`.
+# training is in `docs/released/figures`.
 
 # %%
 print("latents", jaxae.encode(run, images).shape)

@@ -9,8 +9,19 @@ from jaxae.config import Config
 from jaxae.core.state import TrainState, model_variables
 from jaxae.data.dataset import Dataset
 from jaxae.errors import silent
+from jaxae.evaluation.records import Provenance
 from jaxae.inference import Run
 from jaxae.train.loop import fit_members
+
+ABOUT = Provenance(
+    dataset="synthetic",
+    data="SYNTHETIC",
+    data_sha256="0",
+    split="test, 3 images",
+    checkpoint_epoch=7,
+    versions={"jax": "1"},
+    settings={},
+)
 
 
 def fit_state(

@@ -37,7 +37,6 @@ LEVEL = {wing: level for level, floor in enumerate(FLOORS) for wing in floor}
 POSITIONAL = {
     "jaxae.estimator.autoencoder.fit",  # scikit-learn's signatures
     "jaxae.estimator.autoencoder.score",
-    "jaxae.evaluation.embedding_quality.scorecard",  # whose labels are the third of three arrays
     "jaxae.data.load.load_dataset",  # the front door's
     "jaxae.train.loop.fit",
 }

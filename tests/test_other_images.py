@@ -86,14 +86,12 @@ def test_metrics_and_tables_are_those_that_numpy_finds(trained):
     clean = data.test.images / 255
     noisy = jaxae.corrupt(data.test.images, std=0.25)
     error = jaxae.reconstruct(run, noisy) - clean
-    np.testing.assert_allclose(
-        evaluation["rows"]["jaxae, noisy input"]["mse"], np.square(error).mean(), rtol=1e-4
-    )
-    assert evaluation["data"] == "Blobs"
-    assert list(evaluation["classes"]) == list(data.class_names)
+    np.testing.assert_allclose(evaluation.noisy.mse, np.square(error).mean(), rtol=1e-4)
+    assert evaluation.about.data == "Blobs"
+    assert list(evaluation.classes) == list(data.class_names)
     assert "Blobs" in evaluation_table(evaluation)
     scores = score_latent(run, data)
-    assert ("knn_5" in scores["rows"]["jaxae"]) == (data.test.labels is not None)
+    assert (scores.ours.knn_5 is not None) == (data.test.labels is not None)
     assert "PCA-2" in table(scores)
     assert "Parametric UMAP" not in table(scores)
 

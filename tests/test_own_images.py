@@ -50,11 +50,11 @@ def test_evaluation_scores_and_maps_find_the_pictures_again(folder, run_dir):
     dataset = Source(run=run_dir).dataset(run.config, report=silent)
     assert (run.config.dataset, dataset.title) == (str(folder), "digits")
     results = jaxae.evaluate(run, dataset)
-    assert (
-        results["rows"]["jaxae, noisy input"]["ssim_mean"] is None
-    )  # 8 pixels are fewer than SSIM's window
-    assert list(results["classes"]) == [str(digit) for digit in range(10)]
-    assert 0 < score_latent(run, dataset)["rows"]["jaxae"]["knn_5"] < 1
+    assert results.noisy.ssim_mean is None  # 8 pixels are fewer than SSIM's window
+    assert list(results.classes) == [str(digit) for digit in range(10)]
+    accuracy = score_latent(run, dataset).ours.knn_5
+    assert accuracy is not None
+    assert 0 < accuracy < 1
     labels = {axes.get_xlabel() for axes in latent_space(run, dataset).axes}
     dimensions = run.model.latent_dim
     assert any(
@@ -106,8 +106,8 @@ def test_patches_of_photographs_are_measured_and_mapped_in_colour(tmp_path):
     assert sorted(image.tobytes() for image in read) == sorted(patch.tobytes() for patch in cut)
     clean = dataset.test.images.astype(np.float32) / 255
     noisy = jaxae.corrupt(dataset.test.images, std=0.25)
-    row = jaxae.evaluate(run, dataset)["rows"]["do nothing, noisy input"]
-    np.testing.assert_allclose(row["mse"], np.square(noisy - clean).mean(), rtol=1e-4)
+    row = jaxae.evaluate(run, dataset).identity
+    np.testing.assert_allclose(row.mse, np.square(noisy - clean).mean(), rtol=1e-4)
     as_published: Any = {
         "gaussian_weights": True,
         "sigma": 1.5,
@@ -118,5 +118,5 @@ def test_patches_of_photographs_are_measured_and_mapped_in_colour(tmp_path):
         structural_similarity(a, b, data_range=1, **as_published)
         for a, b in zip(clean, noisy, strict=True)
     ]
-    np.testing.assert_allclose(row["ssim_mean"], np.mean(similar), rtol=1e-3)
+    assert row.ssim_mean == pytest.approx(np.mean(similar), rel=1e-3)
     assert {"astronaut", "coffee"} <= {axes.get_title() for axes in latent_space(run, dataset).axes}

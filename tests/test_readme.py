@@ -15,7 +15,9 @@ import pytest
 from jaxae.cli import plot
 from jaxae.cli.main import COMMANDS
 from jaxae.config import Config
+from jaxae.evaluation import baselines, reconstruction
 from jaxae.evaluation.latent_scorecard import RELEASED_LOSS
+from jaxae.evaluation.records import Evaluation, NoiseCurve, read_record
 from jaxae.inference import encode, load
 from jaxae.runs.manifest import tree_digest
 from tests import ROOT
@@ -27,6 +29,8 @@ PAGES = {
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 }
 RELEASED = ROOT / "checkpoints" / "released"
+RESULTS = ROOT / "docs" / "released"
+"""What was measured and drawn of the released run for the docs."""
 UNNAMED = {"help", "json"}
 """Options that are no parameter of a command, or have another name than their parameter."""
 
@@ -69,26 +73,30 @@ def test_nothing_is_left_to_fill_in(page):
 @pytest.mark.parametrize("page", ["README.md", "docs/results.md"])
 def test_the_table_is_the_released_runs_evaluation(page):
     stated = rows(PAGES[page].read_text())
-    evaluation = json.loads((RELEASED / "evaluation.json").read_text())
-    for name, row in evaluation["rows"].items():
-        errors = [f"{row['mse']:.5f}", f"{row['mae']:.5f}"]
-        psnr = [f"{row['psnr_of_mean_mse_db']:.2f} dB", f"{row['mean_of_image_psnr_db']:.2f} dB"]
-        ssim = f"{row['ssim_mean']:.3f} ± {row['ssim_std']:.3f}"
-        assert [name, *errors, *psnr, ssim] in stated
+    evaluation = read_record(RESULTS / "evaluation.json", Evaluation)
+    assert evaluation is not None
+    for name, quality in evaluation.rows().items():
+        assert [reconstruction.LABELS[name], *reconstruction.cells(quality)] in stated
 
 
 def test_the_tables_of_docs_are_the_released_runs_files():
     stated = rows(PAGES["docs/results.md"].read_text())
-    evaluation = json.loads((RELEASED / "evaluation.json").read_text())
-    for name, row in evaluation["classes"].items():
-        psnr = f"{row['psnr_of_mean_mse_db']:.2f} dB"
-        recall = f"{100 * row['recall_5nn']:.1f} %"
-        assert [name, f"{row['mse']:.5f}", psnr, f"{row['ssim_mean']:.3f}", recall] in stated
-    curve = json.loads((RELEASED / "noise_curve.json").read_text())
-    at = curve["levels"].index(0.25)
-    for name, row in curve["rows"].items():
-        mse, psnr, ssim = (np.mean(row[metric][at]) for metric in ("mse", "psnr_db", "ssim"))
-        assert [name, f"{mse:.5f}", f"{psnr:.2f} dB", f"{ssim:.3f}"] in stated
+    evaluation = read_record(RESULTS / "evaluation.json", Evaluation)
+    assert evaluation is not None
+    for name, each in evaluation.classes.items():
+        mse, _, psnr, *_ = reconstruction.cells(each.quality)
+        cells = [mse, psnr, f"{each.quality.ssim_mean:.3f}", f"{100 * each.recall:.1f} %"]
+        assert [name, *cells] in stated
+
+    curve = read_record(RESULTS / "noise_curve.json", NoiseCurve)
+    assert curve is not None
+    at = curve.levels.index(0.25)
+    methods = {"jaxae": curve.ours}
+    methods |= {baselines.LABELS[name]: rival for name, rival in curve.rivals.items()}
+    for name, method in methods.items():
+        psnr = np.mean(np.array(method.psnr[at], float))
+        cells = [f"{np.mean(method.mse[at]):.5f}", f"{psnr:.2f} dB"]
+        assert [name, *cells, f"{np.mean(method.ssim[at]):.3f}"] in stated
 
 
 def test_the_released_runs_loss_is_the_one_that_training_prints():

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -77,7 +78,7 @@ def train(sizes: Sizes, until: float) -> Found:
             **peak_memory(),
         }
         yield {"best_epoch": best["epoch"], "validation_loss": best["validation_loss"]}
-        yield {"test": evaluate(load(Path(place) / "run"), dataset)["rows"]["jaxae, noisy input"]}
+        yield {"test": asdict(evaluate(load(Path(place) / "run"), dataset).noisy)}
 
 
 def bits(sizes: Sizes, until: float) -> Found:

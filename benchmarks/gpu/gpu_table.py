@@ -93,7 +93,7 @@ def train(record: dict[str, Any]) -> list[tuple[str, str]]:
     if "test" in record:
         test, ssim = record["test"], record["test"]["ssim_mean"]
         quality = (
-            f"MSE {test['mse']:.5f}, PSNR of the mean MSE {decibels(test['psnr_of_mean_mse_db'])}"
+            f"MSE {test['mse']:.5f}, PSNR of the mean MSE {decibels(test['psnr_of_mean_mse'])}"
         )
         rows.append(
             (

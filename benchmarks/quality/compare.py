@@ -13,22 +13,28 @@ from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
 from jaxae.evaluation.latent_scorecard import PUBLISHED, score_latent
 from jaxae.evaluation.reconstruction import evaluate
+from jaxae.evaluation.records import (
+    Evaluation,
+    LatentScores,
+    Scorecard,
+    read_record,
+    write_record,
+)
 from jaxae.inference import load
-from jaxae.runs import files
 from jaxae.runs.directory import run_directory
 from jaxae.train.loop import fit_members
 
 COLUMNS = {
-    "noisy MSE": ("evaluation.json", "jaxae, noisy input", "mse", 5),
-    "noisy MAE": ("evaluation.json", "jaxae, noisy input", "mae", 5),
-    "SSIM": ("evaluation.json", "jaxae, noisy input", "ssim_mean", 3),
-    "clean MSE": ("evaluation.json", "jaxae, clean input", "mse", 5),
-    "5-NN": ("latent_scorecard.json", "jaxae", "knn_5", 4),
-    "trust k=5": ("latent_scorecard.json", "jaxae", "trust_k5", 4),
-    "ℓ-Trust": ("latent_scorecard.json", "jaxae", "l_trust", 4),
-    "ℓ-Cont": ("latent_scorecard.json", "jaxae", "l_cont", 4),
-    "ℓ-MRRE": ("latent_scorecard.json", "jaxae", "l_mrre", 4),
-    "KL0.1": ("latent_scorecard.json", "jaxae", "kl_0.1", 4),
+    "noisy MSE": ("noisy", "mse", 5),
+    "noisy MAE": ("noisy", "mae", 5),
+    "SSIM": ("noisy", "ssim_mean", 3),
+    "clean MSE": ("clean", "mse", 5),
+    "5-NN": ("ours", "knn_5", 4),
+    "trust k=5": ("ours", "trust_k5", 4),
+    "ℓ-Trust": ("ours", "l_trust", 4),
+    "ℓ-Cont": ("ours", "l_cont", 4),
+    "ℓ-MRRE": ("ours", "l_mrre", 4),
+    "KL0.1": ("ours", "kl_0_1", 4),
 }
 
 
@@ -55,7 +61,7 @@ def main(
     dataset = load_dataset("auto", report=messages.say)
     print(f"| {dataset.name}, {seeds} seeds | validation loss | " + " | ".join(COLUMNS) + " |")
     print("|---" * (len(COLUMNS) + 2) + "|", flush=True)
-    latent: dict[str, list[dict[str, float]]] = {preset: [] for preset in presets}
+    latent: dict[str, list[LatentScores]] = {preset: [] for preset in presets}
     for preset in presets:
         rows = []
         for seed in range(seeds):
@@ -63,12 +69,13 @@ def main(
             config = replace(config, epochs=epochs) if epochs else config
             directory = run_directory(place / f"{preset}-{seed}", config)
             state = fit_members([config], dataset, [directory], report=messages.say)[0]
-            found = scores(directory, dataset)
-            latent[preset].append(found["latent_scorecard.json"]["jaxae"])
+            quality, scorecard = scores(directory, dataset)
+            latent[preset].append(scorecard.ours)
+            found = {"noisy": quality.noisy, "clean": quality.clean, "ours": scorecard.ours}
             rows.append(
                 [
                     float(state.best_loss),
-                    *(found[file][row][key] for file, row, key, _ in COLUMNS.values()),
+                    *(getattr(found[row], field) for row, field, _ in COLUMNS.values()),
                 ]
             )
         mean, deviation = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1 if seeds > 1 else 0)
@@ -90,21 +97,21 @@ def main(
         messages.say(f"Wrote {figure}")
 
 
-def scores(directory: Path, dataset: Dataset) -> dict[str, dict[str, dict[str, float]]]:
-    """The rows of the run's evaluation.json and latent_scorecard.json, which are written where no command has done so."""
+def scores(directory: Path, dataset: Dataset) -> tuple[Evaluation, Scorecard]:
+    """Return the run's evaluation and scorecard; both are measured and written if they are missing."""
     run = load(directory)
-    found = {}
-    for name in ("evaluation.json", "latent_scorecard.json"):
-        made = files.read_json(directory / name)
-        if (made.get("checkpoint_epoch"), made.get("noise_factor", 0.25)) != (run.epoch, 0.25):
-            made = (
-                score_latent(run, dataset)
-                if name == "latent_scorecard.json"
-                else evaluate(run, dataset)
-            )
-            files.write_json(directory / name, made)
-        found[name] = made["rows"]
-    return found
+    quality = read_record(directory / "evaluation.json", Evaluation)
+    if quality is None or (quality.about.checkpoint_epoch, quality.noise_factor) != (
+        run.epoch,
+        0.25,
+    ):
+        quality = evaluate(run, dataset)
+        write_record(directory / "evaluation.json", quality)
+    latent = read_record(directory / "latent_scorecard.json", Scorecard)
+    if latent is None or latent.about.checkpoint_epoch != run.epoch:
+        latent = score_latent(run, dataset)
+        write_record(directory / "latent_scorecard.json", latent)
+    return quality, latent
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from jaxae.cli import command, messages
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
 from jaxae.estimator.autoencoder import DenoisingAutoencoder
-from jaxae.evaluation.embedding_quality import knn_predict, scorecard
+from jaxae.evaluation.embedding_quality import geometry, knn_predict
 from jaxae.evaluation.tables import markdown
 
 NEW_POINTS = 10_000
@@ -159,7 +159,7 @@ def measure(make: Callable[[], Any], data: Arrays) -> list[str]:
         places = model.transform(train) if places is None else places
         back = model.inverse_transform(Z) if isinstance(model, PCA | DenoisingAutoencoder) else None
     cells = [f"{seconds:.2f} s" for seconds in (*fit_seconds, *transform_seconds)]
-    cells.append(f"{scorecard(test, Z, test_labels)['trust_k5']:.3f}")
+    cells.append(f"{geometry(test, Z, labels=test_labels).trust_k5:.3f}")
     cells.append(f"{np.mean(knn_predict(places, labels, Z, k=5) == test_labels):.3f}")
     return [*cells, "" if back is None else f"{np.square(back - test).mean():.4f}"]
 

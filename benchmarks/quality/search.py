@@ -12,7 +12,8 @@ from jaxae.config import PRESETS
 from jaxae.data.dataset import Dataset
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
-from jaxae.evaluation.latent_scorecard import PCA, score_latent
+from jaxae.evaluation.latent_scorecard import score_latent
+from jaxae.evaluation.records import LatentScores
 from jaxae.evaluation.tables import markdown
 from jaxae.inference import encode, load
 from jaxae.runs import metrics_log
@@ -75,7 +76,7 @@ def main(
             f"{unknown[0]} is no preset or try: there are {', '.join([*PRESETS, *TRIES])}"
         )
     dataset = load_dataset("auto", report=messages.say)
-    pca: dict[str, float] = {}
+    pca: LatentScores | None = None
     rows = []
     for name in only or TRIES:
         configs = recipes(
@@ -86,7 +87,11 @@ def main(
         directories = [run_directory(folder / str(config.seed), config) for config in configs]
         messages.say(f"== {name}")
         fit_members(configs, dataset, directories, report=messages.say)
-        each = np.array([measures(directory, dataset, pca) for directory in directories])
+        found = []
+        for directory in directories:
+            values, pca = measures(directory, dataset, pca)
+            found.append(values)
+        each = np.array(found)
         rows.append((each.mean(axis=0), each.std(axis=0, ddof=1) if seeds > 1 else None, name))
     lines = [
         [name, *cells(mean, deviation)]
@@ -95,16 +100,18 @@ def main(
     print(markdown([f"{preset}, {epochs} epochs, seeds 0 to {seeds - 1}", *DIGITS], lines))
 
 
-def measures(directory: Path, dataset: Dataset, pca: dict[str, float]) -> list[float]:
-    """A run's values of DIGITS, on the validation images. pca: the row of PCA, which is measured once and kept there."""
+def measures(
+    directory: Path, dataset: Dataset, pca: LatentScores | None
+) -> tuple[list[float], LatentScores]:
+    """Return a run's values of DIGITS on the validation images, and PCA's scores, measured once."""
     run, validation = load(directory), dataset._replace(test=dataset.validation)
     best = next(row for row in metrics_log.read(directory) if row["epoch"] == run.epoch)
-    scores = score_latent(run, validation, pca=pca or None)["rows"]
-    pca |= scores[PCA]
-    ours, latents = scores["jaxae"], encode(run, dataset.validation.images)
+    scores = score_latent(run, validation, pca=pca)
+    ours, latents = scores.ours, encode(run, dataset.validation.images)
     middle = np.ptp(np.quantile(latents, [0.01, 0.99], axis=0), axis=0) / np.ptp(latents, axis=0)
-    latent = [ours["mse"], ours["knn_5"], ours["l_trust"], ours["l_cont"]]
-    return [best["validation_loss"], best["validation_mse"], *latent, float(middle.prod())]
+    latent = [ours.mse, ours.knn_5, ours.l_trust, ours.l_cont]
+    values = [best["validation_loss"], best["validation_mse"], *latent, float(middle.prod())]
+    return values, scores.pca
 
 
 def cells(mean: np.ndarray, deviation: np.ndarray | None) -> list[str]:

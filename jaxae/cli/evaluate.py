@@ -1,18 +1,29 @@
 """jaxae evaluate: the metrics of a run's best checkpoint on the test images."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 from jaxae.cli.command import Source
 from jaxae.cli.messages import say
 from jaxae.data.dataset import Dataset
 from jaxae.errors import InputError
-from jaxae.evaluation.reconstruction import evaluate, table
+from jaxae.evaluation.reconstruction import LABELS, evaluate, table
+from jaxae.evaluation.records import Evaluation, NoiseCurve, Scorecard, Spread, write_record
 from jaxae.evaluation.tables import spread, spread_table
 from jaxae.inference import Run
-from jaxae.runs import files
 from jaxae.runs.checkpoint import epochs
 from jaxae.train.population import labels, varying
+
+Result = TypeVar("Result", Evaluation, Scorecard)
+
+
+class Members(NamedTuple):
+    """The members of a population, or the one run, and their data."""
+
+    runs: dict[Path, Run]
+    """By run directory."""
+    dataset: Dataset
 
 
 def main(source: Source, *, noise_factor: float = 0.25, figures: bool = False) -> None:
@@ -32,42 +43,63 @@ def main(source: Source, *, noise_factor: float = 0.25, figures: bool = False) -
             f"--figures is given for {source.run}, a population: choose one of it with --member"
         )
 
-    def work(run: Run, dataset: Dataset) -> dict[str, Any]:
-        return evaluate(run, dataset, noise_factor=noise_factor)
+    members = load_members(source)
+    results = []
+    for directory, run in members.runs.items():
+        result = evaluate(run, members.dataset, noise_factor=noise_factor)
+        save(directory / "evaluation.json", result)
+        results.append(result)
 
-    measure_members(source, "evaluation.json", work, table=table)
+    summary = print_results(members, results, table, row_labels=LABELS)
+    if summary:
+        save(source.run / "evaluation.json", summary)
+
     if figures:
         from jaxae.cli import plot  # here, not above: Matplotlib takes 0.3 s
 
         plot.all_figures(source)
 
 
-def measure_members(
-    source: Source,
-    name: str,
-    work: Callable[[Run, Dataset], dict[str, Any]],
-    *,
-    table: Callable[[dict[str, Any]], str],
-) -> None:
-    """Writes work(run, dataset) to NAME in each run directory, and the spread over seeds to NAME in the population's.
-
-    A member without a checkpoint, whose loss was never finite, is left out, and says so. Raises InputError.
-    """
+def load_members(source: Source) -> Members:
+    """Load every member that has a checkpoint, and the data they share. Raises InputError."""
     directories = [path for path in source.directories if epochs(path)] or source.directories[:1]
     for path in source.directories:
         if path not in directories:
-            say(f"{path} has no checkpoint: it is left out")
+            say(f"{path} has no checkpoint, because its loss was never finite: it is left out")
+
     runs = {directory: source.load(directory) for directory in directories}
-    configs = [run.config for run in runs.values()]
-    dataset = source.dataset(configs[0])  # members share their data
-    results: list[dict[str, Any]] = []
-    for directory, run in runs.items():
-        results.append(work(run, dataset))
-        say(files.write_result(directory / name, results[-1]))
-    if len(results) == 1 or varying(configs):  # a sweep's members are no repetitions of one another
+    first = next(iter(runs.values()))
+
+    return Members(runs, source.dataset(first.config))
+
+
+def save(path: Path, result: Evaluation | Scorecard | NoiseCurve | Spread) -> None:
+    """Write a result and say where."""
+    write_record(path, result)
+    say(f"Wrote {path}")
+
+
+def print_results(
+    members: Members,
+    results: Sequence[Result],
+    table: Callable[[Result], str],
+    *,
+    row_labels: Mapping[str, str],
+) -> Spread | None:
+    """Print a table of each member or, if they differ in their seeds alone, of their spread.
+
+    Returns the spread if it was printed. row_labels: the names of the results' rows.
+    """
+    configs = [run.config for run in members.runs.values()]
+    if len(results) == 1:
+        print(table(results[0]))
+        return None
+
+    if varying(configs):  # the members of a sweep are no repetitions of one another
         for label, result in zip(labels(configs), results, strict=True):
-            print(*([f"== {label}"] if len(results) > 1 else []), table(result), sep="\n")
-        return
+            print(f"== {label}", table(result), sep="\n")
+        return None
+
     summary = spread(results)
-    print(spread_table(summary))
-    say(files.write_result(source.run / name, summary))
+    print(spread_table(summary, row_labels))
+    return summary

@@ -1,5 +1,6 @@
 """jaxae export: writes a run's network as files for other programs."""
 
+from dataclasses import asdict
 from typing import Any
 
 from jaxae.cli.command import Source
@@ -7,11 +8,10 @@ from jaxae.cli.messages import say
 from jaxae.core.images import to_unit
 from jaxae.data.dataset import check_data
 from jaxae.errors import InputError
-from jaxae.evaluation.reconstruction import header
+from jaxae.evaluation.records import Evaluation, provenance, read_record
 from jaxae.evaluation.tables import markdown
 from jaxae.export.folder import Format, export_run
 from jaxae.export.model_card import model_card
-from jaxae.runs import files
 
 IMAGES = 1000
 """How many of the first test images the files are compared on."""
@@ -37,12 +37,12 @@ def main(source: Source, *, to: tuple[Format, ...] = ("stablehlo", "onnx", "safe
     dataset = source.dataset(run.config)
     check_data(run.config, dataset, trained_on=run.data_sha256)
     images = to_unit(dataset.test.images[:IMAGES])
-    evaluation = files.read_json(source.directory / "evaluation.json")
+    evaluation = read_record(source.directory / "evaluation.json", Evaluation)
 
     def card(manifest: dict[str, Any]) -> str:
         return model_card(run, dataset, manifest, evaluation)
 
-    about = header(run, dataset, f"the first {len(images)} test images")
+    about = asdict(provenance(run, dataset, split=f"the first {len(images)} test images"))
     folder = source.directory / "export"
     manifest = export_run(
         run, folder, formats=tuple(dict.fromkeys(to)), images=images, about=about, card=card

@@ -6,6 +6,7 @@ Example: jaxae plot latent-space checkpoints/released
 from collections.abc import Callable
 
 from jaxae.cli.command import Source
+from jaxae.cli.evaluate import save
 from jaxae.cli.messages import say
 from jaxae.data.dataset import Dataset
 from jaxae.errors import InputError
@@ -79,7 +80,7 @@ def noise_curve(source: Source, *, images: int = 1000, draws: int = 5) -> None:
 
     def draw(run: Run, dataset: Dataset) -> Figure:
         measured = denoising_curve(run, dataset, images=images, draws=draws, report=say)
-        say(files.write_result(source.directory / "noise_curve.json", measured))
+        save(source.directory / "noise_curve.json", measured)
         return plots.noise_curve(run, dataset, measured=measured)
 
     _draw(source, "noise_curve", draw)

@@ -7,6 +7,7 @@ import tyro
 
 from jaxae.cli.messages import say
 from jaxae.errors import InputError, expand
+from jaxae.evaluation import records
 from jaxae.inference import Run, load
 from jaxae.runs import checkpoint, files
 from jaxae.runs.checkpoint import release
@@ -52,12 +53,11 @@ def main(run: tyro.conf.Positional[Path], destination: tyro.conf.Positional[Path
 
 def _check_results(run: Path, loaded: Run) -> None:
     """Raises InputError where a result or a figure is not of the epoch that would be released."""
-    for name in RESULTS:
-        if (run / name).is_file() and files.read_json(run / name).get(
-            "checkpoint_epoch"
-        ) != loaded.epoch:
+    for name, kind in records.FILES.items():
+        record = records.read_record(run / name, kind)
+        if record is not None and record.about.checkpoint_epoch != loaded.epoch:
             raise InputError(
-                f"{run / name} is damaged, or not of epoch {loaded.epoch}: make it anew, or delete it"
+                f"{run / name} is not of epoch {loaded.epoch}: make it again, or delete it"
             )
     saved = run / checkpoint.FOLDER / str(loaded.epoch)
     if (

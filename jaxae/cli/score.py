@@ -1,26 +1,29 @@
 """jaxae score: the latent scorecard of a run's best checkpoint."""
 
-from typing import Any
-
 from jaxae.cli.command import Source
-from jaxae.cli.evaluate import measure_members
-from jaxae.data.dataset import Dataset
-from jaxae.evaluation.latent_scorecard import PCA, score_latent, table
-from jaxae.inference import Run
+from jaxae.cli.evaluate import load_members, print_results, save
+from jaxae.evaluation.latent_scorecard import LABELS, score_latent, table
+from jaxae.evaluation.records import Scorecard
 
 
 def main(source: Source) -> None:
-    """Scores how much the latent space keeps of the test images, beside PCA and published results.
+    """Scores how much the latent space keeps of the test images, next to PCA and published results.
 
     Writes RUN/latent_scorecard.json. Under a minute.
 
     Example: jaxae score checkpoints/released
+
+    Args:
+        source: The run and its data.
     """
-    before: dict[str, Any] = {}  # the rows of the last member: PCA's is the same for all
+    members = load_members(source)
+    results: list[Scorecard] = []
+    for directory, run in members.runs.items():
+        pca = results[0].pca if results else None  # the same for all members
+        result = score_latent(run, members.dataset, pca=pca)
+        save(directory / "latent_scorecard.json", result)
+        results.append(result)
 
-    def score(run: Run, dataset: Dataset) -> dict[str, Any]:
-        scores = score_latent(run, dataset, pca=before.get(PCA))
-        before.update(scores["rows"])
-        return scores
-
-    measure_members(source, "latent_scorecard.json", score, table=table)
+    summary = print_results(members, results, table, row_labels=LABELS)
+    if summary:
+        save(source.run / "latent_scorecard.json", summary)

@@ -12,6 +12,16 @@ from jaxae.errors import InputError
 CHUNK = 5000
 TV_WEIGHTS = np.geomspace(0.01, 1.0, 13)
 TV_IMAGES = 100
+Denoise = Callable[[np.ndarray], np.ndarray]
+LABELS = {
+    "identity": "do nothing",
+    "mean_image": "mean training image",
+    "pca": "PCA-2",
+    "linear_rank_2": "linear, rank 2",
+    "linear": "linear, full rank",
+    "total_variation": "total variation",
+}
+"""The rivals, and their names in tables and figures."""
 
 
 class Affine(NamedTuple):
@@ -102,27 +112,28 @@ def fit_tv(noisy: np.ndarray, clean: np.ndarray) -> float:
     return float(TV_WEIGHTS[np.argmin(errors)])
 
 
-def fit_rivals(
-    noisy: np.ndarray, clean: np.ndarray, *, pca: Affine
-) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
-    """Every rival by its name, fitted on training images at this noise: noisy images → denoised ones, in [0, 1].
+def fit_rivals(noisy: np.ndarray, clean: np.ndarray, *, pca: Affine) -> dict[str, Denoise]:
+    """Return every rival, fitted on training images: from noisy images to denoised ones in [0, 1].
 
-    pca: PCA-2 of the clean training images, the same at every noise.
+    pca: PCA-2 of the clean training images, the same at every noise level.
     """
     pairs = moments(noisy, clean)
-    affine = {
-        "mean training image": Affine(np.zeros_like(pairs.yx), pairs.mean_x),
-        "PCA-2": pca,
-        "linear, rank 2": fit_affine(pairs, rank=2),
-        "linear, full rank": fit_affine(pairs),
-    }
+    mean_image = Affine(np.zeros_like(pairs.yx), pairs.mean_x)
     weight = fit_tv(noisy, clean)
 
-    def clipped(denoise: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-        return lambda images: np.clip(denoise(images), 0, 1)
-
     return {
-        "do nothing": lambda images: images,
-        **{name: clipped(functools.partial(apply_affine, each)) for name, each in affine.items()},
-        "total variation": clipped(functools.partial(denoise_tv, weight=weight)),
+        "identity": lambda images: images,
+        "mean_image": functools.partial(_apply_clipped, mean_image),
+        "pca": functools.partial(_apply_clipped, pca),
+        "linear_rank_2": functools.partial(_apply_clipped, fit_affine(pairs, rank=2)),
+        "linear": functools.partial(_apply_clipped, fit_affine(pairs)),
+        "total_variation": functools.partial(_denoise_tv_clipped, weight),
     }
+
+
+def _apply_clipped(affine: Affine, images: np.ndarray) -> np.ndarray:
+    return np.clip(apply_affine(affine, images), 0, 1)
+
+
+def _denoise_tv_clipped(weight: float, images: np.ndarray) -> np.ndarray:
+    return np.clip(denoise_tv(images, weight=weight), 0, 1)

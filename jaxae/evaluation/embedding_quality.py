@@ -36,27 +36,46 @@ class Sums(NamedTuple):
     """The same in Z."""
 
 
-def scorecard(X: np.ndarray, Z: np.ndarray, labels: np.ndarray | None = None) -> dict[str, float]:
-    """Trustworthiness (k = 5), means of trustworthiness, continuity and MRRE over k = 10, 20 … 200, KL_σ, and the silhouette.
+class Geometry(NamedTuple):
+    """How much an embedding keeps of the data's geometry."""
 
-    Of fewer than 401 points over k below half their number. labels: int[N] for the silhouette, which wants two classes.
-    Raises InputError. Time and memory: O(N²), O(N).
+    trust_k5: float
+    """Trustworthiness of five neighbours."""
+    l_trust: float
+    """Trustworthiness, continuity and MRRE are means over k = 10, 20 … 200 neighbours."""
+    l_cont: float
+    l_mrre: float
+    kl_0_01: float
+    """KL_σ, by σ."""
+    kl_0_1: float
+    kl_1: float
+    silhouette: float | None
+    """None without labels, or with labels of one class."""
+
+
+def geometry(X: np.ndarray, Z: np.ndarray, *, labels: np.ndarray | None = None) -> Geometry:
+    """Return how well the embedding Z keeps the geometry of X. labels: int[N], for the silhouette.
+
+    Means over k stop below half the number of points. Time and memory: O(N²), O(N).
+    Raises InputError.
     """
-    x, z = _check(X, "X"), _check(Z, "Z")
+    x = _check(X, "X")
+    z = _check(Z, "Z")
     n = len(x)
     if len(z) != n or (labels is not None and len(labels) != n):
-        counts = f"X has {n} points, Z {len(z)}" + (
-            "" if labels is None else f", labels {len(labels)}"
-        )
+        counts = f"X has {n} points, Z {len(z)}"
+        if labels is not None:
+            counts += f", labels {len(labels)}"
         raise InputError(f"{counts}: give a row of Z, and a label, for each")
     if n <= 2 * NEIGHBOURS[0]:
         raise InputError(
-            f"There are {n} points: measures over {NEIGHBOURS[0]} neighbours want more than twice as many"
+            f"There are {n} points: measures over {NEIGHBOURS[0]} neighbours need more than "
+            "twice as many"
         )
+
     k = np.array([5, *neighbourhoods(n)])
-    with ThreadPoolExecutor(
-        min(4, os.cpu_count() or 1)
-    ) as pool:  # each thread holds some 100 MB for 10,000 points
+    # Each thread holds some 100 MB for 10,000 points.
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         for name, points in (("X", x), ("Z", z)):
             largest = np.sqrt(max(pool.map(functools.partial(_largest, points), _blocks(n))))
             if not largest > 0:
@@ -65,32 +84,39 @@ def scorecard(X: np.ndarray, Z: np.ndarray, labels: np.ndarray | None = None) ->
                 )
             points /= largest
         parts = list(pool.map(functools.partial(_sums, x, z, k), _blocks(n)))
+
     total = Sums(
-        *(
-            np.concatenate(part, 1) if i > 3 else np.sum(part, 0)
-            for i, part in enumerate(zip(*parts, strict=True))
-        )
+        far_in_x=np.sum([part.far_in_x for part in parts], axis=0),
+        far_in_z=np.sum([part.far_in_z for part in parts], axis=0),
+        rank_error_x=np.sum([part.rank_error_x for part in parts], axis=0),
+        rank_error_z=np.sum([part.rank_error_z for part in parts], axis=0),
+        density_x=np.concatenate([part.density_x for part in parts], axis=1),
+        density_z=np.concatenate([part.density_z for part in parts], axis=1),
     )
-    trust, continuity = (
-        1 - 2 / (n * k * (2 * n - 3 * k - 1)) * far for far in (total.far_in_x, total.far_in_z)
-    )
-    worst = (
-        n
-        * np.cumsum(np.abs(2 * np.arange(1, k[-1] + 1) - n - 1) / np.arange(1, k[-1] + 1))[
-            k[1:] - 1
-        ]
-    )
-    divergence = [_divergence(p, q) for p, q in zip(total.density_x, total.density_z, strict=True)]
-    scores = {
-        "trust_k5": trust[0],
-        "l_trust": trust[1:].mean(),
-        "l_cont": continuity[1:].mean(),
-        "l_mrre": ((total.rank_error_x + total.rank_error_z) / (2 * worst)).mean(),
-        **{f"kl_{sigma:g}": value for sigma, value in zip(SIGMAS, divergence, strict=True)},
-    }
+
+    worst_far = n * k * (2 * n - 3 * k - 1) / 2
+    trust = 1 - total.far_in_x / worst_far
+    continuity = 1 - total.far_in_z / worst_far
+
+    order = np.arange(1, k[-1] + 1)
+    worst_rank_error = n * np.cumsum(np.abs(2 * order - n - 1) / order)[k[1:] - 1]
+    mrre = (total.rank_error_x + total.rank_error_z) / (2 * worst_rank_error)
+
+    kl = [_divergence(p, q) for p, q in zip(total.density_x, total.density_z, strict=True)]
+    separation = None
     if labels is not None and len(np.unique(labels)) > 1:
-        scores["silhouette"] = silhouette(z, labels).mean()
-    return {name: float(value) for name, value in scores.items()}
+        separation = float(silhouette(z, labels).mean())
+
+    return Geometry(
+        trust_k5=float(trust[0]),
+        l_trust=float(trust[1:].mean()),
+        l_cont=float(continuity[1:].mean()),
+        l_mrre=float(mrre.mean()),
+        kl_0_01=float(kl[0]),
+        kl_0_1=float(kl[1]),
+        kl_1=float(kl[2]),
+        silhouette=separation,
+    )
 
 
 def neighbourhoods(count: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The latent plane: where noise pushes images on it, where errors are on it, and grids over it."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -55,30 +55,39 @@ def local_error(points: np.ndarray, errors: np.ndarray, *, neighbours: int = 10)
     return np.asarray(errors, np.float64)[nearest].mean(axis=1)
 
 
-def drift_of_noise(run: Run, dataset: Dataset, *, levels: Sequence[float]) -> dict[str, Any]:
-    """Where noise pushes the test images' latents: one draw, classes by 5-NN among the clean training images' latents.
+class Drift(NamedTuple):
+    """Where noise pushes the latents of the test images, and what that does to their classes.
 
-    latents: level → f32[N, 2], changed: the share whose class is not the clean image's, accuracy: the share of true classes;
-    without labels latents alone.
+    A class is the vote of the five nearest latents of clean training images; None without labels.
     """
+
+    latents: dict[float, np.ndarray]
+    """By noise level: f32[N, latent_dim]."""
+    changed: np.ndarray | None
+    """Share of images that have another class than without noise: f64[levels]."""
+    accuracy: np.ndarray | None
+    """Share of images that have their true class: f64[levels]."""
+
+
+def drift_of_noise(run: Run, dataset: Dataset, *, levels: Sequence[float]) -> Drift:
+    """Return where one draw of noise at each level pushes the test images' latents."""
     check_data(run.config, dataset, trained_on=run.data_sha256)
     references = dataset.train.at_most(REFERENCES)
-    test, labels = to_unit(dataset.test.images), references.labels
+    test = to_unit(dataset.test.images)
     latents = {level: encode(run, corrupt(test, std=level)) for level in levels}
+    labels = references.labels
     if labels is None:
-        return {"latents": latents}
+        return Drift(latents, changed=None, accuracy=None)
+
     train = encode(run, references.images)
+    unmoved = knn_predict(train, labels, encode(run, test), k=5)
+    found = np.stack([knn_predict(train, labels, each, k=5) for each in latents.values()])
 
-    def classes(latents: np.ndarray) -> np.ndarray:
-        return knn_predict(train, labels, latents, k=5)
-
-    unmoved = classes(encode(run, test))
-    found = [classes(z) for z in latents.values()]
-    return {
-        "latents": latents,
-        "changed": np.array([np.mean(each != unmoved) for each in found]),
-        "accuracy": np.array([np.mean(each == dataset.test.labels) for each in found]),
-    }
+    return Drift(
+        latents,
+        changed=np.mean(found != unmoved, axis=1),
+        accuracy=np.mean(found == dataset.test.labels, axis=1),
+    )
 
 
 def quantile_grid(latents: np.ndarray, *, cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

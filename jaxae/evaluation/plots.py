@@ -1,7 +1,6 @@
 """The pictures of a run: a Run and a data set in, a matplotlib Figure out."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -9,6 +8,7 @@ from jaxae.core.images import to_unit
 from jaxae.core.objective import mse
 from jaxae.data.dataset import Dataset, check_data, sample_indices
 from jaxae.errors import InputError
+from jaxae.evaluation.baselines import LABELS
 from jaxae.evaluation.denoising_curve import LEVELS, unseen_examples
 from jaxae.evaluation.maps import (
     align,
@@ -20,6 +20,7 @@ from jaxae.evaluation.maps import (
     shared_neighbours,
 )
 from jaxae.evaluation.metrics import image_psnr
+from jaxae.evaluation.records import Curve, NoiseCurve
 from jaxae.figures import denoising_curve, latent_plane, samples, seeds
 from jaxae.figures import latent_space as latent_map
 from jaxae.figures.map_view import robust_view
@@ -145,31 +146,56 @@ def latent_grid(run: Run, dataset: Dataset) -> Figure:
 def noise_drift(run: Run, dataset: Dataset) -> Figure:
     """Where noise pushes the test images' latents, over the decoded plane, and what that does to their 5-NN class."""
     drift, labels = drift_of_noise(run, dataset, levels=LEVELS), dataset.test.labels
-    plane = plane_of(drift["latents"][0.0])
-    clean = plane.project(drift["latents"][0.0])
+    plane = plane_of(drift.latents[0.0])
+    clean = plane.project(drift.latents[0.0])
     view = robust_view(clean)
     grid = plane.lift(regular_grid(view.low, view.high, cells=DRIFT_CELLS))
     return latent_plane.noise_drift(
         clean[:ARROWS],
-        {level: plane.project(drift["latents"][level][:ARROWS]) for level in DRIFT_LEVELS},
+        {level: plane.project(drift.latents[level][:ARROWS]) for level in DRIFT_LEVELS},
         None if labels is None else labels[:ARROWS],
         names=dataset.class_names,
         grid=decode(run, grid).reshape(DRIFT_CELLS, DRIFT_CELLS, *dataset.image_shape),
         view=view,
         levels=LEVELS,
-        changed=drift.get("changed"),
-        accuracy=drift.get("accuracy"),
+        changed=drift.changed,
+        accuracy=drift.accuracy,
         dimensions=plane.labels,
         title=f"Where noise pushes {len(clean[:ARROWS])} of {len(clean):,} {dataset.title} test images in the latent plane",
     )
 
 
-def noise_curve(run: Run, dataset: Dataset, *, measured: dict[str, Any]) -> Figure:
-    """Quality against noise beside every rival. measured: the contents of noise_curve.json, as denoising_curve returns them."""
-    title = f"Denoising at every noise level: {dataset.title}, {measured['split']}, {measured['draws']} noise draws"
+def noise_curve(run: Run, dataset: Dataset, *, measured: NoiseCurve) -> Figure:
+    """Quality against noise next to every rival. measured: what `denoising_curve` returns."""
+    curves = {"jaxae": measured.ours}
+    curves |= {LABELS[name]: curve for name, curve in measured.rivals.items()}
+    unseen = {
+        kind: (
+            np.array([point.input_mse for point in points]),
+            np.array([point.output_mse for point in points]),
+        )
+        for kind, points in measured.unseen.items()
+    }
+    split = f"{measured.about.split}, {measured.draws} noise draws"
+
     return denoising_curve.denoising_curve(
-        measured, examples=unseen_examples(run, dataset), title=title
+        measured.levels,
+        {name: _arrays(curve) for name, curve in curves.items()},
+        unseen,
+        trained_noise=measured.trained_noise,
+        break_even=measured.break_even,
+        examples=unseen_examples(run, dataset),
+        title=f"Denoising at every noise level: {dataset.title}, {split}",
     )
+
+
+def _arrays(curve: Curve) -> dict[str, np.ndarray]:
+    """Return the values by metric, f64[levels, draws], with NaN for an infinite PSNR."""
+    return {
+        "mse": np.array(curve.mse, np.float64),
+        "psnr": np.array(curve.psnr, np.float64),
+        "ssim": np.array(curve.ssim, np.float64),
+    }
 
 
 def seed_agreement(runs: Sequence[Run], dataset: Dataset, *, members: Sequence[str]) -> Figure:

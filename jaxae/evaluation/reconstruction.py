@@ -1,6 +1,6 @@
-"""How well a run reconstructs the test images: exact means over all, and by class, beside rows that cost nothing."""
+"""How well a run reconstructs the test images: means over all of them, and by class."""
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,146 +10,171 @@ from jaxae.data.dataset import REFERENCES, Dataset, check_data
 from jaxae.errors import InputError
 from jaxae.evaluation.embedding_quality import knn_predict
 from jaxae.evaluation.metrics import SSIM_WINDOW, psnr, ssim
+from jaxae.evaluation.records import ClassQuality, Evaluation, Provenance, Quality, provenance
 from jaxae.evaluation.tables import decibels, markdown
 from jaxae.inference import Run, corrupt, encode, reconstruct
-from jaxae.runs.environment import DRAWS, settings, variables, versions
+from jaxae.runs.environment import DRAWS, settings
 
 NEIGHBOURS = 5
 COLUMNS = ("MSE", "MAE", "PSNR of the mean MSE", "mean of image PSNR", "SSIM, mean ± std")
+LABELS = {
+    "noisy": "jaxae, noisy input",
+    "clean": "jaxae, clean input",
+    "identity": "do nothing, noisy input",
+    "mean_image": "mean training image",
+}
+"""The names of an evaluation's rows in a table."""
 NOISE_KEY = "threefry2x32, seed 0, stream EVALUATION, draw 0, a key for each image"
-"""Of the evaluation's noise, where JAX's settings are its defaults."""
+"""The keys of the evaluation's noise, if JAX's settings are its defaults."""
 
 
-def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> dict[str, Any]:
-    """The contents of evaluation.json: the metrics of the test images, for the model and for two rows that do not learn.
+class ImageErrors(NamedTuple):
+    """The errors of each reconstruction: f64[N] each. SSIM is NaN for images below its window."""
 
-    noise_factor: standard deviation of the noise on the input. All values are for pixels in [0, 1], PSNR in dB; null stands for
-    an infinite PSNR, and for the SSIM of images smaller than its window. Raises InputError.
+    mse: np.ndarray
+    mae: np.ndarray
+    ssim: np.ndarray
 
-    >>> jaxae.evaluate(run, dataset)["rows"]["jaxae, noisy input"]["mse"]
+    def of(self, chosen: np.ndarray) -> "ImageErrors":
+        """Return the errors of some of the images. chosen: bool[N] or indices."""
+        return ImageErrors(self.mse[chosen], self.mae[chosen], self.ssim[chosen])
+
+
+def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> Evaluation:
+    """Return the quality of the model on all test images, next to two answers that learn nothing.
+
+    noise_factor: standard deviation of the noise on the input. All values are for pixels in [0, 1].
+    Raises InputError.
+
+    >>> jaxae.evaluate(run, dataset).noisy.mse
     0.0240...
     """
     check_data(run.config, dataset, trained_on=run.data_sha256)
+
     clean = to_unit(dataset.test.images)
     noisy = corrupt(clean, std=noise_factor)
     denoised = per_image(reconstruct(run, noisy), clean)
-    mean_image = (dataset.train.images.mean(axis=0, dtype=np.float64) / 255).astype(np.float32)
-    return {
-        **header(run, dataset, f"test, {len(clean)} images"),
-        "noise_factor": noise_factor,
-        "noise_key": noise_key(),
-        "rows": {
-            "jaxae, noisy input": summarise(denoised),
-            "jaxae, clean input": summarise(per_image(reconstruct(run, clean), clean)),
-            "do nothing, noisy input": summarise(per_image(noisy, clean)),
-            "mean training image": summarise(
-                per_image(np.broadcast_to(mean_image, clean.shape), clean)
-            ),
-        },
-        "classes": by_class(run, dataset, denoised),
-    }
+    mean_image = dataset.train.images.mean(axis=0, dtype=np.float64) / 255
+    mean_images = np.broadcast_to(mean_image.astype(np.float32), clean.shape)
+
+    return Evaluation(
+        about=provenance(run, dataset, split=f"test, {len(clean)} images"),
+        noise_factor=noise_factor,
+        noise_key=noise_key(),
+        noisy=summarise(denoised),
+        clean=summarise(per_image(reconstruct(run, clean), clean)),
+        identity=summarise(per_image(noisy, clean)),
+        mean_image=summarise(per_image(mean_images, clean)),
+        classes=by_class(run, dataset, denoised),
+    )
 
 
 def noise_key() -> str:
-    """Where the evaluation's noise comes from: NOISE_KEY, and those of JAX's settings that make it another noise."""
-    others = [
-        f"NOT the usual noise: {name} is {value}" for name, value in settings(of=DRAWS).items()
-    ]
+    """Return a description of the noise's keys, with the JAX settings that change what they draw."""
+    changed = settings(of=DRAWS)
+    others = [f"NOT the usual noise: {name} is {value}" for name, value in changed.items()]
+
     return ", ".join([NOISE_KEY, *others])
 
 
-def header(run: Run, dataset: Dataset, images: str) -> dict[str, Any]:
-    """What every file of results begins with: the data, which of its images, the checkpoint, the versions."""
-    return {
-        "dataset": dataset.name,
-        "data": dataset.title,
-        "data_sha256": dataset.digest,
-        "split": images,
-        "checkpoint_epoch": run.epoch,
-        "versions": versions(),
-        **({"settings": unusual} if (unusual := settings() | variables()) else {}),
-    }
+def per_image(output: np.ndarray, target: np.ndarray) -> ImageErrors:
+    """Return the errors of each image of two f32[N, H, W, C] in [0, 1].
 
-
-def per_image(output: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
-    """MSE, MAE and SSIM of each of two f32[N, H, W, C] in [0, 1], f64[N]. Raises InputError where the output is not finite."""
-    squared = np.asarray(mse(output, target), np.float64)
-    if not np.isfinite(squared).all():
-        raise InputError(
-            f"The output for image {np.flatnonzero(~np.isfinite(squared))[0]} is not finite: the model is broken"
-        )
-    similarity = (
-        ssim(output, target)
-        if min(output.shape[1:3]) >= SSIM_WINDOW
-        else np.full(len(output), np.nan)
-    )
-    return {"mse": squared, "mae": np.asarray(mae(output, target), np.float64), "ssim": similarity}
-
-
-def summarise(values: dict[str, np.ndarray]) -> dict[str, float | None]:
-    """Means of per_image's values over the images."""
-    means = {
-        "mse": values["mse"].mean(),
-        "mae": values["mae"].mean(),
-        "psnr_of_mean_mse_db": psnr(values["mse"].mean()),
-        "mean_of_image_psnr_db": psnr(values["mse"]).mean(),
-        "ssim_mean": values["ssim"].mean(),
-        "ssim_std": values["ssim"].std(),
-    }
-    return {name: float(value) if np.isfinite(value) else None for name, value in means.items()}
-
-
-def by_class(
-    run: Run, dataset: Dataset, values: dict[str, np.ndarray]
-) -> dict[str, dict[str, Any]]:
-    """The metrics of each class's test images, from per_image's values, and its recall; nothing for data without labels.
-
-    recall: the share of the class whose clean latent's five nearest training neighbours vote for it.
+    Raises InputError if the output is not finite.
     """
-    train, test = dataset.train.at_most(REFERENCES), dataset.test
+    squared = np.asarray(mse(output, target), np.float64)
+    broken = np.flatnonzero(~np.isfinite(squared))
+    if len(broken):
+        raise InputError(f"The output for image {broken[0]} is not finite: the model is broken")
+
+    if min(output.shape[1:3]) >= SSIM_WINDOW:
+        similarity = ssim(output, target)
+    else:
+        similarity = np.full(len(output), np.nan)
+
+    return ImageErrors(squared, np.asarray(mae(output, target), np.float64), similarity)
+
+
+def summarise(errors: ImageErrors) -> Quality:
+    """Return the means over the images."""
+    mean = errors.mse.mean()
+
+    return Quality(
+        mse=float(mean),
+        mae=float(errors.mae.mean()),
+        psnr_of_mean_mse=_finite(psnr(mean)),
+        mean_of_image_psnr=_finite(psnr(errors.mse).mean()),
+        ssim_mean=_finite(errors.ssim.mean()),
+        ssim_std=_finite(errors.ssim.std()),
+    )
+
+
+def _finite(value: np.ndarray) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def by_class(run: Run, dataset: Dataset, errors: ImageErrors) -> dict[str, ClassQuality]:
+    """Return the quality of each class's test images; nothing for data without labels.
+
+    errors: those of all test images.
+    """
+    train = dataset.train.at_most(REFERENCES)
+    test = dataset.test
     if train.labels is None or test.labels is None:
         return {}
-    found = knn_predict(
-        encode(run, train.images), train.labels, encode(run, test.images), k=NEIGHBOURS
-    )
-    return {
-        dataset.class_names[label]: {
-            "images": int(mine.sum()),
-            **summarise({name: each[mine] for name, each in values.items()}),
-            f"recall_{NEIGHBOURS}nn": float(np.mean(found[mine] == label)),
-        }
-        for label, mine in ((label, test.labels == label) for label in np.unique(test.labels))
-    }
+
+    latents = encode(run, test.images)
+    found = knn_predict(encode(run, train.images), train.labels, latents, k=NEIGHBOURS)
+
+    classes = {}
+    for label in np.unique(test.labels):
+        mine = test.labels == label
+        classes[dataset.class_names[label]] = ClassQuality(
+            images=int(mine.sum()),
+            quality=summarise(errors.of(mine)),
+            recall=float(np.mean(found[mine] == label)),
+        )
+
+    return classes
 
 
-def table(evaluation: dict[str, Any]) -> str:
-    """evaluation.json for a person: what was measured, all images, and each class."""
-    e = evaluation
-    noise = f"noise {e['noise_factor']} ({e['noise_key']})"
-    rows = [[name, *cells(row)] for name, row in e["rows"].items()]
-    lines = [introduction(e, noise), "", markdown(["", *COLUMNS], rows)]
-    if e["classes"]:
+def table(evaluation: Evaluation) -> str:
+    """Return an evaluation as Markdown: what was measured, all images, and each class."""
+    noise = f"noise {evaluation.noise_factor} ({evaluation.noise_key})"
+    rows = [[LABELS[name], *cells(quality)] for name, quality in evaluation.rows().items()]
+    parts = [introduction(evaluation.about, noise), markdown(["", *COLUMNS], rows)]
+
+    if evaluation.classes:
         columns = ["noisy input, by class", *COLUMNS, f"{NEIGHBOURS}-NN recall"]
-        recall = f"recall_{NEIGHBOURS}nn"
         classes = [
-            [name, *cells(row), f"{100 * row[recall]:.1f} %"] for name, row in e["classes"].items()
+            [name, *cells(each.quality), f"{100 * each.recall:.1f} %"]
+            for name, each in evaluation.classes.items()
         ]
-        lines += ["", markdown(columns, classes)]
-    return "\n".join(lines)
+        parts.append(markdown(columns, classes))
+
+    return "\n\n".join(parts)
 
 
-def introduction(results: dict[str, Any], *more: str) -> str:
-    """header's contents, and more, for a person."""
-    checkpoint = f"checkpoint of epoch {results['checkpoint_epoch']}"
-    first = [results["data"], results["split"], *more, checkpoint]
-    machine = results["versions"] | results.get("settings", {})
-    return ", ".join(first) + "\n" + ", ".join(f"{name} {value}" for name, value in machine.items())
+def introduction(about: Provenance, *more: str) -> str:
+    """Return two lines for people: what was measured, and with which versions."""
+    checkpoint = f"checkpoint of epoch {about.checkpoint_epoch}"
+    first = ", ".join([about.data, about.split, *more, checkpoint])
+    machine = about.versions | about.settings
+    second = ", ".join(f"{name} {value}" for name, value in machine.items())
+
+    return f"{first}\n{second}"
 
 
-def cells(row: dict[str, Any]) -> list[str]:
-    """summarise's values for a table's COLUMNS."""
-    similarity = (
-        "" if row["ssim_mean"] is None else f"{row['ssim_mean']:.3f} ± {row['ssim_std']:.3f}"
-    )
-    peaks = [decibels(row[name]) for name in ("psnr_of_mean_mse_db", "mean_of_image_psnr_db")]
-    return [f"{row['mse']:.5f}", f"{row['mae']:.5f}", *peaks, similarity]
+def cells(quality: Quality) -> list[str]:
+    """Return the values of a table's COLUMNS."""
+    similarity = ""
+    if quality.ssim_mean is not None:
+        similarity = f"{quality.ssim_mean:.3f} ± {quality.ssim_std:.3f}"
+
+    return [
+        f"{quality.mse:.5f}",
+        f"{quality.mae:.5f}",
+        decibels(quality.psnr_of_mean_mse),
+        decibels(quality.mean_of_image_psnr),
+        similarity,
+    ]

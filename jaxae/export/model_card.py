@@ -7,6 +7,7 @@ from typing import Any
 
 from jaxae.data.dataset import Dataset
 from jaxae.evaluation.reconstruction import table
+from jaxae.evaluation.records import Evaluation
 from jaxae.evaluation.tables import markdown
 from jaxae.inference import Run
 
@@ -18,9 +19,9 @@ LIMITS = """\
 
 
 def model_card(
-    run: Run, dataset: Dataset, manifest: Mapping[str, Any], evaluation: Mapping[str, Any]
+    run: Run, dataset: Dataset, manifest: Mapping[str, Any], evaluation: Evaluation | None
 ) -> str:
-    """The card of an export. manifest: of export.folder. evaluation: the run's evaluation.json, or nothing."""
+    """The card of an export. manifest: of export.folder. evaluation: the run's, or None."""
     numbers = {1: "One number", 2: "Two numbers"}.get(
         run.model.latent_dim, f"{run.model.latent_dim} numbers"
     )
@@ -67,10 +68,10 @@ def _files(manifest: Mapping[str, Any]) -> str:
     return markdown(["file", "bytes", "difference", "run in"], rows)
 
 
-def _metrics(run: Run, evaluation: Mapping[str, Any]) -> str:
-    if evaluation.get("checkpoint_epoch") != run.epoch:
+def _metrics(run: Run, evaluation: Evaluation | None) -> str:
+    if evaluation is None or evaluation.about.checkpoint_epoch != run.epoch:
         return "Not measured: `jaxae evaluate RUN`, then `jaxae export RUN` again."
-    return table(dict(evaluation))
+    return table(evaluation)
 
 
 def _snippets(run: Run, manifest: Mapping[str, Any]) -> list[str]:

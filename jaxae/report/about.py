@@ -15,16 +15,15 @@ from jaxae.report.promises import Check
 
 def glance(facts: Facts, checks: list[Check]) -> str:
     """The numbers that one looks for first."""
-    rows, held = facts.evaluation["rows"], sum(check.holds for check in checks)
-    ours, untouched = rows["jaxae, noisy input"], rows["do nothing, noisy input"]
-    neighbours = facts.scorecard.get("rows", {}).get("jaxae", {}).get("knn_5")
-    tiles = [("MSE, noisy images", f"{ours['mse']:.5f}", f"{untouched['mse']:.5f} untouched")]
-    psnr, before = (decibels(row["psnr_of_mean_mse_db"]) for row in (ours, untouched))
+    held = sum(check.holds for check in checks)
+    ours = facts.evaluation.noisy
+    untouched = facts.evaluation.identity
+    neighbours = facts.scorecard.ours.knn_5 if facts.scorecard else None
+    tiles = [("MSE, noisy images", f"{ours.mse:.5f}", f"{untouched.mse:.5f} untouched")]
+    psnr, before = (decibels(row.psnr_of_mean_mse) for row in (ours, untouched))
     tiles.append(("PSNR of that", psnr, f"{before} untouched"))
-    if ours["ssim_mean"] is not None:
-        tiles.append(
-            ("SSIM", f"{ours['ssim_mean']:.3f}", f"{untouched['ssim_mean']:.3f} untouched")
-        )
+    if ours.ssim_mean is not None:
+        tiles.append(("SSIM", f"{ours.ssim_mean:.3f}", f"{untouched.ssim_mean:.3f} untouched"))
     if neighbours is not None:
         tiles.append(("5-NN accuracy", f"{100 * neighbours:.1f} %", "on the map, clean images"))
     tiles.append(("Checks that hold", f"{held} of {len(checks)}", "made for this report"))
@@ -33,7 +32,8 @@ def glance(facts: Facts, checks: list[Check]) -> str:
         for a, b, c in tiles
     )
     return f'<ul class="tiles">{cells}</ul>' + source(
-        f"Recomputed for this report: {facts.evaluation['split']}, noise {facts.evaluation['noise_factor']:g}."
+        f"Recomputed for this report: {facts.evaluation.about.split}, "
+        f"noise {facts.evaluation.noise_factor:g}."
     )
 
 
@@ -56,7 +56,7 @@ def origin(facts: Facts) -> str:
         else train_command(run.config)
     )
     resumed = environment.get("resumed_from")
-    versions, now = environment.get("versions", {}), facts.evaluation["versions"]
+    versions, now = environment.get("versions", {}), facts.evaluation.about.versions
     products = [link("explorer.html", "explorer")] * facts.explorer + [
         link("export/README.md", "exports")
     ] * bool(facts.export)

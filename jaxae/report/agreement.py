@@ -1,6 +1,7 @@
 """Whether a run's numbers and files agree with each other. Two that disagree are an error: a report of them would be wrong."""
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from jaxae.core.images import to_unit
 from jaxae.digests import file_digest
 from jaxae.errors import InputError
 from jaxae.evaluation.metrics import SSIM_WINDOW, image_psnr, ssim
+from jaxae.evaluation.records import Evaluation
 from jaxae.inference import corrupt, reconstruct
 from jaxae.report.facts import Facts
 from jaxae.report.promises import Check
@@ -25,10 +27,13 @@ FEW = 20
 
 def check_agreement(facts: Facts) -> list[Check]:
     """What was compared, in the order of the report. Raises InputError where two files, or a file and the model, disagree."""
-    results = {
+    records = {
         "evaluation.json": facts.stored_evaluation,
         "latent_scorecard.json": facts.scorecard,
         "noise_curve.json": facts.curve,
+    }
+    results = {name: asdict(record.about) for name, record in records.items() if record}
+    results |= {
         "environment.json": facts.environment,
         "export/manifest.json": facts.export,
     }
@@ -157,34 +162,20 @@ def _numbers(facts: Facts) -> list[Check]:
             )
         compared[name] = compared.get(name, 0) + 1
 
-    ours = facts.evaluation
     if facts.stored_evaluation:
-        for part in ("rows", "classes"):
-            for row, values in ours[part].items():
-                for metric, now in values.items():
-                    compare(
-                        "evaluation.json",
-                        f"{metric} of {row}",
-                        facts.stored_evaluation[part][row][metric],
-                        now,
-                    )
+        found, now = _values(facts.stored_evaluation), _values(facts.evaluation)
+        for what in now:
+            compare("evaluation.json", what, found.get(what), now[what])
     if facts.scorecard:
-        found, now = (
-            facts.scorecard["rows"]["jaxae"]["mse"],
-            ours["rows"]["jaxae, clean input"]["mse"],
-        )
-        compare("latent_scorecard.json", "the MSE of clean images", found, now)
+        name = "the MSE of clean images"
+        compare("latent_scorecard.json", name, facts.scorecard.ours.mse, facts.evaluation.clean.mse)
     if facts.curve:
-        clean = to_unit(
-            facts.dataset.test.images[: int(re.findall(r"\d+", facts.curve["split"])[0])]
-        )
-        for level, draws in zip(
-            facts.curve["levels"], facts.curve["rows"]["jaxae"]["mse"], strict=True
-        ):
-            now = np.square(reconstruct(facts.run, corrupt(clean, std=level)) - clean).mean(
+        clean = to_unit(facts.dataset.test.images[: facts.curve.images])
+        for level, draws in zip(facts.curve.levels, facts.curve.ours.mse, strict=True):
+            now_level = np.square(reconstruct(facts.run, corrupt(clean, std=level)) - clean).mean(
                 dtype=np.float64
             )
-            compare("noise_curve.json", f"the MSE at noise {level}", draws[0], float(now))
+            compare("noise_curve.json", f"the MSE at noise {level}", draws[0], float(now_level))
     counts = ", ".join(f"{count} in {name}" for name, count in compared.items())
     return (
         [
@@ -197,6 +188,19 @@ def _numbers(facts: Facts) -> list[Check]:
         if compared
         else []
     )
+
+
+def _values(evaluation: Evaluation) -> dict[str, Any]:
+    """Return every number of an evaluation by its name."""
+    found = {}
+    for row, quality in evaluation.rows().items():
+        for metric, value in asdict(quality).items():
+            found[f"{metric} of {row}"] = value
+    for name, each in evaluation.classes.items():
+        values = {"images": each.images, "recall": each.recall, **asdict(each.quality)}
+        for metric, value in values.items():
+            found[f"{metric} of {name}"] = value
+    return found
 
 
 def _products(facts: Facts) -> list[Check]:

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from jaxae.data.dataset import Dataset, check_data
 from jaxae.errors import InputError
 from jaxae.evaluation.reconstruction import evaluate
+from jaxae.evaluation.records import Evaluation, NoiseCurve, Scorecard, read_record
 from jaxae.inference import Run
 from jaxae.runs import checkpoint, files, metrics_log
-from jaxae.runs.directory import RESULTS
 from jaxae.runs.manifest import Manifest, read_manifest
 
 
@@ -20,11 +20,11 @@ class Facts(NamedTuple):
     dataset: Dataset
     manifest: Manifest
     """Of the checkpoint: digests, which loading the run has verified."""
-    evaluation: dict[str, Any]
+    evaluation: Evaluation
     """Recomputed."""
-    stored_evaluation: dict[str, Any]
-    scorecard: dict[str, Any]
-    curve: dict[str, Any]
+    stored_evaluation: Evaluation | None
+    scorecard: Scorecard | None
+    curve: NoiseCurve | None
     environment: dict[str, Any]
     rows: list[dict[str, Any]]
     export: dict[str, Any]
@@ -34,23 +34,19 @@ class Facts(NamedTuple):
 def gather(place: Path, run: Run, dataset: Dataset) -> Facts:
     """The facts of a run; its metrics are recomputed. Raises InputError where a file is damaged, or the data are others."""
     check_data(run.config, dataset, trained_on=run.data_sha256)
-    stored = {
-        name: _read(place / name) for name in (*RESULTS, "environment.json", "export/manifest.json")
-    }
+    stored = read_record(place / "evaluation.json", Evaluation)
     return Facts(
         place=place,
         run=run,
         dataset=dataset,
         manifest=read_manifest(place / checkpoint.FOLDER / str(run.epoch)),
-        evaluation=evaluate(
-            run, dataset, noise_factor=stored["evaluation.json"].get("noise_factor", 0.25)
-        ),
-        stored_evaluation=stored["evaluation.json"],
-        scorecard=stored["latent_scorecard.json"],
-        curve=stored["noise_curve.json"],
-        environment=stored["environment.json"],
+        evaluation=evaluate(run, dataset, noise_factor=stored.noise_factor if stored else 0.25),
+        stored_evaluation=stored,
+        scorecard=read_record(place / "latent_scorecard.json", Scorecard),
+        curve=read_record(place / "noise_curve.json", NoiseCurve),
+        environment=_read(place / "environment.json"),
         rows=metrics_log.read(place),
-        export=stored["export/manifest.json"],
+        export=_read(place / "export/manifest.json"),
         explorer=(place / "explorer.html").is_file(),
     )
 

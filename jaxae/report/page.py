@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from string import Template
 from typing import NamedTuple
@@ -35,7 +36,7 @@ SECTIONS: dict[str, Callable[[Described], str]] = {
 METRICS = {
     "mse": ("MSE", "{:.5f}"),
     "mae": ("MAE", "{:.5f}"),
-    "psnr_of_mean_mse_db": ("PSNR of the mean MSE", "{:.3f} dB"),
+    "psnr_of_mean_mse": ("PSNR of the mean MSE", "{:.3f} dB"),
     "ssim_mean": ("SSIM", "{:.5f}"),
 }
 
@@ -117,17 +118,17 @@ def _differences(names: Sequence[str], runs: Sequence[Described]) -> str:
     ]
     recipes = table(["option", *names], options) if options else text("The recipes are the same.")
     rows = []
-    for name in ("jaxae, noisy input", "jaxae, clean input"):
-        a, b = (each.facts.evaluation["rows"][name] for each in runs)
+    for name in ("noisy", "clean"):
+        a, b = (asdict(each.facts.evaluation.rows()[name]) for each in runs)
         for metric, (shown, form) in METRICS.items():
             if a[metric] is not None and b[metric] is not None:
                 values = [
                     form.format(value + 0.0)
                     for value in (a[metric], b[metric], round(b[metric] - a[metric], 5))
                 ]
-                rows.append([f"{shown}, {name.removeprefix('jaxae, ')}", *values])
+                rows.append([f"{shown}, {name} input", *values])
     measured = table(["", *names, "second less first"], rows)
-    noise = [f"{each.facts.evaluation['noise_factor']:g}" for each in runs]
+    noise = [f"{each.facts.evaluation.noise_factor:g}" for each in runs]
     where = f"Recomputed on the test images at noise {' and '.join(dict.fromkeys(noise))}."
     return (
         text("Recipes", kind="h3") + recipes + text("Results", kind="h3") + measured + source(where)

@@ -1,12 +1,12 @@
 """The sections of a report about what a run can do: curves, metrics, figures. Facts in, HTML out."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from jaxae.evaluation import latent_scorecard, plots, reconstruction
+from jaxae.evaluation import baselines, latent_scorecard, plots, reconstruction
 from jaxae.evaluation.latent_scorecard import PROTOCOLS, PUBLISHED
+from jaxae.evaluation.records import Curve
 from jaxae.evaluation.tables import decibels
 from jaxae.figures.style import Figure
 from jaxae.figures.training_curves import training_curves
@@ -23,7 +23,7 @@ SCORES = (
     "l_trust",
     "l_cont",
     "l_mrre",
-    "kl_0.1",
+    "kl_0_1",
     "silhouette",
 )
 """The columns of the scorecard that fit a page."""
@@ -44,44 +44,37 @@ def training(facts: Facts) -> str:
 
 def quality(facts: Facts) -> str:
     """MSE to SSIM of the test images, beside rivals."""
-    named = {
-        ("*" if name.startswith("jaxae") else "") + name: row
-        for name, row in facts.evaluation["rows"].items()
-    }
-    parts = [
-        table(
-            ["", *reconstruction.COLUMNS],
-            [[name, *reconstruction.cells(row)] for name, row in named.items()],
-        )
-    ]
-    parts.append(
-        source(
-            f"Recomputed: {facts.evaluation['split']}, noise {facts.evaluation['noise_factor']:g}; mean over all images."
-        )
-    )
+    rows = []
+    for name, each in facts.evaluation.rows().items():
+        label = reconstruction.LABELS[name]
+        ours = "*" if label.startswith("jaxae") else ""
+        rows.append([ours + label, *reconstruction.cells(each)])
+    parts = [table(["", *reconstruction.COLUMNS], rows)]
+    measured = f"{facts.evaluation.about.split}, noise {facts.evaluation.noise_factor:g}"
+    parts.append(source(f"Recomputed: {measured}; mean over all images."))
     if facts.curve:
-        levels = facts.curve["levels"]
-        at = int(np.argmin(np.abs(np.subtract(levels, facts.evaluation["noise_factor"]))))
-        rows = [
-            [("*" if name == "jaxae" else "") + name, *_rival(row, at)]
-            for name, row in facts.curve["rows"].items()
+        levels = facts.curve.levels
+        at = int(np.argmin(np.abs(np.subtract(levels, facts.evaluation.noise_factor))))
+        rows = [["*jaxae", *_rival(facts.curve.ours, at)]]
+        rows += [
+            [baselines.LABELS[name], *_rival(curve, at)]
+            for name, curve in facts.curve.rivals.items()
         ]
         parts.append(
             text(f"Beside other methods at noise {levels[at]:g}", kind="h4")
             + table(["", "MSE", "PSNR", "SSIM"], rows)
         )
-        parts.append(
-            source(
-                f"From noise_curve.json: {facts.curve['split']}, means of {facts.curve['draws']} noise draws."
-            )
-        )
+        taken = f"{facts.curve.about.split}, means of {facts.curve.draws} noise draws"
+        parts.append(source(f"From noise_curve.json: {taken}."))
     else:
         parts.append(source("Not measured beside other methods: jaxae plot noise-curve RUN does."))
     return "".join(parts)
 
 
-def _rival(row: dict[str, Any], at: int) -> list[str]:
-    mse, psnr, ssim = (float(np.mean(row[metric][at])) for metric in ("mse", "psnr_db", "ssim"))
+def _rival(curve: Curve, at: int) -> list[str]:
+    mse, ssim = np.mean(curve.mse[at]), np.mean(curve.ssim[at])
+    peaks = [value for value in curve.psnr[at] if value is not None]
+    psnr = float(np.mean(peaks)) if len(peaks) == len(curve.psnr[at]) else None
     return [f"{mse:.5f}", decibels(psnr), f"{ssim:.3f}"]
 
 
@@ -89,13 +82,11 @@ def latent_space(facts: Facts) -> str:
     """The scorecard beside PCA and published rows."""
     if not facts.scorecard:
         return text("Not scored: jaxae score RUN does.")
-    published = PUBLISHED.get(facts.scorecard["dataset"], {})
+    published = PUBLISHED.get(facts.scorecard.about.dataset, {})
     notes = list(dict.fromkeys(["jaxae", *(where for _, where in published)]))
-    rows = {("*jaxae", "jaxae"): facts.scorecard["rows"]["jaxae"]}
-    rows |= {
-        (name, ""): row for name, row in facts.scorecard["rows"].items() if name != "jaxae"
-    } | published
-    keys = [key for key in SCORES if any(key in row for row in rows.values())]
+    rows = {("*jaxae", "jaxae"): facts.scorecard.ours}
+    rows |= {(latent_scorecard.LABELS["pca"], ""): facts.scorecard.pca} | published
+    keys = [key for key in SCORES if any(getattr(row, key) is not None for row in rows.values())]
     body = [
         [
             name + (f" [{notes.index(where)}]" if where in notes and published else ""),
@@ -117,12 +108,11 @@ def latent_space(facts: Facts) -> str:
 
 def classes(facts: Facts) -> str:
     """The metrics of each class."""
-    if not facts.evaluation["classes"]:
+    if not facts.evaluation.classes:
         return text("The data have no labels.")
-    recall = f"recall_{reconstruction.NEIGHBOURS}nn"
     rows = [
-        [name, *reconstruction.cells(row), f"{100 * row[recall]:.1f} %"]
-        for name, row in facts.evaluation["classes"].items()
+        [name, *reconstruction.cells(each.quality), f"{100 * each.recall:.1f} %"]
+        for name, each in facts.evaluation.classes.items()
     ]
     meaning = "Recall: share of the class whose clean latent's five nearest training neighbours vote for it."
     return table(["noisy input", *reconstruction.COLUMNS, "5-NN recall"], rows) + source(

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from jaxae.cli.main import COMMANDS
 from jaxae.cli.main import main as jaxae_command
 from jaxae.errors import InputError
 from jaxae.evaluation import plots
+from jaxae.evaluation.records import Evaluation, NoiseCurve, Scorecard, Spread, read_record
 from jaxae.runs import files
 from jaxae.runs.checkpoint import epochs
 from tests import ROOT
@@ -107,8 +109,9 @@ def test_everything_a_synthetic_run_writes_says_so(run):
     assert "SYNTHETIC" in out
     for name in ("config.json", "metrics.jsonl", "environment.json", "evaluation.json"):
         assert "SYNTHETIC" in (run / name).read_text(), name
-    rows = json.loads((run / "evaluation.json").read_text())["rows"]
-    assert rows["jaxae, noisy input"]["mse"] > 0
+    evaluation = read_record(run / "evaluation.json", Evaluation)
+    assert evaluation is not None
+    assert evaluation.noisy.mse > 0
     assert "Ankle boot" in out
 
 
@@ -117,12 +120,14 @@ def test_the_latent_scorecard_of_synthetic_data_has_no_published_rows(run):
     assert code == 0, err
     assert "SYNTHETIC" in out
     assert "autoencoder" not in out
-    scores = json.loads((run / "latent_scorecard.json").read_text())
-    assert scores["data"] == "SYNTHETIC"
-    ours, pca = scores["rows"].values()
-    assert set(ours) == set(pca)
-    assert 0.5 < pca["l_trust"] < 1
-    assert ours["knn_5"] > 0.2
+    scores = read_record(run / "latent_scorecard.json", Scorecard)
+    assert scores is not None
+    assert scores.about.data == "SYNTHETIC"
+    assert None not in (*asdict(scores.ours).values(), *asdict(scores.pca).values())
+    assert scores.pca.l_trust is not None
+    assert 0.5 < scores.pca.l_trust < 1
+    assert scores.ours.knn_5 is not None
+    assert scores.ours.knn_5 > 0.2
 
 
 def test_a_synthetic_run_is_exported_and_its_card_says_so(run):
@@ -147,8 +152,9 @@ def test_the_noise_curve_is_measured_and_drawn(run):
     code, _, err = call("plot noise-curve", run, "--images", "20", "--draws", "2")
     assert code == 0, err
     assert err.count("levels\n") == 12
-    curve = json.loads((run / "noise_curve.json").read_text())
-    assert curve["data"] == "SYNTHETIC"
+    curve = read_record(run / "noise_curve.json", NoiseCurve)
+    assert curve is not None
+    assert curve.about.data == "SYNTHETIC"
     with Image.open(run / "figures" / "noise_curve.png") as image:
         assert min(image.size) > 400
 
@@ -302,7 +308,9 @@ def test_a_population_is_trained_measured_and_drawn(tmp_path):
     code, out, err = call("evaluate", run)
     assert code == 0, err
     assert "mean ± standard deviation over 2 members" in out
-    assert json.loads((run / "evaluation.json").read_text())["members"] == 2
+    summary = read_record(run / "evaluation.json", Spread)
+    assert summary is not None
+    assert summary.members == 2
     assert call("plot seed-agreement", run)[0] == 0
     with Image.open(run / "figures" / "seed_agreement.png") as image:
         assert min(image.size) > 400
@@ -340,8 +348,9 @@ def test_a_damaged_best_is_named_and_another_epoch_is_taken_when_asked_for(run, 
     other = max(set(epochs(mine)) - {best})
     assert in_process(evaluate.main, str(mine), "--epoch", str(other)) == 0
     assert f"Taking epoch {other} of {mine}" in capsys.readouterr().err
-    evaluation = json.loads((mine / "evaluation.json").read_text())
-    assert evaluation["checkpoint_epoch"] == other
+    evaluation = read_record(mine / "evaluation.json", Evaluation)
+    assert evaluation is not None
+    assert evaluation.about.checkpoint_epoch == other
     assert in_process(plot.reconstructions, str(mine), "--epoch", str(other)) == 0
 
 
@@ -350,8 +359,12 @@ def test_a_release_holds_nothing_of_another_epoch_and_is_whole_or_not_there(run,
     shutil.copytree(run, mine)
     shutil.rmtree(mine / "figures", ignore_errors=True)
     (tmp_path / "released.tmp").mkdir()  # a person's, who chose that name
+    assert call("evaluate", run)[0] == 0
+    evaluation = json.loads((run / "evaluation.json").read_text())
+    evaluation["about"]["checkpoint_epoch"] = 99
+    of_another_epoch = json.dumps(evaluation)
     for name, content, words in (
-        ("evaluation.json", '{"checkpoint_epoch": 99}', "not of epoch"),
+        ("evaluation.json", of_another_epoch, "not of epoch"),
         ("latent_scorecard.json", "{", "is damaged"),
     ):
         (mine / name).write_text(content)

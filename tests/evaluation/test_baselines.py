@@ -115,14 +115,9 @@ def test_every_rival_is_fitted_and_stays_in_the_unit_interval():
     errors = {name: np.square(denoise(noisy) - clean).mean() for name, denoise in rivals.items()}
     assert min(denoise(noisy).min() for denoise in rivals.values()) >= 0
     assert max(denoise(noisy).max() for denoise in rivals.values()) <= 1
-    assert errors["do nothing"] == np.square(noisy - clean).mean()
-    np.testing.assert_allclose(errors["mean training image"], clean.var(axis=0).mean(), rtol=1e-4)
-    assert (
-        errors["linear, full rank"]
-        <= errors["linear, rank 2"]
-        < errors["PCA-2"]
-        < errors["do nothing"]
-    )
+    assert errors["identity"] == np.square(noisy - clean).mean()
+    np.testing.assert_allclose(errors["mean_image"], clean.var(axis=0).mean(), rtol=1e-4)
+    assert errors["linear"] <= errors["linear_rank_2"] < errors["pca"] < errors["identity"]
 
 
 # σ: do nothing, full-rank linear, best rank-2 linear, each as MSE and SSIM of the first 2,000 images (computed independently).

@@ -1,11 +1,10 @@
-import json
-
 import jax
 import numpy as np
 import pytest
 
 from jaxae.errors import InputError, silent
 from jaxae.evaluation import denoising_curve as module
+from jaxae.evaluation.baselines import LABELS
 from jaxae.evaluation.denoising_curve import (
     UNSEEN,
     break_even,
@@ -13,6 +12,7 @@ from jaxae.evaluation.denoising_curve import (
     matched_strength,
     unseen_examples,
 )
+from jaxae.evaluation.records import NoiseCurve, read_record, write_record
 from jaxae.inference import Run, corrupt
 from tests import ROOT
 from tests.helpers import untrained_run
@@ -35,38 +35,39 @@ def test_rivals_are_fitted_at_the_noise_that_they_are_measured_at(run, dataset, 
         middle = np.abs(clean - 0.5) < 0.05
         fitted.append(float((noisy - clean)[middle].std()))
         np.testing.assert_array_equal(clean, dataset.train.images.astype(np.float32) / 255)
-        return {"do nothing": lambda images: images}
+        return {"identity": lambda images: images}
 
     monkeypatch.setattr(module, "fit_rivals", rivals)
     denoising_curve(run, dataset, images=2, draws=1)
     np.testing.assert_allclose(fitted, [0.05, 0.15], rtol=0.05)
 
 
-def test_the_curve_has_every_method_at_every_level_and_draw(run, dataset, monkeypatch):
+def test_the_curve_has_every_method_at_every_level_and_draw(run, dataset, monkeypatch, tmp_path):
     monkeypatch.setattr(module, "LEVELS", (0.0, 0.25))
     monkeypatch.setattr(module, "MATCHED", (0.1, 0.25))
     said: list[str] = []
     curve = denoising_curve(run, dataset, images=40, draws=2, report=said.append)
     assert len(said) == 3
-    assert json.loads(json.dumps(curve, allow_nan=False)) == curve
-    assert len(curve["rows"]) == 7
-    for row in curve["rows"].values():
-        assert np.shape(row["mse"]) == np.shape(row["ssim"]) == (2, 2)
-    nothing = curve["rows"]["do nothing"]
-    assert nothing["mse"][0] == [0, 0]
-    assert nothing["psnr_db"][0] == [None, None]
+    write_record(tmp_path / "noise_curve.json", curve)
+    assert read_record(tmp_path / "noise_curve.json", NoiseCurve) == curve
+    assert list(curve.rivals) == list(LABELS)
+    for row in (curve.ours, *curve.rivals.values()):
+        assert np.shape(row.mse) == np.shape(row.ssim) == (2, 2)
+    nothing = curve.rivals["identity"]
+    assert nothing.mse[0] == (0, 0)
+    assert nothing.psnr[0] == (None, None)
     clean = dataset.test.images[:40] / np.float32(255)
     for draw in (0, 1):
         np.testing.assert_allclose(
-            nothing["mse"][1][draw],
+            nothing.mse[1][draw],
             np.square(corrupt(clean, std=0.25, draw=draw) - clean).mean(),
             rtol=1e-5,
         )
-    assert nothing["mse"][1][0] != nothing["mse"][1][1]
+    assert nothing.mse[1][0] != nothing.mse[1][1]
     for kind in UNSEEN:
-        for point in curve["unseen"][kind]:
-            target = np.square(corrupt(clean, std=point["matches_std"]) - clean).mean()
-            np.testing.assert_allclose(point["input_mse"][0], target, rtol=0.02)
+        for point in curve.unseen[kind]:
+            target = np.square(corrupt(clean, std=point.matches_std) - clean).mean()
+            np.testing.assert_allclose(point.input_mse[0], target, rtol=0.02)
 
 
 def test_break_even_is_where_two_lines_cross():
@@ -82,7 +83,7 @@ def test_strengths_are_matched_or_out_of_reach(kind, dataset):
     keys = jax.random.split(jax.random.key(0), len(clean))
     strength = matched_strength(keys, clean, kind, mse=0.02)
     assert strength is not None
-    damaged = np.asarray(UNSEEN[kind][0](keys, clean, strength))
+    damaged = np.asarray(UNSEEN[kind].apply(keys, clean, strength))
     np.testing.assert_allclose(np.square(damaged - clean).mean(), 0.02, rtol=0.02)
     assert matched_strength(keys, clean, kind, mse=0.9) is None
 
@@ -99,20 +100,22 @@ def test_the_examples_are_one_image_before_and_after(run, dataset):
 def test_levels_ascend_and_those_of_other_noises_are_among_them():
     assert list(module.LEVELS) == sorted(set(module.LEVELS))
     assert list(module.MATCHED) == sorted(set(module.MATCHED) & set(module.LEVELS))
-    released = json.loads((ROOT / "checkpoints" / "released" / "noise_curve.json").read_text())
-    assert list(module.LEVELS) == released["levels"], "its table is of other levels"
-    assert list(module.MATCHED) == [point["std"] for point in released["unseen"]["Gaussian"]]
+    released = read_record(ROOT / "docs" / "released" / "noise_curve.json", NoiseCurve)
+    assert released is not None
+    assert released.levels == module.LEVELS, "its table is of other levels"
+    assert list(module.MATCHED) == [each.matches_std for each in released.unseen["Gaussian"]]
 
 
 def test_one_image_is_enough(run, dataset, monkeypatch):
     monkeypatch.setattr(module, "LEVELS", (0.25,))
     monkeypatch.setattr(module, "MATCHED", ())
     monkeypatch.setattr(
-        module, "fit_rivals", lambda *arrays, **options: {"do nothing": lambda images: images}
+        module, "fit_rivals", lambda *arrays, **options: {"identity": lambda images: images}
     )
-    assert np.shape(
-        denoising_curve(run, dataset, images=1, draws=1, report=silent)["rows"]["jaxae"]["mse"]
-    ) == (1, 1)
+    assert np.shape(denoising_curve(run, dataset, images=1, draws=1, report=silent).ours.mse) == (
+        1,
+        1,
+    )
 
 
 @pytest.mark.parametrize("wrong", [{"images": 0}, {"draws": 0}])

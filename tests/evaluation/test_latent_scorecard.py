@@ -1,32 +1,34 @@
 """The scorecard as a person reads it; its numbers have tests where they are computed."""
 
 import re
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
+import pytest
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 from sklearn.metrics import mean_absolute_error, mean_squared_error
 from sklearn.neighbors import KNeighborsClassifier
 
 from jaxae.cli import score
+from jaxae.cli.evaluate import Members
 from jaxae.data.dataset import Split
 from jaxae.evaluation import latent_scorecard
 from jaxae.evaluation.latent_scorecard import MOOR, PROTOCOLS, SAINBURG, table
+from jaxae.evaluation.records import LatentScores, Scorecard
 from jaxae.inference import encode, reconstruct
-from tests.helpers import untrained_run
+from tests.helpers import ABOUT, untrained_run
 
-SCORES = {
-    "dataset": "fashion_mnist",
-    "data": "Fashion-MNIST",
-    "split": "test, 10000 images, clean",
-    "checkpoint_epoch": 7,
-    "versions": {"jax": "1"},
-    "neighbours": 200,
-    "rows": {"jaxae": {"mse": 0.0123456, "knn_5": 0.7654321}, "PCA-2, computed here": {"mse": 0.5}},
-}
+SCORES = Scorecard(
+    about=replace(ABOUT, dataset="fashion_mnist"),
+    neighbours=200,
+    ours=LatentScores(mse=0.0123456, knn_5=0.7654321),
+    pca=LatentScores(mse=0.5),
+)
 
 
 def cells(lines: list[str], name: str) -> list[str]:
@@ -48,7 +50,7 @@ def test_our_rows_come_first_and_published_ones_name_their_protocols():
 
 
 def test_other_data_have_no_published_rows_and_no_notes():
-    lines = table(SCORES | {"dataset": "mnist"}).splitlines()
+    lines = table(replace(SCORES, about=ABOUT)).splitlines()
     assert cells(lines, "jaxae")[0] == "0.01235"
     assert not [line for line in lines if "[" in line]
 
@@ -57,14 +59,14 @@ def test_of_a_large_set_a_part_is_scored_and_the_table_says_so(dataset, monkeypa
     monkeypatch.setattr(latent_scorecard, "TESTED", 50)
     run = untrained_run(widths=(8, 4))
     scores = latent_scorecard.score_latent(run, dataset)
-    assert scores["split"] == "test, 50 of 103 images, clean"
+    assert scores.about.split == "test, 50 of 103 images, clean"
     monkeypatch.undo()
     part = dataset._replace(
         test=Split(*(values[[k * 102 // 49 for k in range(50)]] for values in dataset.test))
     )
     whole = latent_scorecard.score_latent(run, part)
-    assert whole["split"] == "test, 50 images, clean"
-    assert whole["rows"] == scores["rows"]
+    assert whole.about.split == "test, 50 images, clean"
+    assert whole.rows() == scores.rows()
     assert "50 of 103 images" in table(scores)
 
 
@@ -73,48 +75,45 @@ def test_errors_and_neighbours_are_those_that_numpy_and_scikit_learn_find(datase
     train, clean = (part.images / np.float32(255) for part in (dataset.train, dataset.test))
     pca = PCA(2).fit(train.reshape(len(train), -1))
     outputs = {
-        "jaxae": (encode(run, train), encode(run, clean), reconstruct(run, clean)),
-        latent_scorecard.PCA: (
+        "ours": (encode(run, train), encode(run, clean), reconstruct(run, clean)),
+        "pca": (
             *(pca.transform(images.reshape(len(images), -1)) for images in (train, clean)),
             pca.inverse_transform(pca.transform(clean.reshape(len(clean), -1))).reshape(
                 clean.shape
             ),
         ),
     }
-    rows = latent_scorecard.score_latent(run, dataset)["rows"]
+    rows = latent_scorecard.score_latent(run, dataset).rows()
     assert list(rows) == list(outputs)
     for name, (references, latents, output) in outputs.items():
-        np.testing.assert_allclose(
-            rows[name]["mse"], mean_squared_error(clean.ravel(), output.ravel()), rtol=1e-4
-        )
-        np.testing.assert_allclose(
-            rows[name]["mae"], mean_absolute_error(clean.ravel(), output.ravel()), rtol=1e-4
-        )
+        squares = mean_squared_error(clean.ravel(), output.ravel())
+        assert rows[name].mse == pytest.approx(squares, rel=1e-4)
+        absolute = mean_absolute_error(clean.ravel(), output.ravel())
+        assert rows[name].mae == pytest.approx(absolute, rel=1e-4)
         for k in (1, 5, 10):
             score = (
                 KNeighborsClassifier(k)
                 .fit(references, dataset.train.labels)
                 .score(latents, dataset.test.labels)
             )
-            assert abs(rows[name][f"knn_{k}"] - score) < 0.02, (
+            assert abs(getattr(rows[name], f"knn_{k}") - score) < 0.02, (
                 "two of 103 images, whose neighbours are as far"
             )
         trust = trustworthiness(clean.reshape(len(clean), -1), latents, n_neighbors=5)
-        np.testing.assert_allclose(
-            rows[name]["trust_k5"], trust, atol=0.01
-        )  # an untrained model has points in one place
+        # An untrained model has points in one place.
+        assert rows[name].trust_k5 == pytest.approx(trust, abs=0.01)
 
 
 def test_of_many_members_pca_is_scored_once(dataset, monkeypatch):
     run = untrained_run(widths=(8, 4))
-    results: list[dict[str, Any]] = []
+    written: list[Any] = []
     fitted = Mock(side_effect=latent_scorecard.fit_pca)
     monkeypatch.setattr(latent_scorecard, "fit_pca", fitted)
-    monkeypatch.setattr(
-        score,
-        "measure_members",
-        lambda source, name, work, *, table: results.extend(work(run, dataset) for _ in range(3)),
-    )
-    score.main(SimpleNamespace())  # type: ignore[arg-type]
+    members = Members({Path(str(seed)): run for seed in range(3)}, dataset)
+    monkeypatch.setattr(score, "load_members", lambda source: members)
+    monkeypatch.setattr(score, "save", lambda path, result: written.append(result))
+    score.main(SimpleNamespace(run=Path("population")))  # type: ignore[arg-type]
     assert fitted.call_count == 1
-    assert results[0] == results[1] == results[2] == latent_scorecard.score_latent(run, dataset)
+    *results, summary = written
+    assert results == [latent_scorecard.score_latent(run, dataset)] * 3
+    assert summary.members == 3

@@ -31,12 +31,14 @@ def test_drift_counts_the_classes_that_change(run, dataset, knn):
         knn.predict(encode(run, clean)),
         knn.predict(encode(run, corrupt(clean, std=0.5))),
     )
-    assert drift["changed"].tolist() == [0, np.mean(before != after)]
-    assert drift["accuracy"].tolist() == [
+    assert drift.changed is not None
+    assert drift.accuracy is not None
+    assert drift.changed.tolist() == [0, np.mean(before != after)]
+    assert drift.accuracy.tolist() == [
         np.mean(before == dataset.test.labels),
         np.mean(after == dataset.test.labels),
     ]
-    np.testing.assert_array_equal(drift["latents"][0.5], encode(run, corrupt(clean, std=0.5)))
+    np.testing.assert_array_equal(drift.latents[0.5], encode(run, corrupt(clean, std=0.5)))
 
 
 def test_by_class_is_the_mean_over_each_class_and_its_recall(run, dataset, knn):
@@ -46,11 +48,11 @@ def test_by_class_is_the_mean_over_each_class_and_its_recall(run, dataset, knn):
     error = np.square(denoised - clean).mean(axis=(1, 2, 3))
     right = knn.predict(encode(run, clean)) == dataset.test.labels
     assert list(rows) == list(CLASS_NAMES)
-    assert sum(row["images"] for row in rows.values()) == len(clean)
+    assert sum(row.images for row in rows.values()) == len(clean)
     for label, row in enumerate(rows.values()):
         mine = dataset.test.labels == label
-        np.testing.assert_allclose(row["mse"], error[mine].mean(), rtol=1e-5)
-        np.testing.assert_allclose(row["recall_5nn"], right[mine].mean())
+        np.testing.assert_allclose(row.quality.mse, error[mine].mean(), rtol=1e-5)
+        np.testing.assert_allclose(row.recall, right[mine].mean())
 
 
 def test_a_quantile_grid_holds_every_point_once_and_rows_hold_equally_many():

@@ -10,6 +10,7 @@ from jaxae.config import Config
 from jaxae.core.images import to_unit
 from jaxae.errors import InputError
 from jaxae.evaluation.reconstruction import evaluate, per_image, summarise, table
+from jaxae.evaluation.records import Evaluation, read_record, write_record
 from jaxae.inference import Run, corrupt, encode, load, reconstruct
 from tests.helpers import fit_state
 
@@ -41,38 +42,31 @@ def test_means_are_exact_over_the_last_partial_batch(run, dataset, monkeypatch):
         [loaded.model.apply(loaded.variables, clean[i : i + 1]) for i in range(len(clean))]
     )
     monkeypatch.setattr(batches, "MANY", 50)
-    row = evaluate(loaded, dataset)["rows"]["jaxae, clean input"]
+    row = evaluate(loaded, dataset).clean
     error = one_by_one.astype(np.float64) - clean
-    np.testing.assert_allclose(row["mse"], (error**2).mean(), rtol=1e-5)
-    np.testing.assert_allclose(row["mae"], np.abs(error).mean(), rtol=1e-5)
-    np.testing.assert_allclose(
-        row["psnr_of_mean_mse_db"], -10 * np.log10((error**2).mean()), rtol=1e-5
-    )
-    per_image = (error**2).mean((1, 2, 3))
-    np.testing.assert_allclose(
-        row["mean_of_image_psnr_db"], (-10 * np.log10(per_image)).mean(), rtol=1e-5
-    )
+    np.testing.assert_allclose(row.mse, (error**2).mean(), rtol=1e-5)
+    np.testing.assert_allclose(row.mae, np.abs(error).mean(), rtol=1e-5)
+    assert row.psnr_of_mean_mse == pytest.approx(-10 * np.log10((error**2).mean()), rel=1e-5)
+    per_image = -10 * np.log10((error**2).mean((1, 2, 3)))
+    assert row.mean_of_image_psnr == pytest.approx(per_image.mean(), rel=1e-5)
 
 
 def test_rows_that_do_not_learn(run, dataset):
-    rows = evaluate(run[1], dataset, noise_factor=0.25)["rows"]
+    evaluation = evaluate(run[1], dataset, noise_factor=0.25)
     clean = dataset.test.images / 255
     mean = (dataset.train.images / 255).mean(0)
-    np.testing.assert_allclose(
-        rows["mean training image"]["mse"], ((clean - mean) ** 2).mean(), rtol=1e-5
-    )
+    np.testing.assert_allclose(evaluation.mean_image.mse, ((clean - mean) ** 2).mean(), rtol=1e-5)
     noisy = corrupt(to_unit(dataset.test.images), std=0.25)
-    np.testing.assert_allclose(
-        rows["do nothing, noisy input"]["mse"], ((clean - noisy) ** 2).mean(), rtol=1e-5
-    )
+    np.testing.assert_allclose(evaluation.identity.mse, ((clean - noisy) ** 2).mean(), rtol=1e-5)
 
 
-def test_evaluation_is_json_names_all_it_depends_on_and_repeats_to_the_bit(run, dataset):
-    first, second = (json.dumps(evaluate(run[1], dataset), allow_nan=False) for _ in range(2))
-    assert first == second
-    evaluation = json.loads(first)
-    assert evaluation["data"] == "SYNTHETIC"
-    assert evaluation["checkpoint_epoch"] == run[1].epoch
+def test_evaluation_names_all_it_depends_on_and_repeats_to_the_bit(run, dataset, tmp_path):
+    evaluation = evaluate(run[1], dataset)
+    assert evaluation == evaluate(run[1], dataset)
+    write_record(tmp_path / "evaluation.json", evaluation)
+    assert read_record(tmp_path / "evaluation.json", Evaluation) == evaluation
+    assert evaluation.about.data == "SYNTHETIC"
+    assert evaluation.about.checkpoint_epoch == run[1].epoch
     for part in (
         "SYNTHETIC",
         "test, 103 images",
@@ -85,19 +79,19 @@ def test_evaluation_is_json_names_all_it_depends_on_and_repeats_to_the_bit(run, 
         assert part in table(evaluation)
 
 
-def test_no_noise_makes_doing_nothing_perfect_and_the_json_says_null(run, dataset):
-    row = evaluate(run[1], dataset, noise_factor=0.0)["rows"]["do nothing, noisy input"]
-    assert row["mse"] == 0
-    assert row["psnr_of_mean_mse_db"] is None
+def test_no_noise_makes_doing_nothing_perfect_and_the_record_says_none(run, dataset):
+    row = evaluate(run[1], dataset, noise_factor=0.0).identity
+    assert row.mse == 0
+    assert row.psnr_of_mean_mse is None
     assert "inf dB" in table(evaluate(run[1], dataset, noise_factor=0.0))
 
 
 def test_summary_of_one_image_off_by_a_tenth():
     target = np.full((1, 28, 28, 1), 0.5, np.float32)
     row = summarise(per_image(target + np.float32(0.1), target))
-    assert row["mse"] == pytest.approx(0.01, rel=1e-4)
-    assert row["mae"] == pytest.approx(0.1, rel=1e-4)
-    assert row["psnr_of_mean_mse_db"] == pytest.approx(20, rel=1e-4)
+    assert row.mse == pytest.approx(0.01, rel=1e-4)
+    assert row.mae == pytest.approx(0.1, rel=1e-4)
+    assert row.psnr_of_mean_mse == pytest.approx(20, rel=1e-4)
 
 
 def test_a_model_that_gives_no_numbers_is_refused_and_not_averaged(run, dataset):

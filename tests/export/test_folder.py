@@ -117,7 +117,7 @@ def test_the_snippets_of_the_card_run_in_the_folder(run, tmp_path):
     )
 
     def card(manifest):
-        return model_card(run, data, manifest, {})
+        return model_card(run, data, manifest, None)
 
     about = {"split": "40 images"}
     export_run(run, tmp_path / "export", formats=FORMATS, images=IMAGES, about=about, card=card)

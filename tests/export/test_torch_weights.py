@@ -60,12 +60,12 @@ def test_a_model_that_the_peer_has_trained_becomes_a_run_that_evaluates(
     assert run.model.widths == recipe.widths
     assert run.model.latent_activation == latent_activation
     assert capsys.readouterr().out == f"{tmp_path}/run-SYNTHETIC\n"
-    rows = jaxae.evaluate(run, dataset)["rows"]
+    evaluation = jaxae.evaluate(run, dataset)
     noisy = jaxae.corrupt(dataset.test.images, std=0.25)
     with torch.no_grad():
         theirs = peer.model(torch.tensor(noisy.reshape(len(noisy), -1))).numpy()
     error = np.square(theirs - dataset.test.images.reshape(theirs.shape) / 255).mean()
-    np.testing.assert_allclose(rows["jaxae, noisy input"]["mse"], error, rtol=1e-4)
+    np.testing.assert_allclose(evaluation.noisy.mse, error, rtol=1e-4)
 
 
 @pytest.mark.parametrize("latent_activation", ["linear", "relu"])

@@ -95,7 +95,13 @@ def make(name: str, title: str = "SYNTHETIC"):
         )
     if name == "noise_curve":
         return denoising_curve.denoising_curve(
-            CURVE, examples={"Gaussian": (EIGHT[0], EIGHT[1])}, title=title
+            CURVE_LEVELS,
+            {"jaxae": METRICS, "do nothing": METRICS},
+            {"Gaussian": POINTS, "blur": (POINTS[0][:1], POINTS[1][:1])},
+            trained_noise=(0.2, 0.3),
+            break_even=0.1875,
+            examples={"Gaussian": (EIGHT[0], EIGHT[1])},
+            title=title,
         )
     labels = np.arange(1000) % 10
     if name == "training_curves":
@@ -114,22 +120,14 @@ ROWS = [
     {"epoch": 2, "train_loss": 0.2, "validation_loss": 0.15, "learning_rate": 1e-3, "best": True},
     {"epoch": 4, "train_loss": 0.1, "validation_loss": 0.18, "learning_rate": 5e-4, "best": False},
 ]
-METRICS = {
+METRICS: dict[str, Any] = {
     "mse": [[0.0, 0.0], [0.05, 0.07]],
-    "psnr_db": [[None, None], [13.0, 11.5]],
+    "psnr": [[np.nan, np.nan], [13.0, 11.5]],
     "ssim": [[1.0, 1.0], [0.4, 0.3]],
 }
-POINTS = [
-    {"input_mse": [0.01, 0.02], "output_mse": [0.03, 0.031]},
-    {"input_mse": [0.1, 0.11], "output_mse": [0.04, 0.05]},
-]
-CURVE: dict[str, Any] = {
-    "rows": {"jaxae": METRICS, "do nothing": METRICS},
-    "levels": [0.0, 0.5],
-    "trained_noise": [0.2, 0.3],
-    "break_even": 0.1875,
-    "unseen": {"Gaussian": POINTS, "blur": POINTS[:1]},
-}
+METRICS = {name: np.array(values) for name, values in METRICS.items()}
+POINTS = np.array([[0.01, 0.02], [0.1, 0.11]]), np.array([[0.03, 0.031], [0.04, 0.05]])
+CURVE_LEVELS = [0.0, 0.5]
 ALL = [
     "reconstructions",
     "error_maps",
@@ -519,7 +517,7 @@ def test_the_noise_curve_marks_trained_noise_and_break_even_and_leaves_out_what_
         (figure.axes[2], [1, 0.3], [1, 0.4]),
     ):
         corners = axes.collections[0].get_paths()[0].vertices
-        for level, *ends in zip(CURVE["levels"], low, high, strict=True):
+        for level, *ends in zip(CURVE_LEVELS, low, high, strict=True):
             assert sorted({y for x, y in corners.tolist() if x == level}) == sorted(set(ends)), (
                 "over all draws"
             )
@@ -534,7 +532,7 @@ def test_the_models_own_curve_is_the_boldest_and_no_curve_leaves_its_panel():
     ours, *others = figure.axes[0].lines[:2]
     assert all(ours.get_linewidth() > line.get_linewidth() for line in others)
     below = figure.axes[3]
-    assert max(np.max(point["output_mse"]) for point in POINTS) <= below.get_ylim()[1] < 1
+    assert POINTS[1].max() <= below.get_ylim()[1] < 1
     assert figure.axes[1].get_ylim() == (5, 30)
     assert figure.axes[2].get_ylim()[1] < 2, "SSIM"
 

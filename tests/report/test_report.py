@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -19,13 +20,14 @@ from jaxae.config import Config
 from jaxae.data.dataset import Split
 from jaxae.errors import InputError, silent
 from jaxae.evaluation.latent_scorecard import score_latent
+from jaxae.evaluation.metrics import psnr
+from jaxae.evaluation.records import Curve, NoiseCurve, write_record
 from jaxae.report import agreement, results
 from jaxae.report.about import train_command
 from jaxae.report.agreement import check_agreement
 from jaxae.report.facts import Facts, gather
 from jaxae.report.page import Described, report_page
 from jaxae.report.promises import Check, check_splits, check_test_untouched, check_training_step
-from jaxae.runs import files
 from tests.export.test_explorer import browser  # noqa: F401 - a fixture
 
 HOSTILE = "</script><script>document.title='broken'</script>"
@@ -37,8 +39,8 @@ def trained(dataset, tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("report") / "run-SYNTHETIC"
     config = Config(dataset="synthetic", epochs=2, batch_size=50, widths=(16,))
     run = jaxae.fit(config, dataset, run_dir=place, report=silent)
-    files.write_json(place / "evaluation.json", jaxae.evaluate(run, dataset))
-    files.write_json(place / "latent_scorecard.json", score_latent(run, dataset))
+    write_record(place / "evaluation.json", jaxae.evaluate(run, dataset))
+    write_record(place / "latent_scorecard.json", score_latent(run, dataset))
     return place
 
 
@@ -57,17 +59,22 @@ def copied(trained, facts, tmp_path, monkeypatch) -> Path:
     place = Path(shutil.copytree(trained, tmp_path / trained.name))
     clean = facts.dataset.test.images[:20] / np.float32(255)
     noisy = [jaxae.corrupt(clean, std=std) for std in (0.1, 0.25)]
-    mse = [
-        [float(np.square(jaxae.reconstruct(facts.run, each) - clean).mean(dtype=np.float64))]
+    mse = tuple(
+        (float(np.square(jaxae.reconstruct(facts.run, each) - clean).mean(dtype=np.float64)),)
         for each in noisy
-    ]
-    curve = {
-        "split": "test, the first 20 images",
-        "levels": [0.1, 0.25],
-        "draws": 1,
-        "rows": {"jaxae": {"mse": mse}},
-    }
-    files.write_json(place / "noise_curve.json", curve)
+    )
+    curve = NoiseCurve(
+        about=replace(facts.evaluation.about, split="test, the first 20 images"),
+        images=20,
+        draws=1,
+        trained_noise=(0.25, 0.25),
+        levels=(0.1, 0.25),
+        ours=Curve(mse=mse, psnr=psnr(np.array(mse)).tolist(), ssim=((0.5,), (0.4,))),
+        rivals={},
+        break_even=None,
+        unseen={},
+    )
+    write_record(place / "noise_curve.json", curve)
     monkeypatch.setattr("jaxae.report.facts.evaluate", lambda *_, **__: facts.evaluation)
     return place
 
@@ -82,8 +89,8 @@ def pages(trained, facts, dataset, tmp_path_factory) -> tuple[str, str, list[Des
         Described(facts, [Check("A promise", "kept " * 40, True)]),
         Described(facts_of(other, dataset), []),
     ]
-    (_, row), *others = facts.evaluation["classes"].items()
-    evaluation = {**facts.evaluation, "classes": {HOSTILE: row, **dict(others)}}
+    (_, row), *others = facts.evaluation.classes.items()
+    evaluation = replace(facts.evaluation, classes={HOSTILE: row, **dict(others)})
     hostile = facts._replace(
         dataset=dataset._replace(class_names=(HOSTILE, *dataset.class_names[1:])),
         evaluation=evaluation,
@@ -141,7 +148,7 @@ def test_two_runs_stand_side_by_side_with_what_differs(pages):
         "0.002",
     ]
     assert "Not scored: jaxae score RUN does." in words
-    a, b = (each.facts.evaluation["rows"]["jaxae, noisy input"]["mse"] for each in pages[2])
+    a, b = (each.facts.evaluation.noisy.mse for each in pages[2])
     at = words.index("MSE, noisy input")
     assert words[at + 1 : at + 4] == [f"{a:.5f}", f"{b:.5f}", f"{b - a:.5f}"]
 
@@ -166,37 +173,38 @@ def edited(path: Path, change) -> None:
     [
         (
             "evaluation.json",
-            lambda e: e.update(checkpoint_epoch=7),
+            lambda e: e["about"].update(checkpoint_epoch=7),
             "checkpoint_epoch 7, and the best checkpoint's epoch is",
         ),
         (
             "evaluation.json",
-            lambda e: e.update(data_sha256="f00"),
+            lambda e: e["about"].update(data_sha256="f00"),
             "data_sha256 f00, and the data have",
         ),
         (
             "evaluation.json",
-            lambda e: e["rows"]["jaxae, noisy input"].update(mse=0.0123),
-            "mse of jaxae, noisy input is 0.0123",
+            lambda e: e["noisy"].update(mse=0.0123),
+            "mse of noisy is 0.0123",
         ),
         (
             "evaluation.json",
             lambda e: next(iter(e["classes"].values())).update(images=3),
             "images of .* is 3",
         ),
-        ("evaluation.json", lambda e: e.pop("rows"), "is damaged"),
+        ("evaluation.json", lambda e: e.pop("noisy"), "is damaged"),
         (
             "latent_scorecard.json",
-            lambda e: e["rows"]["jaxae"].update(mse=0.0123),
+            lambda e: e["ours"].update(mse=0.0123),
             "the MSE of clean images is 0.0123",
         ),
-        ("latent_scorecard.json", lambda e: e.update(rows=3), "is damaged"),
+        ("latent_scorecard.json", lambda e: e.update(ours=3), "is damaged"),
+        ("latent_scorecard.json", lambda e: e["ours"].update(knn_5="high"), "is damaged"),
         (
             "noise_curve.json",
-            lambda e: e["rows"]["jaxae"]["mse"][1].__setitem__(0, 0.5),
+            lambda e: e["ours"]["mse"][1].__setitem__(0, 0.5),
             "the MSE at noise 0.25 is 0.5",
         ),
-        ("noise_curve.json", lambda e: e.update(split="all"), "is damaged"),
+        ("noise_curve.json", lambda e: e.update(images="all"), "is damaged"),
         ("environment.json", lambda e: e.update(data_sha256="f00"), "data_sha256 f00"),
     ],
 )
@@ -236,13 +244,6 @@ def test_a_log_an_explorer_or_exports_of_another_epoch_are_named(copied, dataset
     ("name", "change", "section"),
     [
         ("environment.json", lambda e: e.update(versions=3), "What was trained, and on what"),
-        ("latent_scorecard.json", lambda e: e["rows"]["jaxae"].update(knn_5="high"), "At a glance"),
-        (
-            "latent_scorecard.json",
-            lambda e: e["rows"]["jaxae"].update(l_trust="high"),
-            "The latent space",
-        ),
-        ("noise_curve.json", lambda e: None, "Quality"),  # of a kind that has no PSNR
     ],
 )
 def test_a_section_that_a_damaged_file_spoils_is_named(

@@ -1,6 +1,5 @@
 """Many models in one program: each is the ordinary run of its recipe, and resumes, breaks and ends on its own."""
 
-import json
 import shutil
 import time
 from dataclasses import replace
@@ -15,7 +14,6 @@ from jaxae.cli.messages import ranking
 from jaxae.config import Config
 from jaxae.core.state import TrainState, stack_members, take_member
 from jaxae.errors import InputError
-from jaxae.evaluation.tables import spread, spread_table
 from jaxae.runs import checkpoint
 from jaxae.runs.directory import member_directories, members
 from jaxae.runs.manifest import tree_digest
@@ -219,14 +217,3 @@ def test_directories_of_a_population(tmp_path):
     assert [path.name for path in (tmp_path / "two").iterdir()] == ["population.json"]
     with pytest.raises(InputError, match="holds two, and is not a population"):
         member_directories(tmp_path, ["seed 0", "seed 1"])
-
-
-def test_a_spread_is_the_mean_and_the_sample_deviation():
-    results = [
-        {"data": "SYNTHETIC", "split": "test", "rows": {"jaxae": {"mse": x, "psnr": None}}}
-        for x in (1.0, 2.0, 6.0)
-    ]
-    summary = json.loads(json.dumps(spread(results)))
-    assert summary["rows"]["jaxae"] == {"mse": {"mean": 3.0, "std": pytest.approx(7**0.5)}}
-    assert "| mse | 3.00000 ± 2.64575 |" in spread_table(summary)
-    assert "SYNTHETIC" in spread_table(summary)
