@@ -22,7 +22,6 @@ from jaxae.evaluation.tables import markdown
 FILES = (
     "denoiser.onnx",
     "denoiser.stablehlo",
-    "denoiser.of_weights.stablehlo",
     "denoiser.safetensors",
 )
 COUNTS = (1, 10_000)
@@ -88,12 +87,7 @@ def opened(path: Path, run_dir: Path) -> tuple[Callable[[np.ndarray], np.ndarray
         import jax
 
         program = jax.jit(jax.export.deserialize(bytearray(path.read_bytes())).call)
-        weights = (
-            [jax.device_put(dict(np.load(path.with_name("weights.npz"))))]
-            if "of_weights" in path.name
-            else []
-        )
-        return lambda images: np.asarray(program(*weights, images)), f"jax {jax.__version__}"
+        return lambda images: np.asarray(program(images)), f"jax {jax.__version__}"
     from jaxae.export.read_back import READERS
 
     return READERS[path.suffix[1:]](path)

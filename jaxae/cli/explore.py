@@ -5,14 +5,11 @@ import tyro
 from jaxae.cli.command import Source
 from jaxae.cli.messages import say
 from jaxae.export.explorer_page import explorer_page
-from jaxae.export.page_data import Weights
 from jaxae.runs import files
 
 
-def main(
-    source: Source, *, weights: Weights = "f16", small: tyro.conf.FlagCreatePairsOff[bool] = False
-) -> None:
-    """Writes RUN/explorer.html: the map of the test images, with the encoder and the decoder running in the page.
+def main(source: Source, *, small: tyro.conf.FlagCreatePairsOff[bool] = False) -> None:
+    """Writes RUN/explorer.html: the map of the test images, with the network running in the page.
 
     One file for any browser; it needs no network. Under a minute.
 
@@ -20,11 +17,11 @@ def main(
 
     Args:
         source: The run and its data.
-        weights: Half or single precision of the weights in the page; f32 makes it 3 MB larger.
         small: Compress the test images with loss, which makes the page a third smaller.
     """
     run = source.load(source.directory)
-    page = explorer_page(run, source.dataset(run.config), weights=weights, small=small)
+    page = explorer_page(run, source.dataset(run.config), small=small)
+
     path = source.directory / "explorer.html"
     files.write_text(path, page)
     say(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB): open it in a browser")

@@ -18,7 +18,7 @@ from jaxae.runs.manifest import owner_of
 from jaxae.temporary import replacing
 
 EPOCH = 0
-"""What the checkpoint is called: jaxae has trained no epoch of it."""
+"""The checkpoint's epoch: jaxae has trained none."""
 
 
 def main(
@@ -29,46 +29,57 @@ def main(
     noise_factor: float = 0.25,
     image_shape: Annotated[
         tuple[int, int, int] | None,
-        optional("HEIGHT WIDTH CHANNELS", "Of the images; by default square and grey."),
+        optional("HEIGHT WIDTH CHANNELS", "Shape of the images; by default square and grey."),
     ] = None,
 ) -> None:
-    """Makes a run of a safetensors file with PyTorch's weights: it can be evaluated, scored and drawn, but not trained on.
+    """Makes a run of PyTorch's weights: it can be evaluated, scored and drawn, but not trained on.
 
-    The file holds the state_dict of nn.Sequential(encoder, decoder), as safetensors.torch.save_file writes it. A half is
-    nn.Linear, nn.BatchNorm1d (or none), nn.ReLU, and so on; the decoder mirrors the encoder and ends with nn.Sigmoid.
+    The file holds the state_dict of nn.Sequential(encoder, decoder), as
+    safetensors.torch.save_file writes it. Encoder and decoder are nn.Linear, nn.BatchNorm1d (or
+    none), nn.ReLU, and so on; the decoder mirrors the encoder and ends with nn.Sigmoid.
 
     Example: jaxae import-torch denoiser.safetensors --run-dir checkpoints/theirs
 
     Args:
         file: The safetensors file.
         run_dir: Run directory to write; it must not exist.
-        dataset: The images that it was trained on: a name, a file or a folder, as jaxae train takes them.
+        dataset: The images that it was trained on: a name, a file or a folder, as in jaxae train.
         noise_factor: Standard deviation of the noise that it was trained on.
     """
-    place = expand(file)
+    source = expand(file)
     config, variables = read_torch(
-        place, image_shape=image_shape, dataset=canonical_name(dataset), noise_factor=noise_factor
+        source,
+        image_shape=image_shape,
+        dataset=canonical_name(dataset),
+        noise_factor=noise_factor,
     )
+
     directory = run_directory(run_dir, config)
     if directory.exists():
         raise InputError(
             f"{directory} can't be used (File exists): name a directory that does not exist yet"
         )
-    origin = {
-        "imported_from": {"file": place.name, "sha256": file_digest(place)},
+
+    environment = {
+        "imported_from": {"file": source.name, "sha256": file_digest(source)},
         "versions": versions(),
     }
+
     with files.file_errors(directory):
         directory.parent.mkdir(parents=True, exist_ok=True)
         with replacing(directory) as unfinished:
             (unfinished / checkpoint.FOLDER).mkdir(parents=True)
             files.write_text(unfinished / "config.json", config.to_json())
-            files.write_json(unfinished / "environment.json", origin)
-            folder = unfinished / checkpoint.FOLDER / str(EPOCH)
+            files.write_json(unfinished / "environment.json", environment)
             checkpoint.write_checkpoint(
-                folder, {"variables": variables}, best_epoch=EPOCH, owner=owner_of(config)
+                unfinished / checkpoint.FOLDER / str(EPOCH),
+                {"variables": variables},
+                best_epoch=EPOCH,
+                owner=owner_of(config),
             )
+
     say(
-        f"Wrote {directory}. In its config.json the options of training are jaxae's defaults, which say nothing of this model"
+        f"Wrote {directory}. In its config.json the options of training are jaxae's defaults, "
+        "which say nothing of this model"
     )
     print(directory)

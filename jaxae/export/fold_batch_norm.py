@@ -1,7 +1,7 @@
-"""A trained model as plain layers: BatchNorm's running statistics are folded into the Dense layers, as NumPy arrays.
+"""A trained model as plain layers, as NumPy arrays: BatchNorm is folded into the Dense layers.
 
-Dense → BatchNorm is an affine map once the statistics stand still: (xK − mean)·s + offset with s = scale / √(var + ε)
-is x(K·s) + (offset − mean·s).
+With fixed statistics Dense → BatchNorm is an affine map: (xK − mean)·s + offset with
+s = scale / √(var + ε) is x(K·s) + (offset − mean·s).
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from jaxae.core.model import BATCH_NORM_EPSILON
 from jaxae.inference import Run
 
 Part = Literal["encoder", "decoder", "denoiser"]
-"""What is exported: images → latents, latents → images, images → images."""
+"""encoder: images → latents; decoder: latents → images; denoiser: images → images."""
 PARTS: tuple[Part, ...] = ("encoder", "decoder", "denoiser")
 
 
@@ -29,25 +29,28 @@ class DenseLayer(NamedTuple):
 
 
 class FoldedModel(NamedTuple):
-    """The two halves of an autoencoder, layer by layer. Images are rows f32[B, H·W·C] in [0, 1], in C order."""
+    """The layers of encoder and decoder. Images are rows f32[B, H·W·C] in [0, 1], in C order."""
 
     encoder: tuple[DenseLayer, ...]
     decoder: tuple[DenseLayer, ...]
 
     def layers(self, part: Part) -> tuple[DenseLayer, ...]:
-        """The layers of one part; the denoiser is the encoder with the decoder behind it."""
-        return {
-            "encoder": self.encoder,
-            "decoder": self.decoder,
-            "denoiser": self.encoder + self.decoder,
-        }[part]
+        """Return the layers of a part; the denoiser is the encoder followed by the decoder."""
+        if part == "encoder":
+            return self.encoder
+        if part == "decoder":
+            return self.decoder
+        return self.encoder + self.decoder
 
 
 def fold_batch_norm(run: Run) -> FoldedModel:
-    """The run's model as evaluation uses it, without BatchNorm and dropout. Folded in float64, rounded to float32 once."""
+    """Return the run's model as evaluation uses it, without BatchNorm and dropout.
+
+    It is folded in float64, and rounded to float32 once.
+    """
     return FoldedModel(
-        _fold(run.variables, "encoder", output="linear"),
-        _fold(run.variables, "decoder", output="sigmoid"),
+        encoder=_fold(run.variables, "encoder", output="linear"),
+        decoder=_fold(run.variables, "decoder", output="sigmoid"),
     )
 
 
@@ -63,12 +66,14 @@ def _fold_layer(
 ) -> DenseLayer:
     dense = params[f"dense_{i}"]
     kernel = _float64(dense["kernel"])
+
     norm = params.get(f"batch_norm_{i}")
-    if norm is None:  # the last layer of a half has none, unless the latents are ReLU's
+    if norm is None:  # the last layer, but not that of a ReLU latent
         return _layer(kernel, _float64(dense["bias"]), output)
 
     running = statistics[f"batch_norm_{i}"]
-    factor = _float64(norm["scale"]) / np.sqrt(_float64(running["var"]) + BATCH_NORM_EPSILON)
+    deviation = np.sqrt(_float64(running["var"]) + BATCH_NORM_EPSILON)
+    factor = _float64(norm["scale"]) / deviation
     bias = _float64(norm["bias"]) - _float64(running["mean"]) * factor
     return _layer(kernel * factor, bias, "relu")
 

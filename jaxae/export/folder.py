@@ -1,91 +1,127 @@
-"""RUN/export: a run's files for other programs. Each is run in a process without jaxae before the folder takes its place."""
+"""RUN/export: a run's files for other programs, and the model card.
+
+Each file is run in a process without jaxae, and compared with jaxae, before the folder takes its
+place.
+"""
 
 import contextlib
-import io
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, NamedTuple, Protocol
 
 import jax
 import numpy as np
 
+from jaxae.core.images import to_unit
+from jaxae.data.dataset import Dataset, check_data
 from jaxae.digests import file_digest
 from jaxae.errors import InputError
+from jaxae.evaluation.records import Evaluation, Provenance, provenance
 from jaxae.export import read_back
-from jaxae.export.fold_batch_norm import PARTS, fold_batch_norm
+from jaxae.export.fold_batch_norm import PARTS, FoldedModel, Part, fold_batch_norm
+from jaxae.export.model_card import Comparison, ExportedFile, model_card
 from jaxae.export.onnx_graph import onnx_graph
 from jaxae.export.safetensors_file import safetensors_file
-from jaxae.export.stablehlo import stablehlo, stablehlo_of_weights, weights_of
+from jaxae.export.stablehlo import stablehlo
 from jaxae.inference import Run, decode, encode, reconstruct
-from jaxae.runs.files import file_errors, read_json
+from jaxae.runs.files import file_errors, read_json, write_json
 from jaxae.temporary import discard, replacing
 
 Format = Literal["stablehlo", "onnx", "safetensors"]
-MANIFEST, CARD = "manifest.json", "README.md"
-ON_AVERAGE, AT_MOST = 1e-5, 1e-2
-"""What a file may differ from jaxae: any one pixel or latent on average over the images, and anywhere."""
+MANIFEST = "manifest.json"
+CARD = "README.md"
+COMPARED = 1000
+"""On how many of the first test images the files are compared with jaxae."""
+MOST_ON_AVERAGE = 1e-5
+"""How far a file's outputs may be from jaxae's: each pixel or latent, on average over the images."""
+MOST_ANYWHERE = 1e-2
+"""The same for the largest difference of all."""
+
+
+class Writer(Protocol):
+    """Makes the contents of a file from a part of a model."""
+
+    def __call__(
+        self, folded: FoldedModel, part: Part, *, image_shape: tuple[int, int, int]
+    ) -> bytes: ...
+
+
+class ReadBack(NamedTuple):
+    """The outputs of an exported file, and the package that ran it."""
+
+    outputs: np.ndarray
+    runtime: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """The contents of RUN/export/manifest.json."""
+
+    about: Provenance
+    files: dict[str, ExportedFile]
+    """By name."""
 
 
 def export_run(
     run: Run,
+    dataset: Dataset,
     folder: Path,
     *,
     formats: Sequence[Format],
-    images: np.ndarray,
-    about: dict[str, Any],
-    card: Callable[[dict[str, Any]], str],
-) -> dict[str, Any]:
-    """Writes the folder anew, whole or not at all, and returns its manifest. Raises InputError.
+    evaluation: Evaluation | None,
+) -> Manifest:
+    """Write the folder again, whole or not at all, and return its manifest.
 
-    images: real ones, f32[N, H, W, C] in [0, 1], on which each file is compared with jaxae. about: what the manifest says
-    beside the files. card: from the manifest to the folder's README.md.
+    The first COMPARED test images are used to compare the files with jaxae. evaluation: the run's,
+    for the card. Raises InputError for other data than the run's, for a file that computes
+    something else than jaxae, and if the folder holds files that no export wrote.
     """
+    check_data(run.config, dataset, trained_on=run.data_sha256)
     _check_old(folder)
+    images = to_unit(dataset.test.images[:COMPARED])
+    about = provenance(run, dataset, split=f"the first {len(images)} test images")
+
     with _unfinished(folder) as new:
-        for name, content in _contents(run, formats).items():
-            (new / name).write_bytes(content)
-        checks = _compare(run, new, formats, images)
-        manifest = {
-            **about,
-            "files": {path.name: _describe(path, checks) for path in sorted(new.iterdir())},
+        _write_files(run, new, formats)
+        comparisons = _compare(run, new, formats, images)
+
+        files = {
+            path.name: _describe(path, comparisons.get(path.name)) for path in sorted(new.iterdir())
         }
-        (new / CARD).write_text(card(manifest), encoding="utf-8")
-        manifest["files"][CARD] = _describe(new / CARD, checks)
-        (new / MANIFEST).write_text(json.dumps(manifest, indent=2, allow_nan=False) + "\n")
+        card = model_card(run, dataset, files, compared_on=about.split, evaluation=evaluation)
+        (new / CARD).write_text(card, encoding="utf-8")
+        files[CARD] = _describe(new / CARD, None)
+
+        manifest = Manifest(about=about, files=files)
+        write_json(new / MANIFEST, asdict(manifest))
+
     return manifest
 
 
-def _contents(run: Run, formats: Sequence[Format]) -> dict[str, bytes]:
-    """File name → contents."""
-    folded, contents = fold_batch_norm(run), {}
-    writers: dict[Format, Callable[..., bytes]] = {
+def _write_files(run: Run, folder: Path, formats: Sequence[Format]) -> None:
+    writers: dict[Format, Writer] = {
         "stablehlo": stablehlo,
         "onnx": onnx_graph,
         "safetensors": safetensors_file,
     }
-    for kind in formats:
+    folded = fold_batch_norm(run)
+
+    for file_format in formats:
         for part in PARTS:
-            contents[f"{part}.{kind}"] = writers[kind](
-                folded, part, image_shape=run.model.image_shape
-            )
-    if "stablehlo" in formats:
-        for part in PARTS:
-            contents[f"{part}.of_weights.stablehlo"] = stablehlo_of_weights(run, part)
-        weights = io.BytesIO()
-        np.savez(weights, allow_pickle=False, **weights_of(run))
-        contents["weights.npz"] = weights.getvalue()
-    return contents
+            content = writers[file_format](folded, part, image_shape=run.model.image_shape)
+            (folder / f"{part}.{file_format}").write_bytes(content)
 
 
 def _compare(
     run: Run, folder: Path, formats: Sequence[Format], images: np.ndarray
-) -> dict[str, dict[str, Any]]:
-    """Of each file, how far its outputs are from jaxae's and what ran it. Raises InputError where that is too far."""
+) -> dict[str, Comparison]:
+    """Return how far each file is from jaxae. Raises InputError if one is too far."""
     with jax.default_matmul_precision("highest"):  # GPUs round more by default; the files do not
         latents = encode(run, images)
         expected = {
@@ -93,72 +129,84 @@ def _compare(
             "decoder": decode(run, latents),
             "denoiser": reconstruct(run, images),
         }
-    checks: dict[str, dict[str, Any]] = {}
-    for kind in formats:
-        outputs, runtimes = _read_back(kind, folder, {"images": images, "latents": latents})
-        for name, found in outputs.items():
+
+    comparisons: dict[str, Comparison] = {}
+    for file_format in formats:
+        for name, found in _read_back(file_format, folder, images, latents).items():
             wanted = expected[name.partition(".")[0]]
-            unit = max(1.0, float(np.abs(wanted).max(initial=0)))  # of latents, which may be large
-            difference = np.abs(np.subtract(found, wanted, dtype=np.float64))
-            average, most = float(difference.mean(axis=0).max()), float(difference.max())
-            if not (average <= ON_AVERAGE * unit and most <= AT_MOST * unit):  # false for NaN too
+            difference = np.abs(np.subtract(found.outputs, wanted, dtype=np.float64))
+            average = float(difference.mean(axis=0).max())
+            largest = float(difference.max())
+
+            scale = max(1.0, float(np.abs(wanted).max(initial=0)))  # latents may be large
+            close = average <= MOST_ON_AVERAGE * scale and largest <= MOST_ANYWHERE * scale
+            if not close:  # so for NaN too
                 raise InputError(
-                    f"{name} computes something else than jaxae (in {runtimes[name]}, a number differs by {average:.1g} on "
-                    f"average, by {most:.1g} at most): nothing is written; leave {kind} out of --to, and report it"
+                    f"{name} computes something else than jaxae (in {found.runtime}, a number "
+                    f"differs by {average:.1g} on average, by {largest:.1g} at most): "
+                    f"nothing is written; leave {file_format} out of the formats, and report it"
                 )
-            checks[name] = {
-                "largest_difference": most,
-                "mean_difference": float(difference.mean()),
-                "in": runtimes[name],
-            }
-    return checks
+
+            comparisons[name] = Comparison(
+                largest_difference=largest,
+                mean_difference=float(difference.mean()),
+                runtime=found.runtime,
+            )
+    return comparisons
 
 
 def _read_back(
-    kind: str, folder: Path, inputs: dict[str, np.ndarray]
-) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """What each file of one format makes of the inputs, and what ran it; in a process of its own, on the processor."""
+    file_format: Format, folder: Path, images: np.ndarray, latents: np.ndarray
+) -> dict[str, ReadBack]:
+    """Return what each file of a format makes of its inputs, by name of the file.
+
+    They run in a process of their own, on the CPU.
+    """
     with tempfile.TemporaryDirectory() as place:
-        given, found = Path(place) / "inputs.npz", Path(place) / "outputs.npz"
-        np.savez(given, allow_pickle=False, **inputs)
-        command = [
-            sys.executable,
-            "-I",
-            read_back.__file__,
-            kind,
-            str(folder),
-            str(given),
-            str(found),
-        ]
+        inputs = Path(place) / "inputs.npz"
+        outputs = Path(place) / "outputs.npz"
+        np.savez(inputs, allow_pickle=False, images=images, latents=latents)
+
+        script = [sys.executable, "-I", read_back.__file__]
         done = subprocess.run(
-            command, capture_output=True, text=True, env=os.environ | {"JAX_PLATFORMS": "cpu"}
+            [*script, file_format, str(folder), str(inputs), str(outputs)],
+            capture_output=True,
+            text=True,
+            env=os.environ | {"JAX_PLATFORMS": "cpu"},
         )
         if done.returncode != 0:
-            reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+            lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
             raise InputError(
-                f"The {kind} files can't be read back ({reason:.200}): nothing is written; leave {kind} out of --to"
+                f"The {file_format} files can't be read back ({lines[-1]:.200}): "
+                f"nothing is written; leave {file_format} out of the formats"
             )
-        with np.load(found) as outputs:
-            return dict(outputs), json.loads(done.stdout.splitlines()[-1])
+
+        runtimes = json.loads(done.stdout.splitlines()[-1])
+        with np.load(outputs) as arrays:
+            return {name: ReadBack(arrays[name], runtimes[name]) for name in arrays}
 
 
-def _describe(path: Path, checks: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    return {"bytes": path.stat().st_size, "sha256": file_digest(path), **checks.get(path.name, {})}
+def _describe(path: Path, comparison: Comparison | None) -> ExportedFile:
+    return ExportedFile(bytes=path.stat().st_size, sha256=file_digest(path), comparison=comparison)
 
 
 def _check_old(folder: Path) -> None:
-    """Raises InputError where there is something that no export wrote: it would be deleted."""
+    """Raise InputError if the folder holds a file that no export wrote: it would be deleted."""
     with file_errors(folder):
         there = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    if strange := sorted(there - {MANIFEST, *read_json(folder / MANIFEST).get("files", {})}):
+
+    exported = read_json(folder / MANIFEST).get("files", {})
+    strange = sorted(there - {MANIFEST} - set(exported))
+    if strange:
         raise InputError(
-            f"{folder} holds {strange[0]}, which no export wrote, and would be deleted: move it away"
+            f"{folder} holds {strange[0]}, which no export wrote, and would be deleted: "
+            "move it away"
         )
 
 
 @contextlib.contextmanager
 def _unfinished(folder: Path) -> Iterator[Path]:
-    """Yield a new folder, which replaces `folder` at the end, or is deleted if that is not reached."""
+    """Yield a new folder. It replaces `folder` at the end, or is deleted if that is not reached."""
     with file_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with replacing(folder) as new:

@@ -1,9 +1,12 @@
-"""README.md of RUN/export, a model card in Markdown: data, recipe, metrics, limits, and how each file is used."""
+"""README.md of RUN/export, a model card in Markdown.
+
+It has the data, the recipe, the metrics, the limits, and how each file is used.
+"""
 
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 from jaxae.data.dataset import Dataset
 from jaxae.evaluation.reconstruction import table
@@ -11,34 +14,58 @@ from jaxae.evaluation.records import Evaluation
 from jaxae.evaluation.tables import markdown
 from jaxae.inference import Run
 
-LIMITS = """\
-- It knows images like those it was trained on, of the same size. Of others it makes such images, without a warning.
-- It removes the kind and strength of noise that it was trained on. Below that strength its output can be worse than its input.
-- {numbers} an image keep outlines and brightness, and lose details: it is a map to look at, not a faithful denoiser.
-- Latents have no fixed scale or orientation: those of two runs can't be compared."""
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """How far a file's outputs are from jaxae's, and the package that ran it."""
+
+    largest_difference: float
+    mean_difference: float
+    runtime: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportedFile:
+    """A file of the export."""
+
+    bytes: int
+    sha256: str
+    comparison: Comparison | None
+    """None for the card."""
 
 
 def model_card(
-    run: Run, dataset: Dataset, manifest: Mapping[str, Any], evaluation: Evaluation | None
+    run: Run,
+    dataset: Dataset,
+    files: Mapping[str, ExportedFile],
+    *,
+    compared_on: str,
+    evaluation: Evaluation | None,
 ) -> str:
-    """The card of an export. manifest: of export.folder. evaluation: the run's, or None."""
+    """Return the card. files: by name. compared_on: the images they were compared on, in words."""
+    model = run.model
     numbers = {1: "One number", 2: "Two numbers"}.get(
-        run.model.latent_dim, f"{run.model.latent_dim} numbers"
+        model.latent_dim, f"{model.latent_dim} numbers"
     )
-    shape = ", ".join(map(str, run.model.image_shape))
-    sizes = [f"{len(part.images):,}" for part in (dataset.train, dataset.validation, dataset.test)]
+    shape = ", ".join(str(size) for size in model.image_shape)
+    train, validation, test = (
+        f"{len(part.images):,}" for part in (dataset.train, dataset.validation, dataset.test)
+    )
+
     sections = [
         f"# A denoising autoencoder of {dataset.title}",
-        f"It sends an image through {numbers.lower()} and draws it again without its noise. Images are f32[N, {shape}]\n"
-        f"in [0, 1] (height, width, channels), latents f32[N, {run.model.latent_dim}]. Weights: epoch {run.epoch}.",
+        f"It sends an image through {numbers.lower()} and draws it again without its noise. "
+        f"Images are f32[N, {shape}]\nin [0, 1] (height, width, channels), "
+        f"latents f32[N, {model.latent_dim}]. Weights: epoch {run.epoch}.",
         "## Files",
-        _files(manifest),
-        f"Each was run in a process without jaxae on {manifest['split']}. The difference is the largest from jaxae's numbers.\n"
-        "BatchNorm is folded into the layers, but in `*.of_weights.stablehlo`. `manifest.json` has the SHA-256 of all.",
-        *_snippets(run, manifest),
+        _table_of_files(files),
+        f"Each was run in a process without jaxae on {compared_on}. The difference is the largest "
+        "from jaxae's numbers.\nBatchNorm is folded into the linear layers. "
+        "`manifest.json` has the SHA-256 of all files.",
+        *_snippets(run, files),
         "## Data",
-        f"{dataset.title}: {sizes[0]} images to train, {sizes[1]} to choose the epoch by, {sizes[2]} to test.\n"
-        f"SHA-256 of the arrays: `{dataset.digest}`.",
+        f"{dataset.title}: {train} images to train, {validation} to choose the epoch by, "
+        f"{test} to test.\nSHA-256 of the arrays: `{dataset.digest}`.",
         "## Recipe",
         f"```\n{_recipe(run)}\n```",
         "## Metrics",
@@ -49,23 +76,20 @@ def model_card(
     return "\n\n".join(sections) + "\n"
 
 
-def _recipe(run: Run) -> str:
-    return "\n".join(
-        f"{name:20} {json.dumps(value)}" for name, value in json.loads(run.config.to_json()).items()
-    )
-
-
-def _files(manifest: Mapping[str, Any]) -> str:
-    rows = [
-        [
-            f"`{name}`",
-            f"{each['bytes']:,}",
-            f"{each['largest_difference']:.1e}" if "in" in each else "",
-            each.get("in", ""),
-        ]
-        for name, each in manifest["files"].items()
-    ]
+def _table_of_files(files: Mapping[str, ExportedFile]) -> str:
+    rows = []
+    for name, file in files.items():
+        difference, runtime = "", ""
+        if file.comparison:
+            difference = f"{file.comparison.largest_difference:.1e}"
+            runtime = file.comparison.runtime
+        rows.append([f"`{name}`", f"{file.bytes:,}", difference, runtime])
     return markdown(["file", "bytes", "difference", "run in"], rows)
+
+
+def _recipe(run: Run) -> str:
+    recipe = json.loads(run.config.to_json())
+    return "\n".join(f"{name:20} {json.dumps(value)}" for name, value in recipe.items())
 
 
 def _metrics(run: Run, evaluation: Evaluation | None) -> str:
@@ -74,31 +98,41 @@ def _metrics(run: Run, evaluation: Evaluation | None) -> str:
     return table(evaluation)
 
 
-def _snippets(run: Run, manifest: Mapping[str, Any]) -> list[str]:
-    """How the files are used: a heading and a snippet that runs in their folder, for each format."""
-    shape = ", ".join(map(str, run.model.image_shape))
-    down = [math.prod(run.model.image_shape), *run.model.widths, run.model.latent_dim]
-    latent_end = ", nn.ReLU()" if run.model.latent_activation == "relu" else ""
+def _snippets(run: Run, files: Mapping[str, ExportedFile]) -> list[str]:
+    """Return a heading and a snippet that runs in the folder, for each format that is there."""
+    model = run.model
+    widths = [math.prod(model.image_shape), *model.widths, model.latent_dim]
     values = {
-        "shape": shape,
-        "down": down,
-        "up": down[::-1],
-        "pixels": down[0],
-        "latent_end": latent_end,
+        "shape": ", ".join(str(size) for size in model.image_shape),
+        "pixels": widths[0],
+        "down": widths,
+        "up": widths[::-1],
+        "latent_end": ", nn.ReLU()" if model.latent_activation == "relu" else "",
     }
-    found = [kind for kind in SNIPPETS if f"denoiser.{kind}" in manifest["files"]]
-    return [
-        text
-        for kind in found
-        for text in (f"## {TITLES[kind]}", f"```python\n{SNIPPETS[kind].format(**values)}```")
-    ]
 
+    sections = []
+    for file_format, snippet in SNIPPETS.items():
+        if f"denoiser.{file_format}" in files:
+            sections.append(f"## {TITLES[file_format]}")
+            sections.append(f"```python\n{snippet.format(**values)}```")
+    return sections
+
+
+LIMITS = """\
+- It knows images like those it was trained on, of the same size. From others it makes such images,
+  without a warning.
+- It removes the kind and strength of noise that it was trained on. Below that strength its output
+  can be worse than its input.
+- {numbers} an image keep outlines and brightness, and lose details: it is a map to look at, not a
+  faithful denoiser.
+- Latents have no fixed scale or orientation: those of two runs can't be compared."""
 
 TITLES = {
     "stablehlo": "StableHLO: `pip install jax flatbuffers`",
     "onnx": "ONNX: `pip install onnxruntime`",
     "safetensors": "PyTorch: `pip install torch safetensors`",
 }
+
 SNIPPETS = {
     "stablehlo": """\
 import numpy as np
@@ -108,10 +142,6 @@ images = np.zeros((5, {shape}), np.float32)  # yours: in [0, 1]
 with open("denoiser.stablehlo", "rb") as file:
     denoise = jit(export.deserialize(bytearray(file.read())).call)
 denoised = denoise(images)
-
-with open("denoiser.of_weights.stablehlo", "rb") as file:
-    denoise = jit(export.deserialize(bytearray(file.read())).call)
-denoised = denoise(dict(np.load("weights.npz")), images)
 """,
     "onnx": """\
 import numpy as np
@@ -128,7 +158,9 @@ from torch import nn
 
 
 def half(widths, *end):
-    modules = [module for sizes in zip(widths, widths[1:]) for module in (nn.Linear(*sizes), nn.ReLU())]
+    modules = []
+    for inputs, outputs in zip(widths, widths[1:]):
+        modules += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*modules[:-1], *end)
 
 

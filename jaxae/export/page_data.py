@@ -1,162 +1,225 @@
-"""What the explorer's page carries, as JSON values: the folded network, the test images, their latents and errors."""
+"""What the explorer's page holds, as JSON: the network, the test images, their latents and errors.
+
+Arrays are base64 texts of little-endian numbers; explorer/arrays.js reads them.
+"""
 
 import base64
 import io
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import matplotlib
 import numpy as np
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 
-from jaxae.data.dataset import Dataset, Split
-from jaxae.errors import InputError
-from jaxae.export.fold_batch_norm import DenseLayer, fold_batch_norm
+from jaxae.core.images import to_unit
+from jaxae.data.dataset import Dataset
+from jaxae.export.fold_batch_norm import DenseLayer, FoldedModel, fold_batch_norm
 from jaxae.figures.map_view import robust_view
 from jaxae.figures.style import class_colours
 from jaxae.inference import Run, decode, encode, reconstruct
 
-Weights = Literal["f16", "f32"]
+Precision = Literal["f16", "f32"]
 NARROW = 10_000
-"""Kernels of fewer weights stay in single precision: all of them take 100 kB, and in f16 a pixel may be off by 0.1."""
+"""Kernels with fewer weights stay in single precision.
+
+All of them together take 100 kB, and in half precision a pixel may be off by 0.1.
+"""
 MOST_PIXELS = 2**25
-"""Of all images together: what a phone's browser still opens."""
+"""Most pixels of all images together that a phone's browser still opens."""
 SIDE = 4096
 """Most pixels along a side of a picture: phones refuse larger canvases."""
 WEBP_QUALITY = 75
 MOST_COLOURS = 100
-"""Classes beyond so many take the colours of the first again."""
+"""Classes beyond this number take the colours of the first again."""
+COMPARED = 500
+"""At how many test images, about, the page's decoder is compared with jaxae's."""
 
 
-def page_data(run: Run, dataset: Dataset, *, weights: Weights, small: bool) -> dict[str, Any]:
-    """All that the page's script reads. small: the images as lossy WebP. Raises InputError."""
-    total, shape = len(dataset.test.images), dataset.image_shape
-    count = min(total, max(1, MOST_PIXELS // math.prod(shape)))
-    test, order = _sorted_by_class(dataset.test, count)
-    latents = encode(run, test.images)
-    errors = np.square(reconstruct(run, test.images) - test.images / np.float32(255)).mean(
-        axis=(1, 2, 3)
+@dataclass(frozen=True)
+class PageLayer:
+    """A layer of the network; its numbers follow those of the layer before in PageData.weights."""
+
+    inputs: int
+    outputs: int
+    activation: str
+    precision: Precision
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """The test images as tiles of a few large pictures."""
+
+    type: str
+    sum: int | None
+    """Of all pixels, for the page to check what its browser reads; None for lossy pictures."""
+    pictures: list[str]
+
+
+@dataclass(frozen=True)
+class PageData:
+    """All that the page's script reads."""
+
+    shape: tuple[int, int, int]
+    count: int
+    total: int
+    """How many test images the page shows, and how many there are."""
+    about: str
+    accuracy: str
+    noise: float
+    """Where the slider of the noise begins."""
+    classes: list[str]
+    colours: dict[str, list[str]]
+    """light and dark: a colour for each class on such a page."""
+    maps: dict[str, str]
+    """Colour map → u8[256, 3]."""
+    view: dict[str, list[float]]
+    """low and high: the corners of the map as it opens."""
+    network: dict[str, list[PageLayer]]
+    """encoder and decoder."""
+    weights: dict[Precision, str]
+    """Kernels and biases of all layers of a precision, one after another."""
+    latents: str
+    """f32[count, 2]."""
+    errors: str
+    """f32[count]: mean squared error of the reconstruction of the clean image."""
+    indices: str
+    """i32[count]: the number of an image in the test split."""
+    labels: str
+    """i32[count]; zeros without labels."""
+    sheets: Sheets
+
+
+def page_data(run: Run, dataset: Dataset, *, small: bool) -> PageData:
+    """Return the data of a run's page. small: the images as lossy WebP, else as PNG."""
+    test = dataset.test
+    total = len(test.images)
+    count = min(total, max(1, MOST_PIXELS // math.prod(dataset.image_shape)))
+
+    labels = np.zeros(total, int) if test.labels is None else test.labels
+    names = [] if test.labels is None else list(dataset.class_names)
+    order = np.argsort(labels[:count], kind="stable")  # one class after another compresses best
+    images = test.images[order]
+
+    latents = encode(run, images)
+    squared_errors = np.square(reconstruct(run, images) - to_unit(images))
+
+    folded = fold_batch_norm(run)
+    view = robust_view(latents)
+    compared_latents = latents[:: max(1, count // COMPARED)]
+
+    return PageData(
+        shape=dataset.image_shape,
+        count=count,
+        total=total,
+        about=(
+            "The model sends each image through two numbers: its place on the map. "
+            f"Weights: epoch {run.epoch}."
+        ),
+        accuracy=_accuracy(run, folded, compared_latents, small=small),
+        noise=run.config.noise_factor,
+        classes=names,
+        colours=_colours(len(names)),
+        maps={name: _text(_colour_map(name)) for name in ("inferno", "cividis")},
+        view={"low": view.low.tolist(), "high": view.high.tolist()},
+        network={
+            "encoder": [_page_layer(layer) for layer in folded.encoder],
+            "decoder": [_page_layer(layer) for layer in folded.decoder],
+        },
+        weights=_pack_weights([*folded.encoder, *folded.decoder]),
+        latents=_text(latents.astype("<f4")),
+        errors=_text(squared_errors.mean(axis=(1, 2, 3)).astype("<f4")),
+        indices=_text(order.astype("<i4")),
+        labels=_text(labels[order].astype("<i4")),
+        sheets=_sheets(images, small=small),
     )
-    view, folded = robust_view(latents), fold_batch_norm(run)
-    names = list(dataset.class_names if test.labels is not None else ())
-    colours = class_colours(min(max(len(names), 1), MOST_COLOURS))
-    return {
-        "shape": list(shape),
-        "count": count,
-        "total": total,
-        "about": f"The model sends each image through two numbers: its place on the map. Weights: epoch {run.epoch}.",
-        "weights": _pack_weights([*folded.encoder, *folded.decoder], weights),
-        "accuracy": _accuracy(run, latents[:: max(1, count // 500)], weights, small=small),
-        "noise": run.config.noise_factor,
-        "classes": names,
-        "colours": {
-            "light": [to_hex(colour) for colour in colours],
-            "dark": [_on_dark(colour) for colour in colours],
-        },
-        "maps": {name: _text(_colour_map(name)) for name in ("inferno", "cividis")},
-        "view": {"low": view.low.tolist(), "high": view.high.tolist()},
-        "network": {
-            half: _describe(folded.layers(half), weights) for half in ("encoder", "decoder")
-        },
-        "latents": _text(latents.astype("<f4")),
-        "errors": _text(errors.astype("<f4")),
-        "indices": _text(order.astype("<i4")),
-        "labels": _text((np.zeros(count) if test.labels is None else test.labels).astype("<i4")),
-        "sheets": _sheets(test.images, small=small),
-    }
 
 
-def _sorted_by_class(part: Split, count: int) -> tuple[Split, np.ndarray]:
-    """The first images with equal labels side by side, in which form they compress best, and int[N], where each was."""
-    if part.labels is None:
-        return Split(part.images[:count]), np.arange(count)
-    order = np.argsort(part.labels[:count], kind="stable")
-    return Split(part.images[order], part.labels[order]), order
+def _precision(layer: DenseLayer) -> Precision:
+    largest = max(np.abs(layer.kernel).max(), np.abs(layer.bias).max())
+    fits = largest <= np.finfo(np.float16).max
+    return "f16" if fits and layer.kernel.size >= NARROW else "f32"
 
 
-def _precision(kernel: np.ndarray, weights: Weights) -> Weights:
-    return weights if kernel.size >= NARROW else "f32"
+def _rounded(layer: DenseLayer) -> DenseLayer:
+    """Return the layer in the precision in which the page holds it."""
+    dtype = {"f16": "<f2", "f32": "<f4"}[_precision(layer)]
+    return layer._replace(kernel=layer.kernel.astype(dtype), bias=layer.bias.astype(dtype))
 
 
-def _pack_weights(layers: list[DenseLayer], weights: Weights) -> dict[str, str]:
-    """Of each precision the kernels and biases of its layers, one after another. Raises InputError."""
-    packed: dict[str, list[np.ndarray]] = {"f16": [np.empty(0, "<f2")], "f32": [np.empty(0, "<f4")]}
+def _page_layer(layer: DenseLayer) -> PageLayer:
+    inputs, outputs = layer.kernel.shape
+    return PageLayer(inputs, outputs, layer.activation, _precision(layer))
+
+
+def _pack_weights(layers: Sequence[DenseLayer]) -> dict[Precision, str]:
+    packed: dict[Precision, bytes] = {"f16": b"", "f32": b""}
     for layer in layers:
-        precision = _precision(layer.kernel, weights)
-        for array in layer[:2]:
-            with np.errstate(over="ignore"):
-                packed[precision].append(array.ravel().astype(packed[precision][0].dtype))
-            if not np.isfinite(packed[precision][-1]).all():
-                raise InputError(
-                    f"a weight of the model is {np.abs(array).max():g}, too large for f16: give --weights f32"
-                )
-    return {precision: _text(np.concatenate(arrays)) for precision, arrays in packed.items()}
+        rounded = _rounded(layer)
+        packed[_precision(layer)] += rounded.kernel.tobytes() + rounded.bias.tobytes()
+
+    return {precision: base64.b64encode(numbers).decode() for precision, numbers in packed.items()}
 
 
-def _describe(layers: tuple[DenseLayer, ...], weights: Weights) -> list[dict[str, Any]]:
-    return [
-        {
-            "inputs": len(kernel),
-            "outputs": len(bias),
-            "activation": activation,
-            "precision": _precision(kernel, weights),
-        }
-        for kernel, bias, activation in layers
-    ]
-
-
-def _accuracy(run: Run, latents: np.ndarray, weights: Weights, *, small: bool) -> str:
-    """A sentence for the page: how far its decoder, and its images, are from jaxae's."""
+def _accuracy(run: Run, folded: FoldedModel, latents: np.ndarray, *, small: bool) -> str:
+    """Return a sentence for the page: how far its decoder is from jaxae's."""
     x = latents
-    for kernel, bias, activation in fold_batch_norm(run).decoder:
-        if _precision(kernel, weights) == "f16":
-            kernel, bias = (array.astype(np.float16).astype(np.float32) for array in (kernel, bias))
-        x = x @ kernel + bias
-        x = np.maximum(x, 0) if activation == "relu" else x
-    error = np.abs((1 + np.tanh(x / 2)) / 2 - decode(run, latents).reshape(x.shape))
-    precision = {"f16": "half", "f32": "single"}[weights]
-    text = f"The network runs here with {precision}-precision weights. At the places of {len(latents):,} test images its decoded "
-    text += f"pixels differ from jaxae's by at most {error.max():.1g}, by {error.mean():.1g} on average (white is 1)."
-    return text + (
-        " The test images are compressed with loss, which moves every number a little."
-        if small
-        else ""
+    for layer in map(_rounded, folded.decoder):
+        x = x @ layer.kernel.astype(np.float32) + layer.bias.astype(np.float32)
+        x = np.maximum(x, 0) if layer.activation == "relu" else x
+
+    pixels = (1 + np.tanh(x / 2)) / 2  # the sigmoid at the end
+    error = np.abs(pixels - decode(run, latents).reshape(pixels.shape))
+
+    text = (
+        "The network runs here with half-precision weights. At the places of "
+        f"{len(latents):,} test images its decoded pixels differ from jaxae's by at most "
+        f"{error.max():.1g}, by {error.mean():.1g} on average (white is 1)."
     )
+    if small:
+        text += " The test images are compressed with loss, which moves every number a little."
+    return text
 
 
-def _sheets(images: np.ndarray, *, small: bool) -> dict[str, Any]:
-    """The images as tiles of few pictures. Images of three channels are colour tiles; else each channel is a grey tile."""
+def _sheets(images: np.ndarray, *, small: bool) -> Sheets:
+    """Images of three channels are colour tiles; of others each channel is a grey tile."""
     count, height, width, channels = images.shape
-    tiles = (
-        images
-        if channels == 3
-        else images.transpose(0, 3, 1, 2).reshape(count, channels * height, width, 1)
-    )
+    if channels == 3:
+        tiles = images
+    else:
+        planes = images.transpose(0, 3, 1, 2)
+        tiles = planes.reshape(count, channels * height, width, 1)
+
     columns = max(1, min(math.ceil(math.sqrt(count)), SIDE // tiles.shape[2]))
-    per_sheet = columns * max(1, SIDE // tiles.shape[1])
-    return {
-        "type": "image/webp" if small else "image/png",
-        "sum": None if small else int(images.sum(dtype=np.int64)),
-        "pictures": [
-            _sheet(tiles[i : i + per_sheet], columns, small=small)
-            for i in range(0, count, per_sheet)
+    rows = max(1, SIDE // tiles.shape[1])
+    per_sheet = columns * rows
+
+    return Sheets(
+        type="image/webp" if small else "image/png",
+        sum=None if small else int(images.sum(dtype=np.int64)),
+        pictures=[
+            _sheet(tiles[start : start + per_sheet], columns, small=small)
+            for start in range(0, count, per_sheet)
         ],
-    }
+    )
 
 
 def _sheet(tiles: np.ndarray, columns: int, *, small: bool) -> str:
+    """Return u8[N, H, W, 1 or 3] as one picture, row by row, in base64."""
     count, height, width, depth = tiles.shape
-    rows = -(-count // columns)
+    rows = math.ceil(count / columns)
+
     padded = np.zeros((rows * columns, height, width, depth), np.uint8)
     padded[:count] = tiles
-    sheet = (
-        padded.reshape(rows, columns, height, width, depth)
-        .swapaxes(1, 2)
-        .reshape(rows * height, columns * width, depth)
-    )
-    file = io.BytesIO()
+
+    grid = padded.reshape(rows, columns, height, width, depth).swapaxes(1, 2)
+    sheet = grid.reshape(rows * height, columns * width, depth)
     picture = Image.fromarray(sheet[..., 0] if depth == 1 else sheet)
+
+    file = io.BytesIO()
     if small:
         picture.save(file, "WEBP", quality=WEBP_QUALITY)
     else:
@@ -164,13 +227,21 @@ def _sheet(tiles: np.ndarray, columns: int, *, small: bool) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-def _colour_map(name: str) -> np.ndarray:
-    return matplotlib.colormaps[name](np.arange(256), bytes=True)[:, :3]
+def _colours(classes: int) -> dict[str, list[str]]:
+    colours = class_colours(min(max(classes, 1), MOST_COLOURS))
+    return {
+        "light": [to_hex(colour) for colour in colours],
+        "dark": [_on_dark(colour) for colour in colours],
+    }
 
 
 def _on_dark(colour: Any) -> str:
-    """A class's colour on a dark page: near-black becomes near-white."""
-    return "#f2f2f2" if max(matplotlib.colors.to_rgb(colour)) < 0.2 else to_hex(colour)
+    """Return a class's colour on a dark page: near-black becomes near-white."""
+    return "#f2f2f2" if max(to_rgb(colour)) < 0.2 else to_hex(colour)
+
+
+def _colour_map(name: str) -> np.ndarray:
+    return matplotlib.colormaps[name](np.arange(256), bytes=True)[:, :3]
 
 
 def _text(array: np.ndarray) -> str:
