@@ -1,1 +1,1 @@
-"""A run described for people: the model card beside its exports, and the report."""
+"""The report of a run: one page for people, after its files were checked against each other."""

@@ -1,229 +1,199 @@
-"""Whether a run's numbers and files agree with each other. Two that disagree are an error: a report of them would be wrong."""
+"""Whether a run's numbers and files agree with each other.
 
-import re
+Two that disagree are an error: a report of them would be wrong.
+"""
+
+import math
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from jaxae.core.images import to_unit
 from jaxae.digests import file_digest
 from jaxae.errors import InputError
-from jaxae.evaluation.metrics import SSIM_WINDOW, image_psnr, ssim
-from jaxae.evaluation.records import Evaluation
+from jaxae.evaluation.records import Evaluation, NoiseCurve
 from jaxae.inference import corrupt, reconstruct
 from jaxae.report.facts import Facts
-from jaxae.report.promises import Check
-from jaxae.runs.environment import ORIGIN
-from jaxae.runs.manifest import tree_digest
 
 CLOSE = 1e-3
 """How far two numbers may be apart that two machines have computed, as a share."""
-FEW = 20
-"""How many test images the definitions of PSNR and SSIM are compared on."""
+
+
+class Check(NamedTuple):
+    """Something that holds, and what was compared."""
+
+    claim: str
+    found: str
 
 
 def check_agreement(facts: Facts) -> list[Check]:
-    """What was compared, in the order of the report. Raises InputError where two files, or a file and the model, disagree."""
+    """Return what was compared, in the order of the report.
+
+    Raises InputError if two files, or a file and the model, disagree.
+    """
+    _check_sources(facts)
+    return [
+        _checkpoint(facts),
+        *_log(facts),
+        *_numbers(facts),
+        *_products(facts),
+    ]
+
+
+def _disagree(first: object, says: object, second: object, other: object) -> InputError:
+    return InputError(
+        f"{first} says {says}, and {second} {other}: make the one that is out of date again, "
+        "or delete it"
+    )
+
+
+def _check_sources(facts: Facts) -> None:
+    """Check that each file is of the run's epoch and of its data."""
     records = {
         "evaluation.json": facts.stored_evaluation,
         "latent_scorecard.json": facts.scorecard,
         "noise_curve.json": facts.curve,
-    }
-    results = {name: asdict(record.about) for name, record in records.items() if record}
-    results |= {
-        "environment.json": facts.environment,
         "export/manifest.json": facts.export,
     }
-    try:
-        for name, result in results.items():
-            _check_whose(facts.place / name, result, facts)
-        return [
-            *_definitions(facts),
-            _checkpoint(facts),
-            *_log(facts),
-            *_numbers(facts),
-            *_products(facts),
-        ]
-    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
-        names = ", ".join(name for name in results if results[name])
-        raise InputError(
-            f"A file of {facts.place} is damaged ({error!r:.80}): make anew or delete {names}"
-        ) from error
+    for name, record in records.items():
+        if record:
+            path = facts.place / name
+            _check_epoch(path, record.about.checkpoint_epoch, facts)
+            _check_data(path, record.about.data_sha256, facts)
+
+    environment = facts.environment.data_sha256
+    if environment:
+        _check_data(facts.place / "environment.json", environment, facts)
+
+    if facts.explorer_epoch is not None:
+        _check_epoch(facts.place / "explorer.html", facts.explorer_epoch, facts)
 
 
-def _disagree(first: object, says: object, second: str, other: object) -> InputError:
-    return InputError(
-        f"{first} says {says}, and {second} {other}: make the one that is out of date anew, or delete it"
-    )
+def _check_epoch(path: Path, epoch: int, facts: Facts) -> None:
+    if epoch != facts.run.epoch:
+        other = "the checkpoint's epoch is"
+        raise _disagree(path, f"checkpoint_epoch {epoch}", other, facts.run.epoch)
 
 
-def _check_whose(path: Path, result: dict[str, Any], facts: Facts) -> None:
-    """The file is of the run's epoch, and of its data."""
-    here = {"checkpoint_epoch": facts.run.epoch, "data_sha256": facts.dataset.digest}
-    for name in sorted(here.keys() & result.keys()):
-        if result[name] != here[name]:
-            other = (
-                "the best checkpoint's epoch is" if name == "checkpoint_epoch" else "the data have"
-            )
-            raise _disagree(path, f"{name} {result[name]}", other, here[name])
-
-
-def _definitions(facts: Facts) -> list[Check]:
-    """PSNR and SSIM of reconstructions beside scikit-image's, one image at a time."""
-    clean = to_unit(facts.dataset.test.images[:FEW])
-    output = reconstruct(facts.run, corrupt(clean, std=0.25))
-    theirs = [
-        peak_signal_noise_ratio(x, y, data_range=1.0)
-        for x, y in zip(clean.astype(float), output.astype(float), strict=True)
-    ]
-    off = float(np.abs(image_psnr(output, clean) - theirs).max())
-    checks = [
-        Check(
-            "PSNR is scikit-image's",
-            f"{len(clean)} images differ by {off:.1g} dB at most",
-            off < 1e-6,
-        )
-    ]
-    if min(facts.dataset.image_shape[:2]) >= SSIM_WINDOW:
-        wang: Any = {
-            "gaussian_weights": True,
-            "sigma": 1.5,
-            "use_sample_covariance": False,
-            "data_range": 1.0,
-        }
-        pairs = zip(output.astype(float), clean.astype(float), strict=True)
-        theirs = [structural_similarity(x, y, channel_axis=-1, **wang) for x, y in pairs]
-        off = float(np.abs(ssim(output, clean) - theirs).max())
-        checks.append(
-            Check(
-                "SSIM is Wang's, through scikit-image",
-                f"{len(clean)} images differ by {off:.1g} at most",
-                off < 1e-6,
-            )
-        )
-    return checks
+def _check_data(path: Path, sha256: str, facts: Facts) -> None:
+    if sha256 != facts.dataset.digest:
+        raise _disagree(path, f"data_sha256 {sha256}", "the data have", facts.dataset.digest)
 
 
 def _checkpoint(facts: Facts) -> Check:
-    """Loading has compared the files with their digests; this compares what the report computes with."""
-    holds = tree_digest(facts.run.variables) == facts.manifest.sha256["variables"]
-    found = f"SHA-256 of its arrays {facts.manifest.sha256['variables']:.12}…"
-    return Check("The checkpoint is what was saved", found, holds)
+    """Say what loading the run has verified."""
+    sha256 = facts.manifest.sha256["variables"]
+    return Check("The checkpoint is what was saved", f"SHA-256 of its arrays {sha256:.12}…")
 
 
 def _log(facts: Facts) -> list[Check]:
-    """metrics.jsonl has the checkpoint's epoch as its best, and environment.json the checkpoint's data."""
-    mine, theirs = facts.environment.get("data_sha256"), facts.manifest.owner.data_sha256
-    if mine and theirs and mine != theirs:
-        raise _disagree(
-            facts.place / "environment.json", f"data_sha256 {mine}", "the checkpoint", theirs
-        )
-    path, losses = (
-        facts.place / "metrics.jsonl",
-        {row["epoch"]: row["validation_loss"] for row in facts.rows},
-    )
-    best = [row["epoch"] for row in facts.rows if row["best"]][-1:]
-    if not best or facts.run.epoch != facts.manifest.best_epoch:  # another epoch was asked for
+    """Check that metrics.jsonl has the checkpoint's epoch as its best."""
+    best = [row["epoch"] for row in facts.epochs if row["best"]]
+    other_epoch_chosen = facts.run.epoch != facts.manifest.best_epoch
+    if not best or other_epoch_chosen:
         return []
-    if best != [facts.run.epoch]:
-        raise _disagree(
-            path, f"the best epoch is {best[0]}", "the best checkpoint's epoch is", facts.run.epoch
-        )
+
+    path = facts.place / "metrics.jsonl"
+    says = f"the best epoch is {best[-1]}"
+    if best[-1] != facts.run.epoch:
+        raise _disagree(path, says, "the checkpoint's epoch is", facts.run.epoch)
+
+    losses = {row["epoch"]: row["validation_loss"] for row in facts.epochs}
     lowest = min(losses, key=lambda epoch: losses[epoch])
-    if ORIGIN not in facts.environment and losses[lowest] < losses[best[0]]:
-        raise _disagree(
-            path,
-            f"the best epoch is {best[0]}",
-            "the lowest validation loss in it is that of epoch",
-            lowest,
-        )
+    went_on = facts.environment.resumed_from  # its lowest loss may be that of the other run
+    if not went_on and losses[lowest] < losses[best[-1]]:
+        other = "the lowest validation loss in it is that of epoch"
+        raise _disagree(path, says, other, lowest)
+
     found = (
-        f"epoch {best[0]} of {len(losses)}, by metrics.jsonl: validation loss {losses[best[0]]:.5f}"
+        f"epoch {best[-1]} of {len(losses)}, by metrics.jsonl: "
+        f"validation loss {losses[best[-1]]:.5f}"
     )
-    return [Check("The checkpoint is that of the lowest validation loss", found, True)]
+    return [Check("The checkpoint is that of the lowest validation loss", found)]
 
 
 def _numbers(facts: Facts) -> list[Check]:
-    """What the files of results say of the model's quality is what the model gives now."""
-    compared: dict[str, int] = {}
+    """Check that the files of results have the numbers that the model gives now."""
+    counts: Counter[str] = Counter()
 
-    def compare(name: str, what: str, found: Any, now: Any) -> None:
-        close = (
-            isinstance(found, float)
-            and isinstance(now, float)
-            and np.isclose(found, now, rtol=CLOSE, atol=1e-9)
-        )
-        if found != now and not close:
-            raise _disagree(
-                facts.place / name, f"{what} is {found}", "the checkpoint and the data give", now
-            )
-        compared[name] = compared.get(name, 0) + 1
+    def compare(name: str, what: str, found: float | None, now: float | None) -> None:
+        if not _close(found, now):
+            other = "the checkpoint and the data give"
+            raise _disagree(facts.place / name, f"{what} is {found}", other, now)
+        counts[name] += 1
 
     if facts.stored_evaluation:
-        found, now = _values(facts.stored_evaluation), _values(facts.evaluation)
-        for what in now:
-            compare("evaluation.json", what, found.get(what), now[what])
+        stored = _metrics(facts.stored_evaluation)
+        now = _metrics(facts.evaluation)
+        for metric in stored | now:
+            compare("evaluation.json", metric, stored.get(metric), now.get(metric))
+
     if facts.scorecard:
-        name = "the MSE of clean images"
-        compare("latent_scorecard.json", name, facts.scorecard.ours.mse, facts.evaluation.clean.mse)
+        clean = facts.evaluation.clean.mse
+        compare("latent_scorecard.json", "the MSE of clean images", facts.scorecard.ours.mse, clean)
+
     if facts.curve:
-        clean = to_unit(facts.dataset.test.images[: facts.curve.images])
-        for level, draws in zip(facts.curve.levels, facts.curve.ours.mse, strict=True):
-            now_level = np.square(reconstruct(facts.run, corrupt(clean, std=level)) - clean).mean(
-                dtype=np.float64
-            )
-            compare("noise_curve.json", f"the MSE at noise {level}", draws[0], float(now_level))
-    counts = ", ".join(f"{count} in {name}" for name, count in compared.items())
-    return (
-        [
-            Check(
-                "Files of results are what the model gives",
-                f"recomputed within 0.1 %: {counts}",
-                True,
-            )
-        ]
-        if compared
-        else []
-    )
+        for i, level in enumerate(facts.curve.levels):
+            first_draw = facts.curve.ours.mse[i][0]
+            now_there = _mse_at(facts, facts.curve, level)
+            compare("noise_curve.json", f"the MSE at noise {level}", first_draw, now_there)
+
+    if not counts:
+        return []
+    listed = ", ".join(f"{count} in {name}" for name, count in counts.items())
+    found = f"recomputed within 0.1 %: {listed}"
+    return [Check("Files of results are what the model gives", found)]
 
 
-def _values(evaluation: Evaluation) -> dict[str, Any]:
-    """Return every number of an evaluation by its name."""
-    found = {}
-    for row, quality in evaluation.rows().items():
-        for metric, value in asdict(quality).items():
-            found[f"{metric} of {row}"] = value
-    for name, each in evaluation.classes.items():
-        values = {"images": each.images, "recall": each.recall, **asdict(each.quality)}
-        for metric, value in values.items():
-            found[f"{metric} of {name}"] = value
+def _close(found: float | None, now: float | None) -> bool:
+    if found is None or now is None:
+        return found is now
+    return math.isclose(found, now, rel_tol=CLOSE, abs_tol=1e-9)
+
+
+def _metrics(evaluation: Evaluation) -> dict[str, float | None]:
+    """Return all numbers of an evaluation by their path in its file, such as noisy.mse."""
+    trees: dict[str, Any] = {name: asdict(row) for name, row in evaluation.rows().items()}
+    trees |= {f"classes.{name}": asdict(each) for name, each in evaluation.classes.items()}
+
+    metrics: dict[str, float | None] = {}
+    for path, tree in trees.items():
+        metrics |= _flat(path, tree)
+    return metrics
+
+
+def _flat(path: str, tree: Any) -> dict[str, float | None]:
+    if not isinstance(tree, dict):
+        return {path: tree}
+
+    found: dict[str, float | None] = {}
+    for name, branch in tree.items():
+        found |= _flat(f"{path}.{name}", branch)
     return found
 
 
+def _mse_at(facts: Facts, curve: NoiseCurve, level: float) -> float:
+    """Return the model's MSE at a noise level, on the images and with the first draw of a curve."""
+    clean = to_unit(facts.dataset.test.images[: curve.images])
+    error = reconstruct(facts.run, corrupt(clean, std=level)) - clean
+    return float(np.square(error).mean(dtype=np.float64))
+
+
 def _products(facts: Facts) -> list[Check]:
-    """The explorer and the exported files are of this epoch, and as they were written."""
-    if facts.explorer:
-        path = facts.place / "explorer.html"
-        found = re.search(r"Weights: epoch (\d+)\.", path.read_text("utf-8"))
-        if not found or int(found[1]) != facts.run.epoch:
-            says = f"epoch {found[1]}" if found else "no epoch"
-            raise _disagree(path, says, "the best checkpoint's epoch is", facts.run.epoch)
-    for name, described in facts.export.get("files", {}).items():
+    """Check that the exported files are as they were written."""
+    if not facts.export:
+        return []
+
+    for name, file in facts.export.files.items():
         path = facts.place / "export" / name
-        if not path.is_file() or file_digest(path) != described["sha256"]:
+        if not path.is_file() or file_digest(path) != file.sha256:
             raise InputError(
-                f"{path} is missing, or not what its manifest.json says: jaxae export writes it anew"
+                f"{path} is missing, or not what its manifest.json says: "
+                "make it again with jaxae export RUN"
             )
-    count = len(facts.export.get("files", {}))
-    return (
-        [
-            Check(
-                "Exported files are what was compared with jaxae", f"SHA-256 of {count} files", True
-            )
-        ]
-        if count
-        else []
-    )
+
+    found = f"SHA-256 of {len(facts.export.files)} files"
+    return [Check("Exported files are what was compared with jaxae", found)]

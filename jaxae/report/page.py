@@ -1,64 +1,65 @@
-"""The report: one HTML file of a run, or of two side by side. It needs no server, no network and no script."""
+"""The report: one HTML file of a run, or of two next to each other.
+
+It needs no server, no network and no script.
+"""
 
 import html
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from string import Template
 from typing import NamedTuple
 
 from jaxae.digests import policy_digest
-from jaxae.errors import InputError, brief
+from jaxae.evaluation.records import Quality
 from jaxae.report import about, results
+from jaxae.report.agreement import Check
 from jaxae.report.facts import Facts
-from jaxae.report.markup import source, table, text
-from jaxae.report.promises import Check
+from jaxae.report.markup import Row, source, table, text
 
 
 class Described(NamedTuple):
-    """A run, and what was checked of it."""
+    """A run, and what was compared of it."""
 
     facts: Facts
     checks: list[Check]
 
 
 SECTIONS: dict[str, Callable[[Described], str]] = {
-    "At a glance": lambda each: about.glance(each.facts, each.checks),
-    "What was trained, and on what": lambda each: about.origin(each.facts),
-    "Training": lambda each: results.training(each.facts),
-    "Quality": lambda each: results.quality(each.facts),
-    "The latent space": lambda each: results.latent_space(each.facts),
-    "Each class": lambda each: results.classes(each.facts),
-    "Figures": lambda each: results.figures(each.facts),
-    "Checks": lambda each: about.promises(each.checks),
-    "Recipe": lambda each: about.recipe(each.facts),
-}
-METRICS = {
-    "mse": ("MSE", "{:.5f}"),
-    "mae": ("MAE", "{:.5f}"),
-    "psnr_of_mean_mse": ("PSNR of the mean MSE", "{:.3f} dB"),
-    "ssim_mean": ("SSIM", "{:.5f}"),
+    "At a glance": lambda run: about.glance(run.facts),
+    "What was trained, and on what": lambda run: about.origin(run.facts),
+    "Training": lambda run: results.training(run.facts),
+    "Quality": lambda run: results.quality(run.facts),
+    "The latent space": lambda run: results.latent_space(run.facts),
+    "Each class": lambda run: results.classes(run.facts),
+    "Figures": lambda run: results.figures(run.facts),
+    "Checks": lambda run: about.comparisons(run.checks),
+    "Recipe": lambda run: about.recipe(run.facts),
 }
 
 
 def report_page(runs: Sequence[Described]) -> str:
-    """The page as HTML. runs: one, or two to show side by side. Raises InputError where a file of theirs is damaged."""
-    places = [each.facts.place.absolute() for each in runs]
-    names = [place.name for place in places]
-    if len(set(names)) < len(names):
-        names = [f"{place.parent.name}/{place.name}" for place in places]
-    sections = {name: _columns(names, [_section(name, each) for each in runs]) for name in SECTIONS}
+    """Return the page as HTML. runs: one, or two to show next to each other."""
+    names = _names([run.facts.place.absolute() for run in runs])
+
+    sections: dict[str, str] = {}
     if len(runs) == 2:
-        sections = {"Differences": _differences(names, runs), **sections}
+        sections["Differences"] = _differences(names, runs[0].facts, runs[1].facts)
+    for name, section in SECTIONS.items():
+        sections[name] = _columns(names, [section(run) for run in runs])
+
     body = "".join(
         f'<section id="{_anchor(name)}">{text(name, kind="h2")}{content}</section>'
         for name, content in sections.items()
     )
     links = "".join(f'<a href="#{_anchor(name)}">{html.escape(name)}</a>' for name in sections)
-    titles = list(dict.fromkeys(each.facts.dataset.title for each in runs))
+
+    titles = list(dict.fromkeys(run.facts.dataset.title for run in runs))
     heading = f"{' and '.join(titles)}: {' and '.join(names)}"
-    style = Path(__file__).with_name("style.css").read_text("utf-8")
-    return Template(Path(__file__).with_name("template.html").read_text("utf-8")).substitute(
+    folder = Path(__file__).parent
+    style = (folder / "style.css").read_text("utf-8")
+
+    template = Template((folder / "template.html").read_text("utf-8"))
+    return template.substitute(
         title=html.escape(f"{heading}: jaxae report"),
         heading=html.escape(heading),
         subtitle=html.escape(_subtitle(runs)),
@@ -70,28 +71,23 @@ def report_page(runs: Sequence[Described]) -> str:
     )
 
 
-def _section(name: str, run: Described) -> str:
-    try:
-        return SECTIONS[name](run)
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
-        reason = f"{name} can't be written from the files of {run.facts.place} ({brief(error)})"
-        raise InputError(
-            f"{reason}: one of its JSON files is damaged; make it anew, or delete it"
-        ) from error
+def _names(places: Sequence[Path]) -> list[str]:
+    names = [place.name for place in places]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{place.parent.name}/{place.name}" for place in places]
 
 
 def _subtitle(runs: Sequence[Described]) -> str:
-    model = runs[0].facts.run.model
-    numbers = {1: "one number", 2: "two numbers"}.get(
-        model.latent_dim, f"{model.latent_dim} numbers"
-    )
-    what = (
-        f"A denoising autoencoder that sends each image through {numbers}"
-        if len(runs) == 1
-        else "Two denoising autoencoders"
-    )
-    made_up = " SYNTHETIC DATA: the numbers mean nothing beside those of real images."
-    return f"{what}.{made_up if any(each.facts.run.config.dataset == 'synthetic' for each in runs) else ''}"
+    latent_dim = runs[0].facts.run.model.latent_dim
+    numbers = {1: "one number", 2: "two numbers"}.get(latent_dim, f"{latent_dim} numbers")
+
+    subtitle = "Two denoising autoencoders."
+    if len(runs) == 1:
+        subtitle = f"A denoising autoencoder that sends each image through {numbers}."
+    if any(run.facts.run.config.dataset == "synthetic" for run in runs):
+        subtitle += " SYNTHETIC DATA: the numbers mean nothing next to those of real images."
+    return subtitle
 
 
 def _anchor(name: str) -> str:
@@ -101,6 +97,7 @@ def _anchor(name: str) -> str:
 def _columns(names: Sequence[str], contents: Sequence[str]) -> str:
     if len(contents) == 1:
         return contents[0]
+
     columns = "".join(
         f"<div>{text(name, kind='h3')}{content}</div>"
         for name, content in zip(names, contents, strict=True)
@@ -108,28 +105,44 @@ def _columns(names: Sequence[str], contents: Sequence[str]) -> str:
     return f'<div class="pair">{columns}</div>'
 
 
-def _differences(names: Sequence[str], runs: Sequence[Described]) -> str:
-    """In which options the recipes differ, and by how much the results."""
-    first, second = (vars(each.facts.run.config) for each in runs)
+def _differences(names: Sequence[str], first: Facts, second: Facts) -> str:
+    """Return in which options the recipes differ, and by how much the results."""
+    recipes = vars(first.run.config), vars(second.run.config)
     options = [
-        [name, about.plain(first[name]), about.plain(second[name])]
-        for name in first
-        if first[name] != second[name]
+        Row(name, [about.plain(recipe[name]) for recipe in recipes])
+        for name in recipes[0]
+        if recipes[0][name] != recipes[1][name]
     ]
-    recipes = table(["option", *names], options) if options else text("The recipes are the same.")
-    rows = []
-    for name in ("noisy", "clean"):
-        a, b = (asdict(each.facts.evaluation.rows()[name]) for each in runs)
-        for metric, (shown, form) in METRICS.items():
-            if a[metric] is not None and b[metric] is not None:
-                values = [
-                    form.format(value + 0.0)
-                    for value in (a[metric], b[metric], round(b[metric] - a[metric], 5))
-                ]
-                rows.append([f"{shown}, {name} input", *values])
+    if options:
+        options_table = table(["option", *names], options)
+    else:
+        options_table = text("The recipes are the same.")
+
+    rows = [
+        *_metrics("noisy input", first.evaluation.noisy, second.evaluation.noisy),
+        *_metrics("clean input", first.evaluation.clean, second.evaluation.clean),
+    ]
     measured = table(["", *names, "second less first"], rows)
-    noise = [f"{each.facts.evaluation.noise_factor:g}" for each in runs]
-    where = f"Recomputed on the test images at noise {' and '.join(dict.fromkeys(noise))}."
-    return (
-        text("Recipes", kind="h3") + recipes + text("Results", kind="h3") + measured + source(where)
-    )
+
+    levels = [f"{facts.evaluation.noise_factor:g}" for facts in (first, second)]
+    said = f"Recomputed on the test images at noise {' and '.join(dict.fromkeys(levels))}."
+    headings = text("Recipes", kind="h3"), text("Results", kind="h3")
+    return headings[0] + options_table + headings[1] + measured + source(said)
+
+
+def _metrics(images: str, first: Quality, second: Quality) -> list[Row]:
+    """Return a row for each metric that both have: the two values and their difference."""
+    metrics = [
+        ("MSE", first.mse, second.mse, "{:.5f}"),
+        ("MAE", first.mae, second.mae, "{:.5f}"),
+        ("PSNR of the mean MSE", first.psnr_of_mean_mse, second.psnr_of_mean_mse, "{:.3f} dB"),
+        ("SSIM", first.ssim_mean, second.ssim_mean, "{:.5f}"),
+    ]
+
+    rows = []
+    for name, a, b, form in metrics:
+        if a is not None and b is not None:
+            difference = round(b - a, 5) + 0.0  # without the sign of -0.0
+            values = [form.format(value) for value in (a, b, difference)]
+            rows.append(Row(f"{name}, {images}", values))
+    return rows

@@ -1,4 +1,7 @@
-"""The sections of a report about what a run can do: curves, metrics, figures. Facts in, HTML out."""
+"""The sections of a report about what a run can do: curves, metrics, figures.
+
+Facts in, HTML out.
+"""
 
 from collections.abc import Callable
 
@@ -6,13 +9,12 @@ import numpy as np
 
 from jaxae.evaluation import baselines, latent_scorecard, plots, reconstruction
 from jaxae.evaluation.latent_scorecard import PROTOCOLS, PUBLISHED
-from jaxae.evaluation.records import Curve
+from jaxae.evaluation.records import Curve, NoiseCurve
 from jaxae.evaluation.tables import decibels
 from jaxae.figures.style import Figure
 from jaxae.figures.training_curves import training_curves
 from jaxae.report.facts import Facts
-from jaxae.report.markup import picture, source, table, text
-from jaxae.runs import metrics_log
+from jaxae.report.markup import Row, picture, source, table, text
 
 SCORES = (
     "mse",
@@ -30,112 +32,135 @@ SCORES = (
 
 
 def training(facts: Facts) -> str:
-    """The learning curves."""
-    rows = [row for row in facts.rows if row.keys() >= {"data", "best", *metrics_log.SCALARS}]
-    if not rows:
+    """Return the learning curves."""
+    if not facts.epochs:
         return text(
             "There is no metrics.jsonl: jaxae has not trained this model, or the file is gone."
         )
-    figure = training_curves([rows], title=f"Training on {facts.dataset.title}")
-    caption = f"Loss and learning rate by epoch, {len(rows)} epochs."
-    alt = f"Training and validation loss fall over {len(rows)} epochs; the best epoch is {facts.run.epoch}."
-    return picture(figure, caption=caption, alt=alt) + source("Drawn from metrics.jsonl.")
+
+    count = len(facts.epochs)
+    best = facts.run.epoch
+    curves = picture(
+        training_curves([facts.epochs], title=f"Training on {facts.dataset.title}"),
+        caption=f"Loss and learning rate by epoch, {count} epochs.",
+        alt=f"Training and validation loss fall over {count} epochs; the best epoch is {best}.",
+    )
+    return curves + source("Drawn from metrics.jsonl.")
 
 
 def quality(facts: Facts) -> str:
-    """MSE to SSIM of the test images, beside rivals."""
-    rows = []
-    for name, each in facts.evaluation.rows().items():
-        label = reconstruction.LABELS[name]
-        ours = "*" if label.startswith("jaxae") else ""
-        rows.append([ours + label, *reconstruction.cells(each)])
-    parts = [table(["", *reconstruction.COLUMNS], rows)]
-    measured = f"{facts.evaluation.about.split}, noise {facts.evaluation.noise_factor:g}"
-    parts.append(source(f"Recomputed: {measured}; mean over all images."))
-    if facts.curve:
-        levels = facts.curve.levels
-        at = int(np.argmin(np.abs(np.subtract(levels, facts.evaluation.noise_factor))))
-        rows = [["*jaxae", *_rival(facts.curve.ours, at)]]
-        rows += [
-            [baselines.LABELS[name], *_rival(curve, at)]
-            for name, curve in facts.curve.rivals.items()
-        ]
-        parts.append(
-            text(f"Beside other methods at noise {levels[at]:g}", kind="h4")
-            + table(["", "MSE", "PSNR", "SSIM"], rows)
+    """Return the metrics of the test images, and those of other methods."""
+    evaluation = facts.evaluation
+    rows = [
+        Row(
+            reconstruction.LABELS[name],
+            reconstruction.cells(row),
+            highlighted=name in ("noisy", "clean"),
         )
-        taken = f"{facts.curve.about.split}, means of {facts.curve.draws} noise draws"
-        parts.append(source(f"From noise_curve.json: {taken}."))
-    else:
-        parts.append(source("Not measured beside other methods: jaxae plot noise-curve RUN does."))
-    return "".join(parts)
+        for name, row in evaluation.rows().items()
+    ]
+    split, noise = evaluation.about.split, evaluation.noise_factor
+    said = f"Recomputed: {split}, noise {noise:g}; mean over all images."
+    metrics = table(["", *reconstruction.COLUMNS], rows) + source(said)
+
+    if facts.curve:
+        return metrics + _rivals(facts.curve, noise)
+    return metrics + source("Not measured for other methods: jaxae plot noise-curve RUN does.")
 
 
-def _rival(curve: Curve, at: int) -> list[str]:
-    mse, ssim = np.mean(curve.mse[at]), np.mean(curve.ssim[at])
-    peaks = [value for value in curve.psnr[at] if value is not None]
-    psnr = float(np.mean(peaks)) if len(peaks) == len(curve.psnr[at]) else None
-    return [f"{mse:.5f}", decibels(psnr), f"{ssim:.3f}"]
+def _rivals(curve: NoiseCurve, noise_factor: float) -> str:
+    """Return the quality of each method at the measured noise level nearest to this one."""
+    nearest = int(np.argmin(np.abs(np.subtract(curve.levels, noise_factor))))
+
+    rows = [Row("jaxae", _quality_at(curve.ours, nearest), highlighted=True)]
+    for name, rival in curve.rivals.items():
+        rows.append(Row(baselines.LABELS.get(name, name), _quality_at(rival, nearest)))
+
+    title = f"Other methods at noise {curve.levels[nearest]:g}"
+    said = f"From noise_curve.json: {curve.about.split}, means of {curve.draws} noise draws."
+    return text(title, kind="h4") + table(["", "MSE", "PSNR", "SSIM"], rows) + source(said)
+
+
+def _quality_at(curve: Curve, level: int) -> list[str]:
+    """Return the means over the noise draws at a level, by its index."""
+    psnr = [value for value in curve.psnr[level] if value is not None]
+    finite = len(psnr) == len(curve.psnr[level])
+    return [
+        f"{np.mean(curve.mse[level]):.5f}",
+        decibels(float(np.mean(psnr)) if finite else None),
+        f"{np.mean(curve.ssim[level]):.3f}",
+    ]
 
 
 def latent_space(facts: Facts) -> str:
-    """The scorecard beside PCA and published rows."""
-    if not facts.scorecard:
+    """Return the scorecard, next to PCA and published rows."""
+    scorecard = facts.scorecard
+    if not scorecard:
         return text("Not scored: jaxae score RUN does.")
-    published = PUBLISHED.get(facts.scorecard.about.dataset, {})
-    notes = list(dict.fromkeys(["jaxae", *(where for _, where in published)]))
-    rows = {("*jaxae", "jaxae"): facts.scorecard.ours}
-    rows |= {(latent_scorecard.LABELS["pca"], ""): facts.scorecard.pca} | published
-    keys = [key for key in SCORES if any(getattr(row, key) is not None for row in rows.values())]
-    body = [
-        [
-            name + (f" [{notes.index(where)}]" if where in notes and published else ""),
-            *(latent_scorecard.cell(row, key) for key in keys),
-        ]
-        for (name, where), row in rows.items()
+
+    published = PUBLISHED.get(scorecard.about.dataset, {})
+    sources = list(dict.fromkeys(["jaxae", *(where for _, where in published)]))
+
+    def note(where: str) -> str:
+        return f" [{sources.index(where)}]" if published else ""
+
+    scores = [scorecard.ours, scorecard.pca, *published.values()]
+    columns = [
+        column for column in SCORES if any(getattr(score, column) is not None for score in scores)
     ]
-    explained = (
-        "".join(source(f"[{number}] {PROTOCOLS[where]}") for number, where in enumerate(notes))
-        if published
-        else ""
+    names = [
+        latent_scorecard.LABELS["ours"] + note("jaxae"),
+        latent_scorecard.LABELS["pca"],
+        *(name + note(where) for name, where in published),
+    ]
+    rows = [
+        Row(
+            name,
+            [latent_scorecard.cell(score, column) for column in columns],
+            highlighted=score is scorecard.ours,
+        )
+        for name, score in zip(names, scores, strict=True)
+    ]
+
+    titles = [latent_scorecard.COLUMNS[column] for column in columns]
+    page = table(["", *titles], rows) + source(
+        "From latent_scorecard.json; jaxae score prints more."
     )
-    return (
-        table(["", *(latent_scorecard.COLUMNS[key] for key in keys)], body)
-        + source("From latent_scorecard.json; jaxae score prints more.")
-        + explained
-    )
+    if published:
+        for number, where in enumerate(sources):
+            page += source(f"[{number}] {PROTOCOLS[where]}")
+    return page
 
 
 def classes(facts: Facts) -> str:
-    """The metrics of each class."""
+    """Return the metrics of each class."""
     if not facts.evaluation.classes:
         return text("The data have no labels.")
+
     rows = [
-        [name, *reconstruction.cells(each.quality), f"{100 * each.recall:.1f} %"]
+        Row(name, [*reconstruction.cells(each.quality), f"{100 * each.recall:.1f} %"])
         for name, each in facts.evaluation.classes.items()
     ]
-    meaning = "Recall: share of the class whose clean latent's five nearest training neighbours vote for it."
-    return table(["noisy input", *reconstruction.COLUMNS, "5-NN recall"], rows) + source(
-        f"Recomputed. {meaning}"
+    said = (
+        "Recomputed. Recall: share of the class whose clean latent's five nearest training "
+        "neighbours vote for it."
     )
+    return table(["noisy input", *reconstruction.COLUMNS, "5-NN recall"], rows) + source(said)
 
 
 def figures(facts: Facts) -> str:
-    """The figures, drawn anew."""
+    """Return the figures, drawn for this report."""
     drawn = [
         picture(draw(facts.run, facts.dataset), caption=caption, alt=caption)
         for draw, caption in FIGURES
     ]
-    said = "Drawn anew."
+    said = "Drawn for this report."
+
     if facts.curve:
-        drawn.append(
-            picture(
-                plots.noise_curve(facts.run, facts.dataset, measured=facts.curve),
-                caption=CURVE,
-                alt=CURVE,
-            )
-        )
-        said = "Drawn anew; the curve over noise levels from noise_curve.json."
+        figure = plots.noise_curve(facts.run, facts.dataset, measured=facts.curve)
+        drawn.append(picture(figure, caption=CURVE, alt=CURVE))
+        said = "Drawn for this report; the curve over noise levels from noise_curve.json."
+
     return f'<div class="figures">{"".join(drawn)}</div>{source(said)}'
 
 
@@ -146,8 +171,8 @@ FIGURES: tuple[tuple[Callable[..., Figure], str], ...] = (
     (plots.latent_space, "All test images in the latent plane, and each class alone."),
     (
         plots.latent_grid,
-        "What the decoder draws over the plane, and how many test images lie in each cell.",
+        "The decoder's images over the plane, and how many test images are in each cell.",
     ),
     (plots.noise_drift, "Where noise pushes the latents."),
 )
-CURVE = "Quality at every noise level beside other methods, and under noise that it was never trained on."
+CURVE = "Quality at every noise level next to other methods, and under noise of other kinds."
