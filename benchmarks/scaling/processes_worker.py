@@ -1,9 +1,6 @@
-"""One of the processes that scaling.py times: trains together with the others, and the first prints seconds a step."""
+"""One of the processes that scaling.py times. The first of them prints seconds a step."""
 
-import time
-from dataclasses import replace
-
-from benchmarks.speed.speed_worker import prepare
+from benchmarks.speed.stepper import Stepper
 from jaxae.cli import command
 from jaxae.cli import train as options
 from jaxae.config import Config
@@ -15,7 +12,7 @@ from jaxae.train.sharding import make_placement
 def main(
     config: Config, together: options.SeveralProcesses, seeds: int = 1, steps: int = 16
 ) -> None:
-    """Times an epoch of so many steps, the second of two.
+    """Time an epoch, the second of two.
 
     Args:
         config: The recipe.
@@ -24,16 +21,12 @@ def main(
         steps: Steps of the epoch.
     """
     together.join()
-    images = load_dataset(config.dataset, report=silent).train.images[: steps * config.batch_size]
+    dataset = load_dataset(config.dataset, report=silent)
+    images = dataset.train.images[: steps * config.batch_size]
     placement = make_placement("all", members=seeds, batch_size=config.batch_size)
-    run, state = prepare(
-        replace(config, statistics_images=0), images, seeds=seeds, placement=placement
-    )
-    state, losses = run(state)
-    losses.block_until_ready()
-    began = time.perf_counter()
-    run(state)[1].block_until_ready()
-    print((time.perf_counter() - began) / steps)
+    stepper = Stepper(config, images, members=seeds, placement=placement)
+    stepper.lap()
+    print(stepper.lap())
 
 
 if __name__ == "__main__":

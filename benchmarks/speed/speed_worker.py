@@ -1,4 +1,7 @@
-"""A racer of train_speed.py: works when it reads a line, and answers with a line of JSON."""
+"""One racer as a process: each time it reads a line it works, and answers with a line of JSON.
+
+python -m benchmarks.speed.speed_worker RACER DATASET
+"""
 
 import functools
 import itertools
@@ -6,146 +9,150 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxae.build import first_state
+from benchmarks.speed.stepper import Stepper
 from jaxae.config import Config
 from jaxae.core.model import WIDTHS
-from jaxae.core.rng import root_key
-from jaxae.core.state import TrainState
 from jaxae.data.load import load_dataset
 from jaxae.errors import silent
-from jaxae.train.epoch import compile_steps
-from jaxae.train.population import recipes
-from jaxae.train.sharding import Placement
 
 REPEATS = 50
+"""How often a matrix product is computed in one program."""
 
 
-def jaxae(config: Config, images: np.ndarray) -> Iterator[float | None]:
-    """Milliseconds a step over an epoch, each time; first nothing, when it is ready. The program is the one that fit runs."""
-    run, state = prepare(config, images)
-    yield None
+class Product(NamedTuple):
+    """A matrix product of a step: the shapes of its operands, and which axes meet."""
+
+    left: tuple[int, int]
+    right: tuple[int, int]
+    einsum: str
+
+
+def answers(racer: str, dataset: str) -> Iterator[list[float]]:
+    """Return what this racer has to say: nothing when it is ready, then milliseconds each time."""
+    config = recipe(racer)
+    kind = racer.partition(" ")[0]
+
+    if kind == "ceiling-jaxae":
+        return time_products_in_jax(config.batch_size)
+    if kind == "ceiling-pytorch":
+        return time_products_in_pytorch(config.batch_size)
+
+    images = load_dataset(dataset, report=silent).train.images
+    if kind == "jaxae":
+        return race_jaxae(config, images)
+    if racer.endswith(" models"):
+        return race_jaxae(config, images, models=int(kind))
+    return race_pytorch(kind, config, images)
+
+
+def recipe(racer: str) -> Config:
+    """Return the default recipe, in bfloat16 if the racer's name ends so."""
+    return Config(matmul_dtype="bfloat16" if racer.endswith(" bfloat16") else "float32")
+
+
+def race_jaxae(config: Config, images: np.ndarray, models: int = 1) -> Iterator[list[float]]:
+    """Yield milliseconds a step, after each epoch of steps of this many models in one program."""
+    stepper = Stepper(config, images, members=models)
+    yield []
     while True:
-        began = time.perf_counter()
-        state, losses = run(state)
-        losses.block_until_ready()
-        yield (time.perf_counter() - began) / losses.shape[1] * 1000
+        yield [1000 * stepper.lap()]
 
 
-def prepare(
-    config: Config, images: np.ndarray, *, seeds: int = 1, placement: Placement | None = None
-) -> tuple[Callable[[TrainState], tuple[TrainState, jax.Array]], TrainState]:
-    """The steps of an epoch over these images, compiled, and a state of so many seeds, which begin with the same weights."""
-    placement = placement or Placement()
-    configs = recipes(config, seeds=seeds)
-    run = compile_steps(configs, images, placement=placement)
-    # Stacking a thousand states would take longer than timing them.
-    state = jax.tree.map(
-        lambda leaf: jnp.broadcast_to(leaf, (seeds, *leaf.shape)), first_state(config)
-    )
-    keys = jnp.stack([root_key(each.seed) for each in configs])
-    return lambda state: run(state, np.ones(seeds, bool)), placement.put(state._replace(key=keys))
-
-
-def pytorch(config: Config, images: np.ndarray, kind: Any) -> Iterator[float | None]:
-    """The same for a PyTorch peer, which is ready after its first step."""
+def race_pytorch(kind: Any, config: Config, images: np.ndarray) -> Iterator[list[float]]:
+    """Yield the same of a PyTorch peer, which is ready after its first step."""
     import torch
 
     from benchmarks.speed.torch_peer import Peer
 
-    torch.set_flush_denormal(
-        kind != "plain"
-    )  # as XLA does; without it, AdamW slows down as its moments decay
+    # XLA flushes denormal numbers too. Without it AdamW slows down as its moments decay.
+    torch.set_flush_denormal(kind != "plain")
     torch.backends.cuda.matmul.allow_tf32 = True  # as JAX multiplies on GPUs by default
+
     peer = Peer(kind, config, images, device="cuda" if torch.cuda.is_available() else "cpu")
     peer.model.train()
     peer.step(next(iter(peer.batches()))).item()
-    yield None
+    yield []
+
+    steps = len(images) // config.batch_size
     while True:
         began = time.perf_counter()
         peer.epoch()
-        yield (time.perf_counter() - began) / (len(images) // config.batch_size) * 1000
+        yield [1000 * (time.perf_counter() - began) / steps]
 
 
-def matrix_products(batch: int) -> list[tuple[tuple[int, int], tuple[int, int], str]]:
-    """A step's products as shapes and an einsum: forward, input gradient (but for the first layer), weight gradient."""
+def matrix_products(batch: int) -> list[Product]:
+    """Return a step's products: forward, gradients of the inputs, gradients of the weights.
+
+    The first layer has no gradient of its input.
+    """
     down = list(itertools.pairwise([28 * 28, *WIDTHS, 2]))
     layers = down + [(b, a) for a, b in reversed(down)]
-    forward = [((batch, a), (a, b), "mk,kn->mn") for a, b in layers]
-    inputs = [((batch, b), (a, b), "mk,nk->mn") for a, b in layers[1:]]
-    return forward + inputs + [((batch, a), (batch, b), "km,kn->mn") for a, b in layers]
+    forward = [Product((batch, a), (a, b), "mk,kn->mn") for a, b in layers]
+    inputs = [Product((batch, b), (a, b), "mk,nk->mn") for a, b in layers[1:]]
+    weights = [Product((batch, a), (batch, b), "km,kn->mn") for a, b in layers]
+    return forward + inputs + weights
 
 
-def ceiling_jaxae(batch: int) -> Iterator[list[float]]:
-    """Milliseconds of each product alone, repeated inside one program with its operands in the cache."""
+def time_products_in_jax(batch: int) -> Iterator[list[float]]:
+    """Yield milliseconds of each product alone, with its operands in the cache."""
 
-    def repeat(einsum, a, b):
-        def body(operands, _):
-            operands = jax.lax.optimization_barrier(
-                operands
-            )  # else XLA would compute the product once
-            return operands, jax.lax.optimization_barrier(jnp.einsum(einsum, *operands))[0, 0]
+    def repeat(einsum: str, a: jax.Array, b: jax.Array) -> jax.Array:
+        def body(operands: tuple[jax.Array, jax.Array], _: None) -> Any:
+            # Without the barriers XLA would compute the product once.
+            operands = jax.lax.optimization_barrier(operands)
+            product = jax.lax.optimization_barrier(jnp.einsum(einsum, *operands))
+            return operands, product[0, 0]
 
         return jax.lax.scan(body, (a, b), None, length=REPEATS)[1]
 
     rng = np.random.default_rng(0)
     runs = []
-    for a, b, einsum in matrix_products(batch):
-        operands = [jnp.asarray(rng.standard_normal(shape, np.float32)) for shape in (a, b)]
-        compiled = jax.jit(functools.partial(repeat, einsum)).lower(*operands).compile()
-        compiled(*operands).block_until_ready()
-        runs.append((compiled, operands))
+    for product in matrix_products(batch):
+        a, b = (
+            jnp.asarray(rng.standard_normal(shape, np.float32))
+            for shape in (product.left, product.right)
+        )
+        program = jax.jit(functools.partial(repeat, product.einsum)).lower(a, b).compile()
+        program(a, b).block_until_ready()
+        runs.append((program, a, b))
+
+    yield []
     while True:
-        yield [milliseconds(compiled, *operands) for compiled, operands in runs]
+        yield [milliseconds(program, a, b) for program, a, b in runs]
 
 
-def ceiling_pytorch(batch: int) -> Iterator[list[float]]:
-    """The same products in PyTorch."""
+def time_products_in_pytorch(batch: int) -> Iterator[list[float]]:
+    """Yield the same of PyTorch."""
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    works = []
-    for a, b, einsum in matrix_products(batch):
-        x, y = (torch.randn(shape, device=device) for shape in (a, b))
-        works.append(
-            (x.T if einsum.startswith("km") else x, y.T if einsum.endswith("nk->mn") else y)
-        )
+    operands = []
+    for product in matrix_products(batch):
+        a, b = (torch.randn(shape, device=device) for shape in (product.left, product.right))
+        left, right = product.einsum.removesuffix("->mn").split(",")
+        operands.append((a.T if left == "km" else a, b.T if right == "nk" else b))
 
-    def repeat(x, y):
+    def repeat(a: torch.Tensor, b: torch.Tensor) -> None:
         for _ in range(REPEATS):
-            product = x @ y
+            product = a @ b
         product[0, 0].item()
 
+    yield []
     while True:
-        yield [milliseconds(repeat, x, y) for x, y in works]
+        yield [milliseconds(repeat, a, b) for a, b in operands]
 
 
-def milliseconds(work: Callable[..., Any], *operands: Any) -> float:
-    """Milliseconds of one of REPEATS repetitions."""
+def milliseconds(work: Callable[[Any, Any], Any], a: Any, b: Any) -> float:
+    """Return the milliseconds of one of REPEATS repetitions."""
     began = time.perf_counter()
-    jax.block_until_ready(work(*operands))
-    return (time.perf_counter() - began) / REPEATS * 1000
-
-
-def recipe(racer: str) -> Config:
-    """The default recipe, in bfloat16 where a racer's name ends so."""
-    return Config(matmul_dtype="bfloat16" if racer.endswith(" bfloat16") else "float32")
-
-
-def answers(racer: str, dataset: Any) -> Iterator[Any]:
-    """What this worker has to say, piece by piece."""
-    config, kind = recipe(racer), racer.partition(" ")[0]
-    if kind == "ceiling-jaxae":
-        return ceiling_jaxae(config.batch_size)
-    if kind == "ceiling-pytorch":
-        return ceiling_pytorch(config.batch_size)
-    images = load_dataset(dataset, report=silent).train.images
-    return jaxae(config, images) if kind == "jaxae" else pytorch(config, images, kind)
+    jax.block_until_ready(work(a, b))
+    return 1000 * (time.perf_counter() - began) / REPEATS
 
 
 if __name__ == "__main__":

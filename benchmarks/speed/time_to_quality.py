@@ -1,93 +1,97 @@
-"""Seconds from the start of the process until the validation loss is as low as asked, for jaxae and for PyTorch in turn."""
+"""Measure the seconds until the validation loss is as low as asked, of jaxae and of PyTorch."""
 
 import importlib.util
-import json
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 from statistics import median
-from typing import Annotated
+from typing import NamedTuple
 
-import tyro
-
+from benchmarks import ROOT
 from jaxae.cli import command, messages
 from jaxae.errors import InputError
 from jaxae.evaluation.tables import markdown
 
+PROGRAMS = {"jaxae": "jaxae", "PyTorch, tuned": "benchmarks.speed.torch_peer"}
 LINE = re.compile(r"epoch +(\d+)/.* validation ([\d.]+)")
-Reached = dict[float, tuple[float, int]]
-"""Seconds and epochs to each loss that was reached."""
 
 
-def main(
-    seeds: int = 5,
-    targets: tuple[float, ...] = (0.112, 0.108, 0.106),
-    json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
-) -> None:
-    """Trains with the default recipe until the lowest target; the PyTorch peer has the same, but for its own first weights.
+class Reached(NamedTuple):
+    """When a loss was first reached."""
+
+    seconds: float
+    epoch: int
+
+
+def main(seeds: int = 5, targets: tuple[float, ...] = (0.112, 0.108, 0.106)) -> None:
+    """Train the default recipe until the lowest target: each seed with jaxae, then with PyTorch.
+
+    Seconds count from the start of the process. PyTorch has its own first weights.
 
     Args:
         seeds: Number of seeds, from 0.
-        targets: Validation MSE + L1 at noise 0.25.
-        json_file: File to write the figures to.
+        targets: Validation losses (MSE + L1 at noise 0.25).
     """
     if importlib.util.find_spec("torch") is None:
         raise InputError("PyTorch is not installed: pip install -e '.[torch]' brings it")
-    commands = {
-        "jaxae": ["-m", "jaxae", "train"],
-        "PyTorch, tuned": ["-m", "benchmarks.speed.torch_peer"],
-    }
-    runs: dict[str, list[Reached]] = {name: [] for name in commands}
+
+    targets = tuple(sorted(set(targets), reverse=True))
+    runs: dict[str, list[dict[float, Reached]]] = {name: [] for name in PROGRAMS}
     for seed in range(seeds):
-        for name, script in commands.items():
-            with tempfile.TemporaryDirectory() as place:
-                own = ["--run-dir", f"{place}/run"] if name == "jaxae" else []
-                runs[name].append(
-                    race([sys.executable, *script, "--seed", str(seed), *own], targets)
-                )
-            messages.say(
-                f"seed {seed}, {name}: "
-                + ", ".join(f"{loss:g} {show(runs[name][-1], loss)}" for loss in targets)
-            )
+        for name in PROGRAMS:
+            found = race(name, seed, targets)
+            runs[name].append(found)
+            each = ", ".join(f"{target:g} {show(found.get(target))}" for target in targets)
+            messages.say(f"seed {seed}, {name}: {each}")
+
     rows = []
-    for loss in sorted(targets, reverse=True):
-        for name, found in runs.items():
-            seconds = [run[loss][0] if loss in run else float("inf") for run in found]
-            middle = f"{median(seconds):.0f} s" if median(seconds) < float("inf") else "not reached"
-            rows.append([f"{loss:g}", name, middle, ", ".join(show(run, loss) for run in found)])
+    for target in targets:
+        for name, found_by_seed in runs.items():
+            times = [found.get(target) for found in found_by_seed]
+            middle = median(float("inf") if each is None else each.seconds for each in times)
+            usual = f"{middle:.0f} s" if middle < float("inf") else "not reached"
+            rows.append([f"{target:g}", name, usual, ", ".join(map(show, times))])
     print(markdown(["validation loss", "", "median", "each seed: seconds (epochs)"], rows))
-    if json_file:
-        json_file.write_text(
-            json.dumps({"targets": targets, "seconds_and_epochs": runs}, indent=2) + "\n"
+
+
+def show(reached: Reached | None) -> str:
+    """Return whole seconds and epochs, or a dash if the run ended before."""
+    return f"{reached.seconds:.0f} ({reached.epoch})" if reached else "–"
+
+
+def race(name: str, seed: int, targets: tuple[float, ...]) -> dict[float, Reached]:
+    """Train until the validation loss has been at every target. Return when it first was."""
+    found: dict[float, Reached] = {}
+    last = ""
+    with tempfile.TemporaryDirectory() as place:
+        words = ["--seed", str(seed)]
+        if name == "jaxae":
+            words = ["train", *words, "--run-dir", f"{place}/run"]
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, "-m", PROGRAMS[name], *words],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+            cwd=ROOT,
         )
+        with process:
+            for line in process.stderr or ():
+                last = line
+                match = LINE.search(line)
+                if not match:
+                    continue
+                now = Reached(time.perf_counter() - began, int(match[1]))
+                for target in targets:
+                    if float(match[2]) <= target:
+                        found.setdefault(target, now)
+                if len(found) == len(targets):
+                    process.kill()
 
-
-def show(run: Reached, loss: float) -> str:
-    """Whole seconds and epochs, or a dash where the run ended before."""
-    return f"{run[loss][0]:.0f} ({run[loss][1]})" if loss in run else "–"
-
-
-def race(command: list[str], targets: tuple[float, ...]) -> Reached:
-    """Seconds and epochs until the validation loss is first at each target; the process ends with the last of them."""
-    began, found, last = time.perf_counter(), Reached(), ""
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if match := LINE.search(line):
-                for loss in set(targets) - set(found):
-                    if float(match[2]) <= loss:
-                        found[loss] = (time.perf_counter() - began, int(match[1]))
-            if len(found) == len(set(targets)):
-                process.kill()
-                return found
-            last = line
-    if process.returncode:
-        raise InputError(f"{' '.join(command)} failed: {last.strip()}")
+    if process.returncode and len(found) < len(targets):
+        raise InputError(f"{name} failed: {last.strip()}")
     return found
 
 

@@ -1,33 +1,35 @@
-"""Trains jaxae and its PyTorch peers in turn, each in its own process: who is how fast, and how far from the ceiling."""
+"""Race jaxae against PyTorch: milliseconds a step, and how far each is from the ceiling."""
 
 import importlib.util
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any
+from typing import Annotated, NamedTuple
 
 import tyro
 
 from benchmarks import ROOT
-from benchmarks.speed.racers import LABELS, RACERS, Worker, machine
+from benchmarks.speed.racers import RACERS, Worker, machine
 from jaxae.cli import command, messages
 from jaxae.config import Config
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
+from jaxae.evaluation.tables import markdown
 
-LOOKS = (
-    "evaluate",
-    "plot_reconstructions",
-    "plot_error_maps",
-    "plot_noise_robustness",
-    "plot_latent_space",
-)
+CEILINGS = ("ceiling-jaxae", "ceiling-pytorch")
+
+
+class Start(NamedTuple):
+    """A start of `jaxae train` with an empty compilation cache."""
+
+    first_line_s: float
+    first_step_s: float
+    peak_memory_mb: float
 
 
 def main(
@@ -35,142 +37,112 @@ def main(
     starts: int = 3,
     json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
 ) -> None:
-    """Races whole epochs: the default recipe, data in memory, no validation, no checkpoint.
+    """Race whole epochs of the default recipe: data in memory, no validation, no checkpoint.
 
     Args:
         rounds: Epochs of each racer, in turn; the medians count.
-        starts: Starts of scripts/train.py, for the times from its start and its memory.
+        starts: Starts of `jaxae train`, for the time to its first step and its memory.
         json_file: File to write the figures to.
     """
     if importlib.util.find_spec("torch") is None:
         raise InputError("PyTorch is not installed: pip install -e '.[torch]' brings it")
     if min(rounds, starts) < 1:
         raise InputError(f"rounds is {rounds} and starts {starts}: give 1 or more")
+
     dataset = load_dataset("auto", report=messages.say)
-    config = Config(dataset=dataset.name)
-    crews = {
-        name: Worker(name, config.dataset) for name in (*RACERS, "ceiling-jaxae", "ceiling-pytorch")
-    }
-    for worker in crews.values():
-        worker.ask()
-    messages.say(f"All racers have started; racing on {dataset.title}.")
-    times: dict[str, list[Any]] = {name: [] for name in crews}
-    for lap in range(rounds):
-        for name, worker in crews.items():
-            times[name].append(worker.ask())
-        messages.say(
-            f"round {lap + 1}/{rounds}: "
-            + ", ".join(f"{name} {times[name][-1]:.2f}" for name in RACERS)
-            + " ms a step"
-        )
-    ms = {name: median(times[name]) for name in RACERS}
-    alone = {
-        name: [min(rounds) for rounds in zip(*times[name], strict=True)]
-        for name in crews
-        if name not in RACERS
-    }
-    ceiling = sum(
-        min(each) for each in zip(*alone.values(), strict=True)
-    )  # the best case of each product, not the usual one
-    print(table(dataset.title, config, ms, ceiling, alone))
-    begun = [start(config.dataset) for _ in range(starts)]
-    result = {
-        "data": dataset.title,
-        "machine": machine(),
-        "ms_per_step": ms["jaxae"],
-        "images_per_s": config.batch_size / ms["jaxae"] * 1000,
-        **{f"ratio_{name}": ms[name] / ms["jaxae"] for name in ("plain", "compiled")},
-        "ratio_tuned": min(ms["tuned"], ms["compiled"]) / ms["jaxae"],
-        "speedup_bfloat16": ms["jaxae"] / ms["jaxae bfloat16"],
-        "ratio_tuned_bfloat16": ms["tuned bfloat16"] / ms["jaxae bfloat16"],
-        "ceiling_ms": ceiling,
-        "ceiling_share": ceiling / ms["jaxae"],
-        **{name: median(each[name] for each in begun) for name in begun[0]},
-        "script_s": look(ROOT / "checkpoints/released")
-        if config.dataset == "fashion_mnist"
-        else {},
-        "rounds": {name: times[name] for name in RACERS},
-    }
+    laps = race(dataset.name, rounds)
+    ms = {name: median(each[0] for each in laps[name]) for name in RACERS}
+    # Of each product the best case, not the usual one.
+    products = [[min(times) for times in zip(*laps[name], strict=True)] for name in CEILINGS]
+    ceiling = sum(min(times) for times in zip(*products, strict=True))
+
+    print(f"{machine()}; {dataset.title}; medians of {rounds} rounds.\n")
+    print(table(ms, ceiling))
+
+    begun = [start(dataset.name) for _ in range(starts)]
+    usual = Start(*(median(values) for values in zip(*begun, strict=True)))
     print(
-        f"\nscripts/train.py: first line after {result['first_line_s']:.1f} s, first step after {result['first_step_s']:.1f} s,"
-        f" peak memory {result['peak_memory_mb']:.0f} MB; "
-        + ", ".join(f"{name}.py {seconds:.1f} s" for name, seconds in result["script_s"].items())
+        f"\njaxae train: first line after {usual.first_line_s:.1f} s,"
+        f" first step after {usual.first_step_s:.1f} s,"
+        f" peak memory {usual.peak_memory_mb:.0f} MB"
     )
+
     if json_file:
-        json_file.write_text(json.dumps(result, indent=2) + "\n")
+        found = {
+            "data": dataset.title,
+            "machine": machine(),
+            "ms_per_step": ms,
+            "ceiling_ms": ceiling,
+            "start": usual._asdict(),
+            "rounds": {name: [each[0] for each in laps[name]] for name in RACERS},
+        }
+        json_file.write_text(json.dumps(found, indent=2) + "\n")
 
 
-def start(dataset: str) -> dict[str, float]:
-    """Runs scripts/train.py for two epochs, without a compilation cache: seconds to its first line and step, peak memory."""
+def race(dataset: str, rounds: int) -> dict[str, list[list[float]]]:
+    """Return the answers of every racer, and of the two that time the products, round by round."""
+    workers = {name: Worker(name, dataset) for name in (*RACERS, *CEILINGS)}
+    for worker in workers.values():
+        worker.ask()
+    messages.say("All racers have started.")
+
+    laps: dict[str, list[list[float]]] = {name: [] for name in workers}
+    for number in range(1, rounds + 1):
+        for name, worker in workers.items():
+            laps[name].append(worker.ask())
+        each = ", ".join(f"{name} {laps[name][-1][0]:.2f}" for name in RACERS)
+        messages.say(f"round {number}/{rounds}: {each} ms a step")
+
+    for worker in workers.values():
+        worker.close()
+    return laps
+
+
+def table(ms: dict[str, float], ceiling: float) -> str:
+    """Return the race in Markdown."""
+    batch = Config().batch_size
+    rows = [
+        [
+            RACERS[name],
+            f"{each:.2f}",
+            f"{1000 * batch / each:,.0f}",
+            f"{each / ms['jaxae']:.2f}",
+            f"{ceiling / each:.0%}",
+        ]
+        for name, each in ms.items()
+    ]
+    last = ["the ceiling: a step's matrix products alone, in float32", f"{ceiling:.2f}"]
+    columns = ["", "ms a step", "images/s", "times jaxae's", "share of the ceiling"]
+    return markdown(columns, [*rows, [*last, "", "", "100%"]])
+
+
+def start(dataset: str) -> Start:
+    """Start `jaxae train` for two epochs. Return when it got where, and its memory."""
+    seconds: list[float] = []
+    compiled = 0.0
     environment = {
         name: value for name, value in os.environ.items() if "COMPILATION_CACHE" not in name
     }
     with tempfile.TemporaryDirectory() as place:
-        command = [
-            sys.executable,
-            str(ROOT / "scripts/train.py"),
-            "--epochs",
-            "2",
-            "--dataset",
-            dataset,
-        ]
-        command += ["--run-dir", f"{place}/run"]
+        words = ["--dataset", dataset, "--epochs", "2", "--run-dir", f"{place}/run"]
         began = time.perf_counter()
         process = subprocess.Popen(
-            command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+            [sys.executable, "-m", "jaxae", "train", *words],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+            cwd=ROOT,
         )
-        assert process.stderr is not None
-        at = {line.partition(" ")[0]: time.perf_counter() - began for line in process.stderr}
+        for line in process.stderr or ():
+            seconds.append(time.perf_counter() - began)
+            if line.startswith("Compiled"):  # the first step follows within milliseconds
+                compiled = seconds[-1]
         _, status, usage = os.wait4(process.pid, 0)
+
     if status:
-        raise InputError(f"{' '.join(command)} failed")
-    # The step itself, some milliseconds, begins when the line "Compiled …" has been printed.
-    return {
-        "first_line_s": min(at.values()),
-        "first_step_s": at["Compiled"],
-        "peak_memory_mb": usage.ru_maxrss / 1024,
-    }
-
-
-def look(run: Path) -> dict[str, float]:
-    """Seconds that each script takes to evaluate a run or to draw from it."""
-    seconds = {}
-    with tempfile.TemporaryDirectory() as place:
-        shutil.copytree(run, copy := f"{place}/run")
-        for name in LOOKS:
-            began = time.perf_counter()
-            command = [sys.executable, str(ROOT / f"scripts/{name}.py"), copy]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                raise InputError(f"{' '.join(command)} failed: {done.stderr.strip()}")
-            seconds[name] = time.perf_counter() - began
-    return seconds
-
-
-def table(
-    title: str, config: Config, ms: dict[str, float], ceiling: float, alone: dict[str, list[float]]
-) -> str:
-    """The race in Markdown."""
-    rate = {name: f"{config.batch_size / each * 1000:,.0f}" for name, each in ms.items()}
-    rows = [
-        f"| {LABELS[name]} | {each:.2f} | {rate[name]} | {each / ms['jaxae']:.2f} | {ceiling / each:.0%} |"
-        for name, each in ms.items()
-    ]
-    sums = " and ".join(
-        f"{sum(each):.2f} ms in {name.removeprefix('ceiling-')}" for name, each in alone.items()
-    )
-    return "\n".join(
-        [
-            f"{machine()}; {title}; medians of the rounds.",
-            "",
-            "| | ms a step | images/s | times jaxae's | share of the ceiling |",
-            "|---|---|---|---|---|",
-            *rows,
-            f"| the ceiling: a step's matrix products alone, in float32 | {ceiling:.2f} | | | 100% |",
-            "",
-            f"The products at their fastest take {sums}; the ceiling takes each from the faster of the two.",
-        ]
-    )
+        raise InputError("jaxae train failed: run it by hand to see why")
+    return Start(seconds[0], compiled, usage.ru_maxrss / 1024)
 
 
 if __name__ == "__main__":
