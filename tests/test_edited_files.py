@@ -1,156 +1,33 @@
-"""Valid files of a run with one value edited, digests recomputed: what comes out is the right value or an InputError."""
+"""A valid file of a run is edited: what is read is what it holds, or it is refused in one line."""
 
-import copy
 import json
-import math
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jaxae.build import first_state, state_shapes
 from jaxae.cli import plot
 from jaxae.cli.command import Source
 from jaxae.config import Config
-from jaxae.core.rng import root_key
-from jaxae.data.load import synthetic_dataset
 from jaxae.digests import json_digest
-from jaxae.errors import InputError, silent
-from jaxae.inference import Run, load
-from jaxae.runs import directory, manifest, metrics_log
+from jaxae.errors import InputError
+from jaxae.runs import checkpoint, directory, manifest, metrics_log
 from jaxae.runs.directory import POPULATION, members
-from jaxae.runs.manifest import ENDS, tree_digest
-from jaxae.train.loop import fit
+from tests.edits import BYTES, JSON_EDITS, check_line, edited, with_bytes
 
-SHA = "0" * 64
 CONTENT: dict[str, Any] = {
     "epoch": 3,
     "best_epoch": 2,
-    "owner": {"recipe": {"seed": 0}},
+    "owner": {"recipe": {"seed": 0}, "data_sha256": "1"},
     "leaves": {"variables": {"a": "float32[2]"}},
-    "sha256": {"variables": SHA},
+    "sha256": {"variables": "0" * 64},
 }
-VALUES = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-9, 9),
-    st.text(max_size=4),
-    st.just([]),
-    st.just({}),
-    st.just("../x"),
-)
-quickly = settings(max_examples=100, deadline=None)
-
-
-def check_line(error: InputError) -> None:
-    assert "\n" not in str(error)
-
-
-@given(name=st.sampled_from(sorted(CONTENT)), value=VALUES, inner=st.booleans())
-@quickly
-def test_an_edited_manifest_says_what_it_holds_or_is_refused(name, value, inner):
-    content = copy.deepcopy(CONTENT)
-    if inner and isinstance(content[name], dict):
-        content[name][str(value)] = value
-    else:
-        content[name] = value
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "3"
-        folder.mkdir()
-        (folder / manifest.NAME).write_text(
-            json.dumps({"sha256": json_digest(content), "content": content})
-        )
-        try:
-            found = manifest.read_manifest(folder)
-        except InputError as error:
-            return check_line(error)
-    assert found.model_dump(exclude_unset=True) == content
-    assert found.epoch in (None, 3)
-
-
-@given(
-    value=st.one_of(VALUES, st.lists(VALUES, max_size=3), st.just({"members": 3})),
-    whole=st.booleans(),
-)
-@quickly
-def test_an_edited_population_names_its_members_or_is_refused(value, whole):
-    with tempfile.TemporaryDirectory() as place:
-        run = Path(place)
-        (run / POPULATION).write_text(json.dumps(value if whole else {"members": value}))
-        try:
-            found = members(run)
-        except InputError as error:
-            return check_line(error)
-        count = len(value) if not whole and isinstance(value, list) else 0
-        assert found == ([run / "members" / str(k) for k in range(count)] or [run])
-
-
 RECIPE = json.loads(Config(dataset="synthetic").to_json())
-NUMBERS = st.one_of(
-    st.integers(-(10**400), 10**400), st.integers(-3, 300), st.floats(), st.floats(0, 1)
-)
-ANY = st.one_of(
-    VALUES,
-    NUMBERS,
-    st.lists(NUMBERS, max_size=4),
-    st.sampled_from(["linear", "relu", "rbg", "mnist", "he_normal"]),
-)
-
-
-@given(name=st.sampled_from([*RECIPE, "data", "other"]), value=ANY, drop=st.booleans())
-@settings(max_examples=300, deadline=None)
-def test_an_edited_config_is_the_recipe_that_it_says_or_is_refused(name, value, drop):
-    content = {key: each for key, each in RECIPE.items() if key != name} | (
-        {} if drop else {name: value}
-    )
-    with tempfile.TemporaryDirectory() as place:
-        (Path(place) / "config.json").write_text(json.dumps(content))
-        try:
-            found = directory.read_config(Path(place))
-        except InputError as error:
-            return check_line(error)
-    content.pop("data", None)
-    assert content.keys() <= RECIPE.keys()
-    for key, each in vars(found).items():
-        wanted = content.get(key, getattr(Config(), key))
-        pairs = zip(each, wanted, strict=True) if isinstance(each, tuple) else [(each, wanted)]
-        assert all(
-            got == (float(value) if isinstance(got, float) else value) for got, value in pairs
-        )
-        assert isinstance(each, bool) == isinstance(wanted, bool)
-
-
-@pytest.fixture(scope="module")
-def run_dir(tmp_path_factory) -> Path:
-    """A run of two epochs of a small model."""
-    place = tmp_path_factory.mktemp("edited") / "run-SYNTHETIC"
-    recipe = Config(dataset="synthetic", epochs=2, batch_size=64, widths=(8, 4))
-    fit(recipe, synthetic_dataset(root_key(1), train=240, test=20), run_dir=place, report=silent)
-    return place
-
-
-@given(name=st.sampled_from(sorted(RECIPE)), value=st.one_of(ANY, st.just(None)))
-@settings(max_examples=40, deadline=None)
-def test_a_run_with_an_edited_config_is_refused_unless_it_changes_nothing(run_dir, name, value):
-    whole = (run_dir / "config.json").read_text()
-    before = load(run_dir)
-    try:
-        (run_dir / "config.json").write_text(json.dumps(json.loads(whole) | {name: value}))
-        after: Run | None = load(run_dir)
-    except InputError as error:
-        check_line(error)
-        after = None
-    finally:
-        (run_dir / "config.json").write_text(whole)
-    if after:
-        assert tree_digest(after.variables) == tree_digest(before.variables)
-        assert {each.partition(":")[0] for each in after.config.differences(before.config)} <= {
-            *ENDS
-        }
-
-
 ROW = {
     "data": "SYNTHETIC",
     "epoch": 2,
@@ -164,36 +41,130 @@ ROW = {
     "images_per_s": 9,
     "seconds_left": 9,
 }
+SMALL = Config(dataset="synthetic", widths=(8, 4))
+EDITS = st.one_of(JSON_EDITS, BYTES)
 
 
-@given(
-    name=st.sampled_from([*ROW, "other"]),
-    value=st.one_of(ANY, st.just(math.nan)),
-    drop=st.booleans(),
-)
-@settings(max_examples=200, deadline=None)
-def test_an_edited_row_of_metrics_is_read_as_it_is_or_passed_over(name, value, drop):
-    row = {key: each for key, each in ROW.items() if key != name} | ({} if drop else {name: value})
-    rows = [ROW | {"epoch": 1}, row, ROW | {"epoch": 3}]
+def edited_text(content: Any, edit: Any) -> bytes:
+    """Return JSON with an edited part, or edited bytes."""
+    if isinstance(edit, list):
+        return with_bytes(json.dumps(content).encode(), edit)
+    return json.dumps(edited(content, edit)).encode()
+
+
+def parsed(raw: bytes) -> Any:
+    """Return what JSON says, None if it is none."""
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return None
+
+
+@given(edit=EDITS)
+def test_an_edited_manifest(edit):
+    """Its digest is that of the edited content; edited bytes do not have theirs."""
     with tempfile.TemporaryDirectory() as place:
-        metrics_log.write(Path(place), rows)
+        folder = Path(place) / "3"
+        folder.mkdir()
+        content = edited(CONTENT, edit) if not isinstance(edit, list) else CONTENT
+        raw = json.dumps({"sha256": json_digest(content), "content": content}).encode()
+        raw = with_bytes(raw, edit) if isinstance(edit, list) else raw
+        (folder / manifest.NAME).write_bytes(raw)
+        try:
+            found = manifest.read_manifest(folder)
+        except InputError as error:
+            return check_line(error)
+    assert repr(found.model_dump(exclude_unset=True)) == repr(
+        {name: content[name] for name in type(found).model_fields if name in content}
+    )
+    assert found.epoch in (None, 3)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory) -> Path:
+    """A run with one checkpoint."""
+    run = tmp_path_factory.mktemp("saved")
+    checkpoint.save(run, first_state(SMALL))
+    return run
+
+
+@given(number=st.integers(0, 99), edits=BYTES, cut=st.booleans())
+@settings(max_examples=15)
+def test_an_edited_checkpoint(saved, number, edits, cut):
+    """Any of its files, cut in half or with other bytes."""
+    with tempfile.TemporaryDirectory() as place:
+        run = shutil.copytree(saved, Path(place) / "run")
+        files = [path for path in sorted(run.rglob("*")) if path.is_file() and path.stat().st_size]
+        path = files[number % len(files)]
+        raw = path.read_bytes()
+        path.write_bytes(raw[: len(raw) // 2] if cut else with_bytes(raw, edits))
+        try:
+            found = checkpoint.read(run, 0, state_shapes(SMALL))
+        except InputError as error:
+            return check_line(error)
+    assert manifest.tree_digest(found) == manifest.tree_digest(first_state(SMALL))
+
+
+@given(edit=EDITS)
+def test_an_edited_config(edit):
+    raw = edited_text(RECIPE, edit)
+    with tempfile.TemporaryDirectory() as place:
+        (Path(place) / "config.json").write_bytes(raw)
+        try:
+            found = directory.read_config(Path(place))
+        except InputError as error:
+            return check_line(error)
+    stored = parsed(raw)
+    assert stored.keys() <= RECIPE.keys()
+    assert Config.from_json(found.to_json()) == found
+    for name, value in json.loads(found.to_json()).items():
+        told = stored.get(name, json.loads(Config().to_json())[name])
+        assert isinstance(value, bool) == isinstance(told, bool)
+        for mine, theirs in zip(flat(value), flat(told), strict=True):
+            assert mine == (float(theirs) if isinstance(mine, float) else theirs)
+
+
+def flat(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+@given(edit=EDITS)
+def test_an_edited_population(edit):
+    raw = edited_text({"members": ["seed 0", "seed 1"]}, edit)
+    with tempfile.TemporaryDirectory() as place:
+        run = Path(place)
+        (run / POPULATION).write_bytes(raw)
+        try:
+            found = members(run)
+        except InputError as error:
+            return check_line(error)
+        stored = parsed(raw)
+        names = stored.get("members", []) if isinstance(stored, dict) else []
+        assert found == [run / "members" / str(k) for k in range(len(names))] or found == [run]
+        assert all(isinstance(name, str) for name in names)
+
+
+@given(edit=EDITS)
+def test_an_edited_row_of_metrics(edit):
+    """It is read as it is, or passed over; the rows around it are read."""
+    raw = edited_text(ROW, edit)
+    lines = [json.dumps(ROW | {"epoch": 1}).encode(), raw, json.dumps(ROW | {"epoch": 3}).encode()]
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / metrics_log.NAME
+        path.write_bytes(b"\n".join(lines))
         found = metrics_log.read(Path(place))
-        assert [each for each in found if repr(each) not in map(repr, rows)] == []
-        assert {1, 3} <= {each["epoch"] for each in found}
-        assert all(each["epoch"] in (1, 2, 3, row.get("epoch")) for each in found)
         metrics_log.rewind(Path(place), 3)
-        assert [each["epoch"] for each in metrics_log.read(Path(place))] == [
-            e["epoch"] for e in found if e["epoch"] <= 3
-        ]
+        kept = metrics_log.read(Path(place))
+    possible = [repr(parsed(line)) for line in b"\n".join(lines).splitlines()]
+    assert all(repr(row) in possible for row in found)
+    assert {1, 3} <= {row["epoch"] for row in found}
+    assert repr(kept) == repr([row for row in found if row["epoch"] <= 3])
 
 
-@given(name=st.sampled_from(sorted(ROW)), value=NUMBERS)
-@example(name="train_loss", value=1.8e94)
-@example(name="validation_loss", value=1.8e94)
-@settings(max_examples=6, deadline=None)
-def test_training_curves_of_edited_metrics_are_drawn_or_refused(name, value):
-    with tempfile.TemporaryDirectory() as place:
-        metrics_log.write(Path(place), [ROW | {name: value}, ROW | {"epoch": 3}])
-        (Path(place) / "config.json").write_text(Config(dataset="synthetic").to_json())
-        plot.training_curves(Source(run=Path(place)))
-        assert (Path(place) / "figures" / "training_curves.png").is_file()
+@pytest.mark.parametrize("value", [1.8e94, float("nan"), -1, 0])
+@pytest.mark.parametrize("name", ["train_loss", "validation_loss", "learning_rate"])
+def test_training_curves_of_edited_metrics_are_drawn(name, value, tmp_path):
+    metrics_log.write(tmp_path, [ROW | {name: value}, ROW | {"epoch": 3}])
+    (tmp_path / "config.json").write_text(Config(dataset="synthetic").to_json())
+    plot.training_curves(Source(run=tmp_path))
+    assert (tmp_path / "figures" / "training_curves.png").is_file()

