@@ -1,5 +1,6 @@
 """The benchmarks that train several seeds, from a small recipe and few images: their tables; and what the racers train."""
 
+import ast
 import re
 from dataclasses import replace
 
@@ -7,10 +8,14 @@ import numpy as np
 import pytest
 
 from benchmarks.quality import compare, search
+from benchmarks.robustness import mutation
+from benchmarks.robustness.mutants import all_mutants as mutants_of_jaxae
+from benchmarks.robustness.mutants import mutants_of
 from benchmarks.speed import racers, speed_worker
 from jaxae.config import PRESETS, Config
 from jaxae.errors import InputError
 from jaxae.inference import load
+from tests import ROOT
 
 CONFIG = Config(dataset="synthetic", epochs=2, batch_size=64, learning_rate=3e-3, widths=(64, 16))
 
@@ -91,3 +96,30 @@ def test_every_racer_runs_the_whole_default_recipe(racer):
     assert speed_worker.recipe(racer) == (
         Config(matmul_dtype="bfloat16") if "bfloat16" in racer else Config()
     )
+
+
+def test_mutants_are_of_every_module_and_the_near_tests_are_there():
+    modules = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "jaxae").rglob("*.py")
+        if not path.stem.startswith("__")
+    }
+    mutants = mutants_of_jaxae()
+    plain = {file for file in modules if not list(mutants_of(ROOT / file))}
+    assert {mutant.file for mutant in mutants} == modules - plain
+    assert len(plain) < 4
+    for mutant in mutants[::50]:
+        raw = (ROOT / mutant.file).read_bytes()
+        assert raw[mutant.start : mutant.end].decode() == mutant.before
+        ast.parse(raw[: mutant.start] + mutant.after.encode() + raw[mutant.end :])
+
+    for names in mutation.NEAR.values():
+        assert all((ROOT / "tests" / f"{name}.py").is_file() for name in names), names
+    for file in modules:
+        near, others = mutation.tests_of(ROOT, file)
+        assert near, file
+        assert not set(near) & set(others)
+    near, _ = mutation.tests_of(ROOT, "jaxae/core/objective.py")
+    assert "tests/test_torch.py" in near
+    assert "tests/core/test_objective.py" in near
+    assert "tests/runs/test_files.py" not in near

@@ -109,11 +109,12 @@ def test_the_command_names_its_commands_and_refuses_others():
 
 
 def help_of(name: str, capsys) -> str:
-    """What `jaxae NAME --help` prints."""
+    """Return what `jaxae NAME --help` prints on a terminal of 100 columns."""
     command, *figure = name.split()
-    assert call(
-        importlib.import_module(f"jaxae.cli.{command.replace('-', '_')}").main, *figure, "--help"
-    ) in (0, None)
+    module = importlib.import_module(f"jaxae.cli.{command.replace('-', '_')}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "100")  # a wide one shows groups next to each other
+        assert call(module.main, *figure, "--help") in (0, None)
     return capsys.readouterr().out
 
 

@@ -1,6 +1,7 @@
-"""The changes to a module that a test should notice: a comparison, an operator, a number, a name's opposite or a branch.
+"""Changes to a module that a test should notice.
 
-Two kinds of number are left alone: in figures/ those that are no index, which are sizes and shades, and the published results.
+Each changes one expression: a comparison, an operator, a number, a name's opposite, a branch.
+Numbers that no test should hold stay: sizes and shades in figures/, and published results.
 """
 
 import ast
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 from benchmarks import ROOT
 
-COMPARISONS = {
+COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
     ast.Gt: ast.GtE,
@@ -22,7 +23,7 @@ COMPARISONS = {
     ast.Is: ast.IsNot,
     ast.IsNot: ast.Is,
 }
-OPERATORS = {
+OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
     ast.Mult: ast.Div,
@@ -38,11 +39,14 @@ NAMES = {
     "any": "all",
     "all": "any",
     "minimum": "maximum",
+    "maximum": "minimum",
 }
+TABLES = ("FASHION_MNIST", "RELEASED_LOSS")
+"""Names of published results, which are only quoted."""
 
 
 class Mutant(NamedTuple):
-    """One change: a piece of a file, from offset to end, and what stands there instead."""
+    """One change to a file: the bytes from start to end become `after`."""
 
     file: str
     line: int
@@ -52,70 +56,66 @@ class Mutant(NamedTuple):
     end: int
 
 
+def all_mutants() -> list[Mutant]:
+    """Return every change to every module of jaxae."""
+    modules = sorted((ROOT / "jaxae").rglob("*.py"))
+    return [each for path in modules if not path.stem.startswith("__") for each in mutants_of(path)]
+
+
 def mutants_of(path: Path) -> Iterator[Mutant]:
-    """Every change to a module."""
-    text = path.read_text()
-    lines = [0]
-    for line in text.encode().splitlines(keepends=True):
-        lines.append(lines[-1] + len(line))
-    module = ast.parse(text)
-    skipped = {
-        id(inner)
-        for node in ast.walk(module)
-        for part in annotations(node)
-        for inner in ast.walk(part)
-    }
-    if path.parent.name == "figures" or path.stem == "published_results":
-        skipped |= {id(number) for number in numbers_beside_indices(module)}
+    """Yield every change to a module."""
+    raw = path.read_bytes()
+    module = ast.parse(raw)
+    skipped = left_alone(module, in_figures=path.parent.name == "figures")
+    line_starts = [0]
+    for line in raw.splitlines(keepends=True):
+        line_starts.append(line_starts[-1] + len(line))
+
     for node in ast.walk(module):
-        if isinstance(node, ast.expr) and id(node) not in skipped:
-            start, end = (
-                lines[row - 1] + column
-                for row, column in ((node.lineno, node.col_offset), at_end(node))
-            )
-            before = text.encode()[start:end].decode()
-            for new in changed(node):
-                after = (
-                    f"({ast.unparse(new)})"
-                    if not isinstance(new, ast.Constant | ast.Name | ast.Attribute)
-                    else ast.unparse(new)
-                )
-                yield Mutant(str(path.relative_to(ROOT)), node.lineno, before, after, start, end)
+        if not isinstance(node, ast.expr) or id(node) in skipped:
+            continue
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
+        start = line_starts[node.lineno - 1] + node.col_offset
+        end = line_starts[node.end_lineno - 1] + node.end_col_offset
+        before = raw[start:end].decode()
+        for new in changed(node):
+            after = ast.unparse(new)
+            if not isinstance(new, ast.Constant | ast.Name | ast.Attribute):
+                after = f"({after})"
+            file = path.relative_to(ROOT).as_posix()
+            yield Mutant(file, node.lineno, before, after, start, end)
 
 
-def annotations(node: ast.AST) -> list[ast.AST]:
-    """What says types, and what a decorator is given."""
-    found = [
-        getattr(node, "annotation", None),
-        getattr(node, "returns", None),
-        *getattr(node, "decorator_list", []),
-    ]
-    return [each for each in found if each is not None]
+def left_alone(module: ast.Module, *, in_figures: bool) -> set[int]:
+    """Return the ids of nodes in annotations, decorators and tables, and of numbers in figures."""
+    parts: list[ast.AST] = []
+    for node in ast.walk(module):
+        parts += getattr(node, "decorator_list", [])
+        for name in ("annotation", "returns"):
+            if getattr(node, name, None) is not None:
+                parts.append(getattr(node, name))
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+            if isinstance(target, ast.Name) and target.id in TABLES:
+                parts.append(node)
+    skipped = {id(inner) for part in parts for inner in ast.walk(part)}
 
-
-def numbers_beside_indices(module: ast.Module) -> list[ast.Constant]:
-    """The numbers of a module, but for those in square brackets."""
-    indices = {
-        id(each)
-        for node in ast.walk(module)
-        if isinstance(node, ast.Subscript)
-        for each in ast.walk(node.slice)
-    }
-    numbers = [
-        node
-        for node in ast.walk(module)
-        if isinstance(node, ast.Constant) and type(node.value) in (int, float)
-    ]
-    return [node for node in numbers if id(node) not in indices]
-
-
-def at_end(node: ast.expr) -> tuple[int, int]:
-    """The line, from 1, and the column at which an expression ends."""
-    return node.end_lineno or node.lineno, node.end_col_offset or 0
+    if in_figures:
+        subscripts = [node for node in ast.walk(module) if isinstance(node, ast.Subscript)]
+        indices = {id(inner) for node in subscripts for inner in ast.walk(node.slice)}
+        skipped |= {
+            id(node)
+            for node in ast.walk(module)
+            if isinstance(node, ast.Constant)
+            and type(node.value) in (int, float)
+            and id(node) not in indices
+        }
+    return skipped
 
 
 def changed(node: ast.expr) -> Iterator[ast.expr]:
-    """The expressions that may stand in an expression's place."""
+    """Yield what may be put in an expression's place."""
     match node:
         case ast.Compare(left=left, ops=[operator], comparators=right):
             yield ast.Compare(left, [COMPARISONS[type(operator)]()], right)
