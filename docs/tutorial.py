@@ -31,6 +31,7 @@ from jaxae.core.objective import mse
 from jaxae.core.rng import Stream, derive, root_key
 from jaxae.core.state import model_variables
 from jaxae.core.step import StepOptions, train_epoch, train_step
+from jaxae.train.progress import Epoch
 
 # %% [markdown]
 # ## The data
@@ -98,7 +99,7 @@ run = jaxae.fit(
     recipe,
     dataset,
     run_dir=run_dir,
-    report=lambda line: print(line) if line.startswith("epoch") else None,
+    report=lambda told: print(told) if isinstance(told, Epoch) else None,
 )
 
 # %% [markdown]

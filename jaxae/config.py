@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, ValidationError
+from tyro.conf import arg
 
 from jaxae.errors import InputError
 
@@ -43,8 +44,7 @@ class DataOptions:
     """Which images, and how they are split."""
 
     dataset: Annotated[str, Field(min_length=1)] = "auto"
-    """A name such as mnist, an .npz or .npy file, or a folder of pictures. auto: Fashion-MNIST,
-    or SYNTHETIC images, with a warning, where it can't be had."""
+    """A name such as mnist, an .npz or .npy file, or a folder. auto: Fashion-MNIST or SYNTHETIC."""
 
     seed: Seed = 0
     """Seed of the root PRNG key: initial weights, order, noise and dropout follow from it."""
@@ -52,8 +52,8 @@ class DataOptions:
     batch_size: PositiveInt = 128
     """Images per step. Images that do not fill a batch are left out of that epoch."""
 
-    image_size: Size | None = None
-    """Height and width to resize the pictures of a folder to. Without it they need one size."""
+    image_size: Annotated[Size | None, arg(metavar="HEIGHT WIDTH", help_behavior_hint="")] = None
+    """Resize the pictures of a folder to this. Without it they need one size."""
 
     split: Shares = (0.8, 0.1, 0.1)
     """Shares for training, validation and test, where the data have no splits of their own."""
@@ -69,9 +69,8 @@ class NetworkOptions:
     noise_factor: NonNegative = 0.25
     """Standard deviation of the Gaussian noise on the input, for pixels in [0, 1]."""
 
-    noise_range: Range | None = None
-    """Draw each training image's standard deviation between these two. Validation keeps
-    noise_factor."""
+    noise_range: Annotated[Range | None, arg(metavar="LOW HIGH", help_behavior_hint="")] = None
+    """Draw each training image's standard deviation between these. Validation keeps the above."""
 
     dropout: Rates = (0.2, 0.2, 0.1)
     """Dropout rates after the first three layers of the encoder."""
@@ -89,12 +88,10 @@ class NetworkOptions:
     """Initial shift of BatchNorm in layers of 16 units or fewer, so that most of them are active."""
 
     statistics_images: Count = 10_000
-    """After each epoch, compute the batch statistics from this many training images. 0 keeps the
-    running ones."""
+    """Training images for the batch statistics after each epoch. 0 keeps the running ones."""
 
     matmul_dtype: Literal["float32", "bfloat16"] = "float32"
-    """Type of the operands of matrix products in training. bfloat16 is faster on processors that
-    multiply it."""
+    """Operands of matrix products in training. Some processors multiply bfloat16 faster."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,11 +111,10 @@ class OptimizerOptions:
     """Largest global norm of the gradient."""
 
     average_decay: Rate = 0.998
-    """Decay of the exponential moving average of the weights, which is evaluated. 0 evaluates the
-    weights themselves."""
+    """Decay of the exponential moving average of the weights, which is evaluated. 0: no average."""
 
     similarity_weight: NonNegative = 0.0
-    """Weight of a term for an ordered map: loss + weight / (1 + step / 10000) * mismatch. Try 0.02."""
+    """Weight of a term for an ordered map: loss + weight / (1 + step / 10000) * mismatch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +137,7 @@ class PlateauOptions:
     """When the learning rate drops, go on from the best epoch's weights and optimiser."""
 
     early_stop_patience: PositiveInt = 8
-    """Stop after this many epochs in a row at the floor of the learning rate without a new best."""
+    """Stop after this many epochs at the floor of the learning rate without a new best."""
 
 
 GROUPS = (DataOptions, NetworkOptions, OptimizerOptions, PlateauOptions)

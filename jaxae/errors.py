@@ -5,15 +5,16 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-Report = Callable[[str], None]
-"""A function that shows a line to the user."""
+Report = Callable[[Any], None]
+"""A function that shows what it is told: a line, or a record whose str() is one."""
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 """The beginning of a URL, of which pathlib keeps one slash. A drive has a single letter."""
 
 
-def silent(line: str) -> None:
+def silent(told: Any) -> None:
     """Show nothing: a Report for those who want none."""
 
 
@@ -22,6 +23,10 @@ class InputError(Exception):
 
     The message is one line: what is wrong, the value that was got, what to do.
     """
+
+
+class Diverged(Exception):
+    """The loss of every model is no longer a finite number. It is not a user's mistake."""
 
 
 class DataUnavailableError(InputError):

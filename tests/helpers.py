@@ -33,7 +33,10 @@ def fit_state(
     report: Callable[[str], None] = silent,
 ) -> TrainState:
     """Trains one run and returns its last state."""
-    return fit_members([config], dataset, [run_dir], overwrite=overwrite, report=report)[0]
+    states = fit_members(
+        [config], dataset, [run_dir], overwrite=overwrite, report=lambda told: report(str(told))
+    )
+    return states[0]
 
 
 def untrained_run(**recipe: Any) -> Run:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jaxae.build import first_state, state_shapes
 from jaxae.cli import plot
-from jaxae.cli.command import Source
+from jaxae.cli.options import Source
 from jaxae.config import Config
 from jaxae.digests import json_digest
 from jaxae.errors import InputError

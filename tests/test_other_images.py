@@ -68,7 +68,7 @@ def test_the_shape_goes_from_the_data_into_the_recipe_and_the_model(trained):
 def test_such_a_run_resumes_and_refuses_other_images(trained, dataset):
     data, run, place = trained
     lines: list[str] = []
-    jaxae.fit(RECIPE, data, run_dir=place, report=lines.append)
+    jaxae.fit(RECIPE, data, run_dir=place, report=lambda told: lines.append(str(told)))
     assert "is finished" in lines[0]
     with pytest.raises(InputError, match=r"has \[28, 28, 1\]: train one for these"):
         jaxae.fit(replace(RECIPE, image_shape=data.image_shape), dataset)

@@ -11,7 +11,7 @@ from skimage.metrics import structural_similarity
 from sklearn.datasets import load_digits
 
 import jaxae
-from jaxae.cli.command import Source
+from jaxae.cli.options import Source
 from jaxae.errors import InputError, silent
 from jaxae.evaluation.latent_scorecard import score_latent
 from jaxae.evaluation.plots import latent_space

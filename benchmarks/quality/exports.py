@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from jaxae.cli import command, export, messages
-from jaxae.cli.command import Source
+from jaxae.cli.options import Source
 from jaxae.evaluation.tables import markdown
 
 FILES = (

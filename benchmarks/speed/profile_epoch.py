@@ -21,6 +21,7 @@ from jaxae.runs import checkpoint
 from jaxae.train import epoch
 from jaxae.train.epoch import compile_steps
 from jaxae.train.loop import fit_members, settle
+from jaxae.train.progress import Epoch
 from jaxae.train.sharding import make_placement
 
 
@@ -52,8 +53,8 @@ def main(config: Config, rounds: int = 7) -> None:
             timed(seconds["saving, alone"], checkpoint.save, Path(place), placement.fetch(state, 0))
         moments: list[float] = []
 
-        def note(line: str) -> None:
-            if line.startswith("epoch "):
+        def note(told: object) -> None:
+            if isinstance(told, Epoch):
                 moments.append(time.perf_counter())
 
         fit_members([recipe], dataset, [Path(place) / "run"], report=note)

@@ -1,4 +1,7 @@
-"""A command line for a function: options from its signature, one line for a user's mistake, exit codes for signals."""
+"""A command line for a function: options from its signature, one line for a user's mistake.
+
+Exit codes: 2 for a mistake, 130 and 143 for signals.
+"""
 
 import contextlib
 import functools
@@ -6,51 +9,59 @@ import importlib.metadata
 import inspect
 import io
 import os
-import shlex
+import re
 import signal
 import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from dataclasses import fields
+from typing import Any
 
 import jax
 import tyro
 
 from jaxae.cli.messages import PIPE, Stop, say
-from jaxae.config import Config
-from jaxae.data.dataset import Dataset
-from jaxae.data.load import load_dataset
+from jaxae.config import GROUPS, PRESETS, Config
 from jaxae.digests import json_digest
-from jaxae.errors import InputError, Report, brief, expand, refusal
-from jaxae.inference import Run, load
-from jaxae.runs.directory import members
+from jaxae.errors import Diverged, InputError, brief, expand, refusal
 from jaxae.runs.environment import cpu
 from jaxae.train import multihost
 
 Main = Callable[..., None] | Mapping[str, Callable[..., None]]
 """A function, or several by the names of subcommands."""
 
+Command = functools.partial[None]
+"""A function that is bound to the arguments of the command line."""
+
+PLAIN = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+
+ARGUMENTS = {field.name for field in fields(Config)} | {
+    *("run_dir", "data_dir", "manual_dir", "resume_from", "resume_epoch"),
+    *("seeds", "sweep", "devices", "images_on_host", "member", "epoch"),
+    *("coordinator", "processes", "process_id"),
+}
+"""Names of arguments that are options here: errors speak of arguments, and are translated."""
+
 
 def run(main: Main) -> None:
-    """Calls main with the arguments of the command line. Exit codes: 2 for a user's mistake, 130 and 143 when stopped."""
+    """Call main with the arguments of the command line."""
     warnings.simplefilter("ignore")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that can't show ± must not end a run
+
     try:
         sys.unraisablehook = _report_lost
         _handle_signals(_stop)
-        command = _parse(main)
+        command = parse(main)
         _use_compilation_cache(os.environ.get("JAXAE_COMPILATION_CACHE"))
         _check_jax()
         command()
         if sys.stdout:
             sys.stdout.flush()
-    except InputError as error:
-        _fail(str(error))
+    except (InputError, Diverged) as error:
+        _fail(with_options(str(error)))
     except BrokenPipeError:  # whoever read the output has gone: nobody is left to tell
         os._exit(128 + PIPE)
     except OSError as error:  # what no closer place has explained
@@ -59,35 +70,114 @@ def run(main: Main) -> None:
         if not multihost.joined():
             raise
         _fail(
-            f"another process is gone, or JAX has failed here ({brief(error)}): start all again, what is saved is whole"
+            f"another process is gone, or JAX has failed here ({brief(error)}): "
+            "start all again, what is saved is whole"
         )
     except Stop as stop:
-        with contextlib.suppress(
-            Exception, Stop
-        ):  # the terminal may be gone, and the exit code is what counts
+        # The terminal may be gone: the exit code is what counts.
+        with contextlib.suppress(Exception, Stop):
             say("Stopped.")
             sys.stdout.flush()
-        os._exit(
-            128 + stop.args[0]
-        )  # sys.exit would wait for the epoch that the device is computing
-    finally:  # while Python ends, Stop would get lost, and the alarm of _stop would end the process
+        os._exit(128 + stop.args[0])  # sys.exit would wait for the epoch that is being computed
+    finally:
+        # While Python ends, Stop would get lost, and the alarm of _stop would end the process.
         _handle_signals(signal.SIG_DFL)
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
 
 
+def with_options(message: str) -> str:
+    """Return an error about arguments as one about options: run_dir becomes --run-dir.
+
+    Names without an underscore are words too: they are options at the beginning, before "is".
+    """
+
+    def option(found: re.Match[str]) -> str:
+        name = found[0]
+        return "--" + name.replace("_", "-") if name in ARGUMENTS else name
+
+    message = re.sub(r"^[a-z]+(?=(\.\d+)? is )", option, message)
+    return re.sub(r"(?<![\w/.=-])[a-z0-9]+(?:_[a-z0-9]+)+(?![\w/=])", option, message)
+
+
+def parse(main: Main) -> Command:
+    """Bind main to the command line's arguments. Raises InputError, one line, for a mistake."""
+    given = [word.partition("=")[0] for word in sys.argv[1:] if re.match("--.", word)]
+    given = [option.replace("_", "-") for option in given]
+    for option in set(given) - {"--sweep"}:
+        if given.count(option) > 1:
+            raise InputError(f"{option} is given {given.count(option)} times: give it once")
+
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return _parse(main)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise InputError(f"{_one_line(complaint.getvalue())} (see --help)") from None
+
+
+def _parse(main: Main) -> Command:
+    if isinstance(main, Mapping):
+        commands = {name: _bound(function) for name, function in main.items()}
+        about = inspect.getdoc(inspect.getmodule(next(iter(main.values()))))
+        return tyro.extras.subcommand_cli_from_dict(commands, description=about, config=PLAIN)
+
+    command = tyro.cli(_bound(main), config=PLAIN)
+    preset = command.keywords.get("preset", "default")
+    if preset != "default":
+        # The same arguments again, with the preset's values as the defaults of the others.
+        command = tyro.cli(functools.partial(_bound(main), **_groups(main, preset)), config=PLAIN)
+    return command
+
+
+def _bound(function: Callable[..., None]) -> Callable[..., functools.partial[None]]:
+    """Return a function with the same signature that binds its arguments instead of running."""
+
+    @functools.wraps(function)
+    def bound(*args: Any, **kwargs: Any) -> functools.partial[None]:
+        return functools.partial(function, *args, **kwargs)
+
+    return bound
+
+
+def _groups(main: Callable[..., None], preset: str) -> dict[str, Any]:
+    """Return main's parameters that are groups of a recipe's options, with a preset's values."""
+    recipe = vars(PRESETS[preset])
+    groups = {}
+    for name, parameter in inspect.signature(main).parameters.items():
+        kind = parameter.annotation
+        if kind in GROUPS:
+            groups[name] = kind(**{field.name: recipe[field.name] for field in fields(kind)})
+    return groups
+
+
+def _one_line(framed: str) -> str:
+    """Return what tyro complains of, without its frame and title."""
+    lines = [line.strip(" │╭╮╰╯─") for line in framed.splitlines()]  # plain ASCII in some locales
+    words = []
+    for line in [line for line in lines if line.strip("-")][1:]:
+        if line.startswith("For full helptext"):
+            break
+        words.append(line)
+    return " ".join(words)
+
+
 def _fail(reason: str) -> None:
     say(f"error: {' '.join(reason.splitlines())}")  # a name may hold line breaks
     if multihost.joined():
-        time.sleep(
-            1 if multihost.is_first() else 0
-        )  # the others end by themselves, or with the first, with a stack trace
+        # The others end by themselves; with the first one gone, they would end with a stack trace.
+        time.sleep(1 if jax.process_index() == 0 else 0)
         os._exit(2)  # sys.exit would wait for them
     sys.exit(2)
 
 
 def _use_compilation_cache(directory: str | None) -> None:
-    """Keeps compiled programs for later starts. The folder is one jaxlib's and one processor's: code for another may crash."""
+    """Keep compiled programs for later starts.
+
+    The folder is one jaxlib's and one processor's: code for another may crash.
+    """
     if not directory:
         return
     key = {"jaxlib": importlib.metadata.version("jaxlib"), **cpu()}
@@ -96,44 +186,46 @@ def _use_compilation_cache(directory: str | None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"JAXAE_COMPILATION_CACHE is {directory}: {error.strerror}; name a folder that can be written"
+            f"JAXAE_COMPILATION_CACHE is {directory}: {error.strerror}; "
+            "name a folder that can be written"
         ) from error
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
+def _check_jax() -> None:
+    """Raise InputError where the environment asks for other draws, or for a missing device."""
+    for name in ("jax_enable_x64", "jax_debug_nans"):
+        if getattr(jax.config, name):
+            raise InputError(
+                f"{name.upper()} is on: jaxae computes in float32 and checks its losses itself; "
+                "unset it"
+            )
+
+    asked = os.environ.get("JAX_PLATFORMS")
+    # To join other processes must come before the first look at the devices.
+    several = any(word.startswith("--coordinator") for word in sys.argv)
+    if not asked or asked == "cpu" or several:
+        return
+    try:
+        jax.devices()
+    except RuntimeError as error:
+        raise InputError(
+            f"JAX_PLATFORMS is {asked}: {brief(error)}; unset it, or install JAX for that device"
+        ) from error
+
+
 def _handle_signals(handler: Any) -> None:
-    """Sets the handler of SIGINT and SIGTERM, unless the process was started to ignore them, as `nohup` and `&` do."""
+    """Set the handler of SIGINT and SIGTERM, unless they are ignored, as under `nohup` and `&`."""
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
 
 
-def _check_jax() -> None:
-    """Raises InputError where the environment asks for what would change every draw, or for a device that is not here."""
-    for name in ("jax_enable_x64", "jax_debug_nans"):
-        if getattr(jax.config, name):
-            raise InputError(
-                f"{name.upper()} is on: jaxae computes in float32 and checks its losses itself; unset it"
-            )
-    asked = os.environ.get("JAX_PLATFORMS")
-    several = any(
-        word.startswith("--coordinator") for word in sys.argv
-    )  # joining others must come before the devices
-    if asked and asked != "cpu" and not several:
-        try:
-            jax.devices()
-        except RuntimeError as error:
-            raise InputError(
-                f"JAX_PLATFORMS is {asked}: {brief(error)}; unset it, or install JAX for that device"
-            ) from error
-
-
 def _stop(number: int, frame: object) -> None:
     _handle_signals(signal.SIG_DFL)  # a second signal stops at once
-    if hasattr(
-        signal, "setitimer"
-    ):  # in a callback of the garbage collector the exception gets lost: it is raised again
+    if hasattr(signal, "setitimer"):
+        # In a callback of the garbage collector the exception gets lost: it is raised again.
         signal.signal(signal.SIGALRM, lambda *_: _stop(number, None))
         signal.setitimer(signal.ITIMER_REAL, 1.0)
     raise Stop(number)
@@ -142,148 +234,3 @@ def _stop(number: int, frame: object) -> None:
 def _report_lost(lost: "sys.UnraisableHookArgs") -> None:
     if not isinstance(lost.exc_value, Stop):
         sys.__unraisablehook__(lost)
-
-
-def _parse(main: Main) -> Callable[[], None]:
-    """main bound to the command line's arguments. tyro's framed complaint becomes one line."""
-
-    def bound(function: Callable[..., None]) -> Callable[..., Callable[[], None]]:
-        return functools.wraps(function)(
-            lambda *args, **kwargs: functools.partial(function, *args, **kwargs)
-        )
-
-    plain = (tyro.conf.OmitArgPrefixes,)
-    given = [
-        word.partition("=")[0].replace("_", "-")
-        for word in sys.argv[1:]
-        if word.startswith("--") and word != "--"
-    ]
-    for option in set(given) - {"--sweep"}:
-        if given.count(option) > 1:
-            raise InputError(f"{option} is given {given.count(option)} times: give it once")
-    complaint = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(complaint):
-            if isinstance(main, Mapping):
-                functions = {name: bound(each) for name, each in main.items()}
-                about = inspect.getdoc(inspect.getmodule(next(iter(main.values()))))
-                return tyro.extras.subcommand_cli_from_dict(
-                    functions, description=about, config=plain
-                )
-            return tyro.cli(bound(main), config=plain)
-    except SystemExit as stop:
-        if not stop.code:
-            raise
-        lines = [
-            line.strip(" │╭╮╰╯─") for line in complaint.getvalue().splitlines()
-        ]  # plain ASCII in some locales
-        words = [line for line in lines if line.strip("-")][1:]  # after the title
-        end = next(
-            (i for i, line in enumerate(words) if line.startswith("For full helptext")), len(words)
-        )
-        raise InputError(f"{' '.join(words[:end])} (see --help)") from None
-
-
-def optional(metavar: str, text: str) -> Any:
-    """How --help shows an option that may be left out."""
-    return tyro.conf.arg(metavar=metavar, help=text, help_behavior_hint="")
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataPlace:
-    """Where the data are."""
-
-    data_dir: Annotated[
-        Path | None,
-        optional(
-            "DIR",
-            "Keep the decoded data here; by default in $TFDS_DATA_DIR or ~/tensorflow_datasets.",
-        ),
-    ] = None
-    manual_dir: Annotated[
-        Path | None,
-        optional("DIR", "Folder with the four official .gz files; by default $JAXAE_MANUAL_DIR."),
-    ] = None
-
-    def dataset(
-        self, config: Config, *, moved_to: str | None = None, report: Report = say
-    ) -> Dataset:
-        """The data that a recipe names, perhaps in another place. Raises InputError."""
-        return load_dataset(
-            moved_to or config.dataset,
-            image_size=config.image_size,
-            shares=config.split,
-            skip_damaged=config.skip_damaged,
-            data_dir=self.data_dir,
-            manual_dir=self.manual_dir,
-            report=report,
-        )
-
-    @property
-    def words(self) -> str:
-        """The options as they were given, for a command that is to find the same data."""
-        given = {"--data-dir": self.data_dir, "--manual-dir": self.manual_dir}
-        return "".join(
-            f" {option} {shlex.quote(str(place))}" for option, place in given.items() if place
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source(DataPlace):
-    """A run to look at, and the data to look with."""
-
-    run: tyro.conf.Positional[Path]
-    """Run directory, as jaxae train writes it."""
-    epoch: Annotated[
-        int | None,
-        optional("INT", "Take this epoch's checkpoint; by default the best one."),
-    ] = None
-    member: Annotated[
-        int | None, optional("INT", "Which member of a population to look at, from 0.")
-    ] = None
-    moved_to: Annotated[
-        str | None,
-        tyro.conf.arg(
-            name="dataset",
-            metavar="PATH",
-            help="Where the run's images are now, if they have moved.",
-            help_behavior_hint="",
-        ),
-    ] = None
-
-    def dataset(
-        self, config: Config, *, moved_to: str | None = None, report: Report = say
-    ) -> Dataset:
-        """The run's data, wherever they are now. Raises InputError."""
-        return super().dataset(config, moved_to=moved_to or self.moved_to, report=report)
-
-    def load(self, directory: Path) -> Run:
-        """Return the run in a directory, at the chosen epoch, which is then named. Raises InputError."""
-        run = load(directory, epoch=self.epoch)
-        if self.epoch is not None:
-            say(f"Taking epoch {run.epoch} of {directory}: all that is written is of this epoch")
-        return run
-
-    @property
-    def directories(self) -> list[Path]:
-        """The run, the chosen member of a population, or all of them. Raises InputError."""
-        found = members(self.run)
-        if self.member is None:
-            return found
-        if not 0 <= self.member < len(found) or found == [self.run]:
-            has = (
-                "is an ordinary run"
-                if found == [self.run]
-                else f"has members 0 to {len(found) - 1}"
-            )
-            raise InputError(f"--member is {self.member}, but {self.run} {has}")
-        return [found[self.member]]
-
-    @property
-    def directory(self) -> Path:
-        """The run, or the chosen member of a population. Raises InputError."""
-        if len(self.directories) > 1:
-            raise InputError(
-                f"{self.run} has {len(self.directories)} members: choose one, from --member 0 on"
-            )
-        return self.directories[0]

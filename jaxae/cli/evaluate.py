@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from jaxae.cli.command import Source
 from jaxae.cli.messages import say
+from jaxae.cli.options import Source, save
 from jaxae.data.dataset import Dataset
 from jaxae.errors import InputError
 from jaxae.evaluation.reconstruction import LABELS, evaluate, table
-from jaxae.evaluation.records import Evaluation, NoiseCurve, Scorecard, Spread, write_record
+from jaxae.evaluation.records import Evaluation, Scorecard, Spread
 from jaxae.evaluation.tables import spread, spread_table
 from jaxae.inference import Run
 from jaxae.runs.checkpoint import epochs
@@ -71,12 +71,6 @@ def load_members(source: Source) -> Members:
     first = next(iter(runs.values()))
 
     return Members(runs, source.dataset(first.config))
-
-
-def save(path: Path, result: Evaluation | Scorecard | NoiseCurve | Spread) -> None:
-    """Write a result and say where."""
-    write_record(path, result)
-    say(f"Wrote {path}")
 
 
 def print_results(

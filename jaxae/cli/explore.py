@@ -2,8 +2,8 @@
 
 import tyro
 
-from jaxae.cli.command import Source
 from jaxae.cli.messages import say
+from jaxae.cli.options import Source
 from jaxae.export.explorer_page import explorer_page
 from jaxae.runs import files
 

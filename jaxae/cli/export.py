@@ -1,7 +1,7 @@
 """jaxae export: writes a run's network as files for other programs."""
 
-from jaxae.cli.command import Source
 from jaxae.cli.messages import say
+from jaxae.cli.options import Source
 from jaxae.errors import InputError
 from jaxae.evaluation.records import Evaluation, read_record
 from jaxae.evaluation.tables import markdown

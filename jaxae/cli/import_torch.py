@@ -5,8 +5,8 @@ from typing import Annotated
 
 import tyro
 
-from jaxae.cli.command import optional
 from jaxae.cli.messages import say
+from jaxae.cli.options import optional
 from jaxae.data.load import canonical_name
 from jaxae.digests import file_digest
 from jaxae.errors import InputError, expand

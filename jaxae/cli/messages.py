@@ -5,93 +5,111 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from jaxae.config import Config
 from jaxae.errors import Report
 from jaxae.evaluation.tables import markdown
 from jaxae.train.population import varying
+from jaxae.train.progress import Compiled, Epoch
 
 PIPE = 13
 """SIGPIPE's number, which Windows has no name for."""
+
+ERASE = "\r\x1b[K"
 
 
 class Stop(KeyboardInterrupt):
     """A signal that ends the command, as an exception that carries its number."""
 
 
-def say(line: str) -> None:
-    """A line for the person, on stderr: stdout is for what a program may read. Raises Stop where nobody reads it any more."""
+def say(told: Any) -> None:
+    """Print for the person, on stderr: stdout is for what a program may read.
+
+    Raises Stop if nobody reads it any more.
+    """
     try:
-        print(line, file=sys.stderr, flush=True)
+        print(told, file=sys.stderr, flush=True)
     except BrokenPipeError:  # as an OSError it would be taken for a full disk on its way up
         raise Stop(PIPE) from None
 
 
+class LiveLine:
+    """A line below the last one that says how far the running epoch is.
+
+    An epoch is one compiled program, which cannot be asked: the line goes by the time of the epoch
+    before.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.lock = threading.Lock()
+        self.done = threading.Event()
+        self.began = time.monotonic()
+        self.epoch_seconds = 0.0
+
+    def tell(self, told: Any) -> None:
+        """Report above the line."""
+        with self.lock:
+            print(ERASE, end="", file=sys.stderr, flush=True)
+            self.report(told)
+        if isinstance(told, Compiled | Epoch):
+            now = time.monotonic()
+            self.epoch_seconds = now - self.began if isinstance(told, Epoch) else 0.0
+            self.began = now
+
+    def tick(self) -> None:
+        """Draw the line until done is set."""
+        while not self.done.wait(0.25):
+            seconds = time.monotonic() - self.began
+            far = f"working, {seconds:.0f} s"
+            if self.epoch_seconds:
+                far = f"epoch running, about {min(99, int(100 * seconds / self.epoch_seconds))} %"
+            with self.lock, contextlib.suppress(OSError):
+                print(f"{ERASE}… {far}", end="", file=sys.stderr, flush=True)
+
+
 @contextlib.contextmanager
 def live_line(report: Report) -> Iterator[Report]:
-    """The report; on a terminal, with a line below its last that says how far the running epoch is, by the time of the last.
-
-    An epoch is one compiled program, which cannot be asked: hence the clock.
-    """
+    """Yield the report, with a live line below it on a terminal."""
     if not sys.stderr.isatty():
         yield report
         return
-    lock, done, began, lap = threading.Lock(), threading.Event(), time.monotonic(), 0.0
 
-    def erase() -> None:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-    def tick() -> None:
-        while not done.wait(0.25):
-            seconds = time.monotonic() - began
-            far = (
-                f"epoch running, about {min(99, int(100 * seconds / lap))} %"
-                if lap
-                else f"working, {seconds:.0f} s"
-            )
-            with lock, contextlib.suppress(OSError):
-                print(f"\r\x1b[K… {far}", end="", file=sys.stderr, flush=True)
-
-    def report_below(line: str) -> None:
-        nonlocal began, lap
-        with lock:
-            erase()
-            report(line)
-        if line.startswith(("Compiled", "epoch ")):
-            lap = time.monotonic() - began if line.startswith("epoch ") else 0.0
-            began = time.monotonic()
-
-    ticking = threading.Thread(target=tick, daemon=True)
+    line = LiveLine(report)
+    ticking = threading.Thread(target=line.tick, daemon=True)
     ticking.start()
     try:
-        yield report_below
+        yield line.tell
     finally:
-        done.set()
+        line.done.set()
         ticking.join()
         with contextlib.suppress(OSError):
-            erase()
+            print(ERASE, end="", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
 def synthetic_banner(config: Config) -> Iterator[None]:
-    """Says before and after, where nobody can miss it, that the data are made up."""
-    banner = f"{'!' * 78}\n!!! SYNTHETIC DATA, drawn by jaxae: the numbers mean nothing beside those of real images.\n{'!' * 78}"
-    show = config.dataset == "synthetic"
+    """Say before and after, where nobody can miss it, that the data are made up."""
+    if config.dataset != "synthetic":
+        yield
+        return
+
+    rule = "!" * 78
+    words = "SYNTHETIC DATA, drawn by jaxae: the numbers say nothing about real images."
+    banner = f"{rule}\n!!! {words}\n{rule}"
     try:
-        if show:
-            say(banner)
+        say(banner)
         yield
     finally:
-        if show:
-            say(banner)
+        say(banner)
 
 
 def ranking(configs: Sequence[Config], losses: Sequence[float]) -> str:
-    """The members as a Markdown table, the lowest validation loss first."""
+    """Return the members as a Markdown table, the lowest validation loss first."""
     names = [*varying(configs), "seed"]
-    order = sorted(range(len(losses)), key=losses.__getitem__)
-    rows = [
-        [f"{k}", *(f"{getattr(configs[k], name)}" for name in names), f"{losses[k]:.5f}"]
-        for k in order
-    ]
+    rows = []
+    for k in sorted(range(len(losses)), key=losses.__getitem__):
+        values = [str(getattr(configs[k], name)) for name in names]
+        rows.append([str(k), *values, f"{losses[k]:.5f}"])
     return markdown(["member", *names, "validation loss"], rows)

@@ -5,9 +5,8 @@ Example: jaxae plot latent-space checkpoints/released
 
 from collections.abc import Callable
 
-from jaxae.cli.command import Source
-from jaxae.cli.evaluate import save
 from jaxae.cli.messages import say
+from jaxae.cli.options import Source, save
 from jaxae.data.dataset import Dataset
 from jaxae.errors import InputError
 from jaxae.evaluation import plots

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import tyro
 
-from jaxae.cli.command import Source
 from jaxae.cli.messages import say
+from jaxae.cli.options import Source
 from jaxae.errors import InputError
 from jaxae.report.agreement import check_agreement
 from jaxae.report.facts import gather

@@ -1,7 +1,7 @@
 """jaxae score: the latent scorecard of a run's best checkpoint."""
 
-from jaxae.cli.command import Source
-from jaxae.cli.evaluate import load_members, print_results, save
+from jaxae.cli.evaluate import load_members, print_results
+from jaxae.cli.options import Source, save
 from jaxae.evaluation.latent_scorecard import LABELS, score_latent, table
 from jaxae.evaluation.records import Scorecard
 

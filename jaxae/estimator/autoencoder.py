@@ -1,6 +1,5 @@
-"""The autoencoder as a scikit-learn transformer: rows of numbers in, trained in memory by the loop of `jaxae train`."""
+"""The model as a scikit-learn transformer, for rows of numbers instead of images."""
 
-import numbers
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,12 +11,11 @@ from numpy.typing import ArrayLike
 from jaxae.build import build_model
 from jaxae.config import Config
 from jaxae.data.dataset import Dataset
-from jaxae.errors import InputError, Report, silent
+from jaxae.errors import Diverged, InputError, Report, silent
 from jaxae.estimator import rows
-from jaxae.estimator.rows import recipe_of, value_errors
 from jaxae.inference import Run, decode, encode, reconstruct
 from jaxae.train import loop
-from jaxae.train.store import open_runs
+from jaxae.train.store import MemoryStore
 
 try:
     from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -34,16 +32,19 @@ DTYPES = (np.float64, np.float32, np.uint8)
 
 
 class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Sends each row through n_components numbers and back. Raises ValueError where jaxae.fit raises InputError.
+    """Send each row through n_components numbers and back.
 
-    X: uint8, which is divided by 255; or numbers, which fit brings to [0, 1] by their lowest and highest value, one pair for
-    all features. inverse_transform, denoise and the errors are on the scale of X.
-    n_components, random_state: jaxae.Config's latent_dim and seed; the options it has by the same name mean the same.
-    validation_fraction: share of the rows that are held out to find the best epoch and lower the learning rate; where that is
-    fewer than 10 rows, all rows train, and do this too. progress: takes a line about each epoch, such as print.
+    X: uint8, which is divided by 255; or numbers, which fit brings to [0, 1] by their lowest and
+    highest value, one pair for all features. inverse_transform, denoise and the errors are on the
+    scale of X. Raises ValueError where jaxae.fit raises InputError.
 
-    After fit: loss_curve_ and validation_loss_curve_, f64[n_iter_]; best_epoch_, from 1, whose weights are kept; run_, which
-    jaxae.encode and the others take, for images [N, 1, features, 1].
+    n_components, random_state: jaxae.Config's latent_dim and seed. The options that Config has by
+    the same name mean the same. validation_fraction: share of the rows that are held out to find
+    the best epoch and lower the learning rate; if that is fewer than 10 rows, all rows train, and
+    do this too. progress: takes a record of each epoch, whose str() is a line; such as print.
+
+    After fit: loss_curve_ and validation_loss_curve_, f64[n_iter_]; best_epoch_, from 1, whose
+    weights are kept; run_, which jaxae.encode and the others take, for images [N, 1, features, 1].
 
     >>> model = jaxae.DenoisingAutoencoder(random_state=0).fit(X)
     >>> latents, denoised = model.transform(X), model.denoise(X)
@@ -67,110 +68,114 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         random_state: Any = None,
         progress: Report | None = None,
     ) -> None:
-        self.n_components, self.noise_factor, self.noise_range, self.widths = (
-            n_components,
-            noise_factor,
-            noise_range,
-            widths,
-        )
-        self.dropout, self.epochs, self.batch_size, self.progress = (
-            dropout,
-            epochs,
-            batch_size,
-            progress,
-        )
-        self.learning_rate, self.weight_decay, self.validation_fraction = (
-            learning_rate,
-            weight_decay,
-            validation_fraction,
-        )
-        self.average_decay, self.similarity_weight, self.random_state = (
-            average_decay,
-            similarity_weight,
-            random_state,
-        )
+        self.n_components = n_components
+        self.noise_factor = noise_factor
+        self.noise_range = noise_range
+        self.widths = widths
+        self.dropout = dropout
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.average_decay = average_decay
+        self.similarity_weight = similarity_weight
+        self.validation_fraction = validation_fraction
+        self.random_state = random_state
+        self.progress = progress
 
     def fit(self, X: ArrayLike, y: Any = None) -> "DenoisingAutoencoder":
-        """Trains on the rows of X, float or uint8 [N, features], two or more of each; y is ignored."""
+        """Train on the rows of X, float or uint8 [N, features], two or more of each; y is ignored."""
         table: np.ndarray = validate_data(
             self, X, dtype=DTYPES, ensure_min_samples=2, ensure_min_features=2
         )
-        random, scale = self.random_state, rows.scale_of(table)
-        seed = int(
-            random
-            if isinstance(random, numbers.Integral)
-            else check_random_state(random).randint(2**31 - 1)
-        )
-        with value_errors():
-            recipe = recipe_of(self.get_params(deep=False), features=table.shape[1], seed=seed)
+        scale = rows.scale_of(table)
+        seed = self.random_state
+        if not rows.is_whole_number(seed):
+            seed = check_random_state(seed).randint(2**31 - 1)
+
+        with rows.value_errors():
+            recipe = rows.recipe_of(
+                self.get_params(deep=False), features=table.shape[1], seed=int(seed)
+            )
             train = validation = table
-            if held_out := rows.held_out(len(table), self.validation_fraction):
+            held_out = rows.held_out(len(table), self.validation_fraction)
+            if held_out:
                 train, validation = train_test_split(
                     table, test_size=held_out, random_state=recipe.seed
                 )
-            self._train(
-                recipe,
-                rows.as_dataset(train, validation, scale=scale, batch_size=recipe.batch_size),
-            )
-        self.config_, self.scale_ = recipe, scale
+            dataset = rows.as_dataset(train, validation, scale=scale, batch_size=recipe.batch_size)
+            self._train(recipe, dataset)
+
+        self.config_ = recipe
+        self.scale_ = scale
         return self
 
     def _train(self, recipe: Config, dataset: Dataset) -> None:
-        with open_runs(
-            None, [recipe], dataset, overwrite=False, report=self.progress or silent
-        ) as runs:
-            try:
-                loop.train(runs)
-            except InputError:
-                advice = f"the loss is no longer a finite number: give a lower learning_rate than {self.learning_rate}"
-                if not runs.best[0]:
-                    raise InputError(f"In the first epoch {advice}") from None
-                warnings.warn(
-                    f"After epoch {len(runs.rows[0])} {advice}", ConvergenceWarning, stacklevel=3
-                )
-        variables, self.best_epoch_ = runs.best[0]
-        self.loss_curve_ = np.array([row["train_loss"] for row in runs.rows[0]])
-        self.validation_loss_curve_ = np.array([row["validation_loss"] for row in runs.rows[0]])
-        self.n_iter_, self.variables_ = len(runs.rows[0]), jax.tree.map(np.asarray, variables)
+        report = self.progress or silent
+        store = MemoryStore([recipe], report=report)
+        try:
+            loop.train([recipe], dataset, store, report=report)
+        except Diverged:
+            advice = (
+                "the loss is no longer a finite number: "
+                f"give a lower learning_rate than {self.learning_rate}"
+            )
+            if store.best[0] is None:
+                raise InputError(f"In the first epoch {advice}") from None
+            warnings.warn(
+                f"After epoch {len(store.rows[0])} {advice}", ConvergenceWarning, stacklevel=3
+            )
+
+        best = store.best[0]
+        assert best is not None
+        self.variables_ = jax.tree.map(np.asarray, best.variables)
+        self.best_epoch_ = best.epoch
+        self.loss_curve_ = np.array([row.train_loss for row in store.rows[0]])
+        self.validation_loss_curve_ = np.array([row.validation_loss for row in store.rows[0]])
+        self.n_iter_ = len(store.rows[0])
 
     def transform(self, X: ArrayLike) -> np.ndarray:
-        """Latents, f32[N, n_components]."""
+        """Return latents, f32[N, n_components]."""
         return self._of_rows(encode, self._checked(X))
 
     def denoise(self, X: ArrayLike) -> np.ndarray:
-        """The rows as the model gives them back, [N, features], on the scale of X; values off that of fit are clipped first."""
+        """Return the rows without noise, [N, features], on the scale of X.
+
+        Values beyond those that fit has seen are clipped first.
+        """
         images = self._of_rows(reconstruct, self._checked(X))
         return self.scale_.back(images)
 
     def inverse_transform(self, Z: ArrayLike) -> np.ndarray:
-        """The rows that the decoder makes of latents [N, n_components], on the scale of X."""
-        run, latents = self.run_, check_array(Z, dtype=np.float32)
+        """Return the rows that latents [N, n_components] decode to, on the scale of X."""
+        run = self.run_
+        latents = check_array(Z, dtype=np.float32)
         if latents.shape[1] != run.model.latent_dim:
             raise ValueError(
-                f"Z has {latents.shape[1]} columns: give {run.model.latent_dim}, the model's n_components"
+                f"Z has {latents.shape[1]} columns: "
+                f"give {run.model.latent_dim}, the model's n_components"
             )
         return self.scale_.back(decode(run, latents))
 
     def anomaly_score(self, X: ArrayLike) -> np.ndarray:
-        """Mean squared error of each row's reconstruction, f64[N], on the scale of X squared: the higher, the stranger."""
+        """Return each row's mean squared error of reconstruction, f64[N], on the scale of X squared.
+
+        The higher, the stranger.
+        """
         unit = self._checked(X)
         error = self._of_rows(reconstruct, unit).reshape(unit.shape) - unit
         return np.square(error, dtype=np.float64).mean(axis=1) * float(self.scale_.span) ** 2
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
-        """Minus the mean of anomaly_score: higher is better, as GridSearchCV wants it."""
+        """Return minus the mean of anomaly_score: higher is better, as GridSearchCV wants it."""
         return -float(self.anomaly_score(X).mean())
 
     @property
     def run_(self) -> Run:
         """The trained model as jaxae.load would give it."""
         check_is_fitted(self)
-        return Run(
-            self.config_,
-            build_model(self.config_),
-            jax.device_put(self.variables_),
-            self.best_epoch_,
-        )
+        variables = jax.device_put(self.variables_)
+        return Run(self.config_, build_model(self.config_), variables, self.best_epoch_)
 
     @property
     def _n_features_out(self) -> int:
@@ -182,7 +187,7 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         return tags
 
     def _checked(self, X: ArrayLike) -> np.ndarray:
-        """Rows on the scale of the fit: in [0, 1], or beyond it where X goes beyond what fit has seen."""
+        """Return rows on the scale of the fit: in [0, 1], or beyond what fit has seen."""
         check_is_fitted(self)
         return self.scale_.unit(validate_data(self, X, dtype=DTYPES, reset=False))
 

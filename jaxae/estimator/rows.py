@@ -1,6 +1,7 @@
-"""Rows of numbers as images of height 1, for the estimator: their scale and their data set."""
+"""Rows of numbers as images of height 1: their scale, their data set, and parameters as a recipe."""
 
 import contextlib
+import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, NamedTuple
@@ -12,12 +13,15 @@ from jaxae.data.dataset import Dataset, Split
 from jaxae.errors import InputError
 
 FEWEST_HELD_OUT = 10
+
 BATCHES = 8
-"""Of an epoch, at least: with fewer, the learning rate would fall before the weights have moved."""
+"""Fewest of an epoch: with fewer, the learning rate would fall before the weights have moved."""
+
+OPTIONS = {field.name for field in fields(Config)}
 
 
 class Scale(NamedTuple):
-    """What [0, 1] stands for: one pair for all features, so that distances between rows keep their proportions."""
+    """The values at 0 and at 1: one pair for all features, so that distances keep proportion."""
 
     low: Any
     high: Any
@@ -28,26 +32,31 @@ class Scale(NamedTuple):
         return (self.high - self.low) or self.low.dtype.type(1)
 
     def unit(self, X: np.ndarray) -> np.ndarray:
-        """X with low at 0 and high at 1."""
+        """Return X with low at 0 and high at 1."""
         return (X.astype(self.low.dtype) - self.low) / self.span
 
     def back(self, images: np.ndarray) -> np.ndarray:
-        """unit's inverse, as rows."""
+        """Undo unit, and return rows."""
         return images.reshape(len(images), -1) * self.span + self.low
 
 
 def scale_of(X: np.ndarray) -> Scale:
-    """0 and 255 for uint8, else the lowest and the highest value, in X's own precision."""
-    return Scale(np.float32(0), np.float32(255)) if X.dtype == np.uint8 else Scale(X.min(), X.max())
+    """Return 0 and 255 for uint8, else the lowest and the highest value, in X's own precision."""
+    if X.dtype == np.uint8:
+        return Scale(np.float32(0), np.float32(255))
+    return Scale(X.min(), X.max())
 
 
 def as_images(X: np.ndarray) -> np.ndarray:
-    """[N, features] → [N, 1, features, 1]."""
+    """Reshape [N, features] to [N, 1, features, 1]."""
     return X.reshape(len(X), 1, -1, 1)
 
 
 def held_out(count: int, fraction: float) -> int:
-    """How many of so many rows are held out for validation: none where that would be fewer than 10. Raises InputError."""
+    """Return how many rows are held out for validation: none if that is fewer than 10.
+
+    Raises InputError.
+    """
     if not 0 <= fraction < 1:
         raise InputError(f"validation_fraction is {fraction}: give 0 or more, and less than 1")
     share = int(fraction * count)
@@ -57,50 +66,58 @@ def held_out(count: int, fraction: float) -> int:
 def as_dataset(
     train: np.ndarray, validation: np.ndarray, *, scale: Scale, batch_size: int
 ) -> Dataset:
-    """The rows for train.loop. Few training rows are repeated; where the same validate, they do so as often."""
+    """Return the rows as train.loop takes them.
+
+    Few training rows are repeated; if the same rows validate, they do so as often.
+    """
     repeated = as_images(_on_bytes(_repeated(train, batch_size), scale))
     held = repeated if validation is train else as_images(_on_bytes(validation, scale))
     return Dataset("X", "X", "", Split(repeated), Split(held), Split(held[:0]))
 
 
+def recipe_of(parameters: Mapping[str, Any], *, features: int, seed: int) -> Config:
+    """Return the recipe of an estimator's get_params. Raises InputError."""
+    given = {name: _plain(value) for name, value in parameters.items() if name in OPTIONS}
+    components = _plain(parameters["n_components"])
+    if not is_whole_number(components) or components < 1:
+        raise InputError(f"n_components is {components!r}: give a whole number of 1 or more")
+    return Config(
+        **given, dataset="X", image_shape=(1, features, 1), latent_dim=components, seed=seed
+    )
+
+
+def is_whole_number(value: Any) -> bool:
+    """Return whether a value is an int, Python's or NumPy's, and no bool."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+@contextlib.contextmanager
+def value_errors() -> Iterator[None]:
+    """Raise InputErrors as the ValueErrors that scikit-learn's users expect."""
+    try:
+        yield
+    except InputError as error:
+        raise ValueError(str(error)) from None
+
+
 def _on_bytes(X: np.ndarray, scale: Scale) -> np.ndarray:
-    """uint8 as it is; numbers as f32 from 0 to 255, since the first line of a step divides by 255."""
+    """Return uint8 as it is; numbers as f32 from 0 to 255, since a step divides by 255."""
     return X if X.dtype == np.uint8 else (255 * scale.unit(X)).astype(np.float32)
 
 
 def _repeated(X: np.ndarray, batch_size: int) -> np.ndarray:
-    """All rows equally often, so that they fill BATCHES or more; less than one batch of them is cut to exactly BATCHES.
+    """Return all rows equally often, so that they fill BATCHES or more.
 
-    Then all small sets have one shape, and one compiled program; of two rows one counts at most an eighth more.
+    Less than one batch of them is cut to exactly BATCHES: then all small sets have one shape, and
+    one compiled program; of two rows one counts at most an eighth more.
     """
     enough = BATCHES * batch_size
     size = enough if len(X) < batch_size else -(-enough // len(X)) * len(X)
     return X if size == len(X) else np.resize(X, (size, X.shape[1]))
 
 
-OPTIONS = {field.name for field in fields(Config)}
-
-
-def recipe_of(parameters: Mapping[str, Any], *, features: int, seed: int) -> Config:
-    """The recipe of an estimator's get_params, for rows of so many features. Raises InputError."""
-    given = {name: _plain(value) for name, value in parameters.items() if name in OPTIONS}
-    latent_dim = _plain(parameters["n_components"])
-    return Config(
-        **given, dataset="X", image_shape=(1, features, 1), latent_dim=latent_dim, seed=seed
-    )
-
-
-@contextlib.contextmanager
-def value_errors() -> Iterator[None]:
-    """InputErrors as ValueErrors, which scikit-learn's users expect, with its names."""
-    try:
-        yield
-    except InputError as error:
-        raise ValueError(str(error).replace("latent_dim", "n_components")) from None
-
-
 def _plain(value: Any) -> Any:
-    """NumPy's numbers and arrays, which parameter grids give, as Python's."""
+    """Return NumPy's numbers and arrays, which parameter grids give, as Python's."""
     if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str):
         return tuple(_plain(each) for each in value)
     return value.item() if isinstance(value, np.generic) else value

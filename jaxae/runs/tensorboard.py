@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxae.errors import InputError, Report
+from jaxae.errors import InputError
 from jaxae.runs.files import file_errors
 from jaxae.runs.metrics_log import SCALARS, read
 
@@ -43,16 +43,6 @@ class Events:
                 for name, tag in SCALARS.items():
                     self._open().add_scalar(tag, row[name], row["epoch"])
         self.rows = len(rows)
-
-    def ahead_of(self, report: Report) -> Report:
-        """Return the report, which updates the events before it tells of an epoch."""
-
-        def updating(line: str) -> None:
-            if line.startswith("epoch "):
-                self.update()
-            report(line)
-
-        return updating
 
     def add_figure(self, name: str, figure: "Figure") -> None:
         """Add a picture, at the last row's epoch."""

@@ -1,9 +1,8 @@
-"""Many recipes that differ in their seeds, and in values that change no shape: what can be trained as one program."""
+"""Recipes that can be trained as one program: they differ in seeds, and in values without a shape."""
 
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from jaxae.config import Config
 from jaxae.data.dataset import Dataset, check_data
@@ -13,67 +12,78 @@ SWEEPABLE = ("learning_rate", "weight_decay", "adam_b2", "clip_norm")
 
 
 def recipes(config: Config, *, seeds: int = 1, sweep: Sequence[str] = ()) -> list[Config]:
-    """The recipe with each combination of swept values and, for each, as many seeds from its own on. Raises InputError.
+    """Return the recipe with each combination of swept values, and each of these with every seed.
 
-    sweep: texts such as "learning_rate=1e-3,2e-3"; each name is one of SWEEPABLE.
+    seeds: how many, from the recipe's own on. sweep: texts such as "learning_rate=1e-3,2e-3", each
+    name one of SWEEPABLE. Raises InputError.
     """
     if seeds < 1:
         raise InputError(f"seeds is {seeds}: give 1 or more")
+
     grid: dict[str, list[float]] = {}
     for text in sweep:
-        name, _, listed = text.partition("=")
-        name = name.strip().lstrip("-").replace("-", "_")
-        if name not in SWEEPABLE or name in grid:
-            raise InputError(
-                f"--sweep {text}: give NAME=VALUE,VALUE for one of {', '.join(SWEEPABLE)}, each once"
-            )
-        try:
-            grid[name] = [float(value) for value in listed.split(",")]
-        except ValueError:
-            raise InputError(
-                f"--sweep {text}: expected comma-separated numbers, got {listed!r}"
-            ) from None
-        if len(set(grid[name])) < len(grid[name]):
-            raise InputError(f"--sweep {text}: a value is given twice")
-    points: list[dict[str, Any]] = [
-        dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
-    ]
-    return [
-        replace(config, **point, seed=config.seed + k) for point in points for k in range(seeds)
-    ]
+        name, values = _read_sweep(text)
+        if name in grid:
+            raise InputError(f"sweep {text}: {name} is given twice")
+        grid[name] = values
+
+    members = []
+    for point in itertools.product(*grid.values()):
+        swept = dict(zip(grid, point, strict=True))
+        members += [replace(config, **swept, seed=config.seed + k) for k in range(seeds)]  # type: ignore[arg-type]
+    return members
+
+
+def _read_sweep(text: str) -> tuple[str, list[float]]:
+    name, _, listed = text.partition("=")
+    name = name.strip().lstrip("-").replace("-", "_")
+    if name not in SWEEPABLE:
+        raise InputError(f"sweep {text}: give NAME=VALUE,VALUE for one of {', '.join(SWEEPABLE)}")
+    try:
+        values = [float(value) for value in listed.split(",")]
+    except ValueError:
+        raise InputError(
+            f"sweep {text}: expected comma-separated numbers, got {listed!r}"
+        ) from None
+    if len(set(values)) < len(values):
+        raise InputError(f"sweep {text}: a value is given twice")
+    return name, values
 
 
 def varying(configs: Sequence[Config]) -> list[str]:
-    """The names in which recipes differ, but for the seed. Raises InputError where one of them cannot be mapped over."""
-    names = [
-        name
-        for name in vars(configs[0])
-        if any(getattr(c, name) != getattr(configs[0], name) for c in configs)
-    ]
-    if fixed := [name for name in names if name not in (*SWEEPABLE, "seed")]:
-        raise InputError(
-            f"The members differ in {fixed[0]}: they may differ in seed, {', '.join(SWEEPABLE)}"
-        )
+    """Return the names of options in which recipes differ, but for the seed.
+
+    Raises InputError where they differ in one that is not SWEEPABLE.
+    """
+    first = vars(configs[0])
+    names = [name for name in first if any(vars(c)[name] != first[name] for c in configs)]
+    for name in names:
+        if name not in (*SWEEPABLE, "seed"):
+            raise InputError(
+                f"The members differ in {name}: they may differ in seed, {', '.join(SWEEPABLE)}"
+            )
     return [name for name in names if name != "seed"]
 
 
 def check(configs: Sequence[Config], dataset: Dataset) -> None:
-    """Raises InputError where the recipes can't be trained together, or not on these data."""
+    """Raise InputError if the recipes can't be trained together, or not on these data."""
     varying(configs)
-    size, batch = len(dataset.train.images), configs[0].batch_size
     for config in configs:
         check_data(config, dataset)
         if config.latent_dim < 2:
             raise InputError(
                 f"latent_dim is {config.latent_dim}: give 2 or more, the axes of a map"
             )
+
+    size, batch = len(dataset.train.images), configs[0].batch_size
     if batch > size:
         raise InputError(
-            f"batch_size is {batch}, but there are {size} training images: give a smaller --batch-size"
+            f"batch_size is {batch}, but there are {size} training images: "
+            "give a smaller batch_size"
         )
 
 
 def labels(configs: Sequence[Config]) -> list[str]:
-    """A name for each member: its swept values and its seed."""
+    """Return a name for each member: its swept values and its seed."""
     names = [*varying(configs), "seed"]
     return [", ".join(f"{name} {getattr(config, name)}" for name in names) for config in configs]

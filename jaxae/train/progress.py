@@ -1,10 +1,10 @@
-"""What training says: functions that return lines to print, and the clock behind them. Nothing here writes a file."""
+"""What training tells: records, and lines of prose. Nothing here writes a file or prints."""
 
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ParamSpec, SupportsInt, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, SupportsInt
 
 import jax
 import numpy as np
@@ -16,155 +16,235 @@ from jaxae.data.dataset import Dataset
 from jaxae.train.epoch import EpochResult
 from jaxae.train.population import labels, varying
 
-P = ParamSpec("P")
-R = TypeVar("R")
+
+class Row(NamedTuple):
+    """What one member's epoch has come to: a row of metrics.jsonl."""
+
+    member: int
+    epoch: int
+    step: int
+    train_loss: float
+    validation_loss: float
+    validation_mae: float
+    validation_mse: float
+    learning_rate: float
+    best: bool
+    """Its validation loss is the lowest so far."""
+    images_per_s: int
+    seconds_left: int
+
+    def to_json(self, data: str) -> dict[str, object]:
+        """Return the row as metrics.jsonl has it. data: the data set's title."""
+        values = self._asdict()
+        del values["member"]
+        return {"data": data, **values}
+
+
+class Epoch(NamedTuple):
+    """An epoch of all members that took it; str() is its line."""
+
+    rows: tuple[Row, ...]
+    most_epochs: int
+    members: int
+    """How many the population has, those that have ended included."""
+
+    def __str__(self) -> str:
+        """Return the line for the screen; * marks a new best.
+
+        Of several members: how many are in training, mean losses, their standard deviation.
+        """
+        first = self.rows[0]
+        best = "*" if any(row.best for row in self.rows) else " "
+        number = f"epoch {max(row.epoch for row in self.rows):3d}/{self.most_epochs}  "
+        speed = f"{sum(row.images_per_s for row in self.rows):6,d} images/s"
+        minutes, seconds = divmod(self.rows[-1].seconds_left, 60)
+        left = f"{minutes}:{seconds:02d} left"
+
+        if self.members == 1:
+            losses = f"train {first.train_loss:.5f}  validation {first.validation_loss:.5f} {best}"
+            return f"{number}{losses}  lr {first.learning_rate:.1e}  {speed}  {left}"
+
+        train = np.mean([row.train_loss for row in self.rows])
+        validation = np.array([row.validation_loss for row in self.rows])
+        spread = validation.std(ddof=1) if len(validation) > 1 else 0.0
+        losses = f"train {train:.4f}  validation {validation.mean():.5f} ± {spread:.4f} {best}"
+        return f"{number}{len(self.rows)} of {self.members}  {losses}  {speed}  {left}"
+
+
+class Compiled(NamedTuple):
+    """The programs of an epoch are compiled; str() is the line that says so."""
+
+    steps: int
+    devices: int
+    device_kind: str
+
+    def __str__(self) -> str:
+        """Return the line for the screen."""
+        many = f"{self.devices} × " if self.devices > 1 else ""
+        return (
+            f"Compiled for {many}{self.device_kind}: {self.steps} steps an epoch. "
+            "* is a new best; the time left is an upper bound."
+        )
 
 
 class Clock:
-    """Times epochs of so many images each; it starts when it is made."""
+    """Times epochs of a number of images; it starts when it is made."""
 
     def __init__(self, images: int) -> None:
-        self.images, self.lap_seconds, self.began = images, math.inf, time.perf_counter()
+        self.images = images
+        self.began = time.perf_counter()
         self.laps: list[float] = []
 
     @property
     def seconds(self) -> float:
-        """Since it was made."""
+        """Seconds since it was made."""
         return time.perf_counter() - self.began
 
-    def timed(self, run_epoch: Callable[P, R]) -> Callable[P, R]:
-        """The same function, whose last call counts as the last epoch."""
-
-        def timed_epoch(*args: P.args, **kwargs: P.kwargs) -> R:
-            began = time.perf_counter()
-            result = run_epoch(*args, **kwargs)
-            self.lap_seconds = time.perf_counter() - began
-            return result
-
-        return timed_epoch
-
-    def lap(self, *, epochs_left: int) -> dict[str, int]:
-        """Of metrics.jsonl, for the last epoch: images a second, at most so many seconds left, by all epochs but the first."""
+    def lap(self, *, epoch_seconds: float, epochs_left: int) -> "Pace":
+        """Return the pace after an epoch. The first one, which is slow, does not count for it."""
         self.laps.append(self.seconds)
         each = np.diff(self.laps).mean() if len(self.laps) > 1 else self.laps[0]
-        return {
-            "images_per_s": round(self.images / self.lap_seconds),
-            "seconds_left": round(each * epochs_left),
-        }
+        return Pace(round(self.images / epoch_seconds), round(each * epochs_left))
+
+
+class Pace(NamedTuple):
+    """How fast the last epoch was, and the most seconds that are left."""
+
+    images_per_s: int
+    seconds_left: int
+
+
+def describe_epoch(
+    states: dict[int, TrainState], result: EpochResult, configs: Sequence[Config], pace: Pace
+) -> Epoch:
+    """Return the record of an epoch. states: of the members that took it, by their number."""
+    rows = []
+    for k, state in states.items():
+        row = Row(
+            member=k,
+            epoch=int(state.epoch),
+            step=int(state.step),
+            train_loss=float(result.train_loss[k]),
+            validation_loss=float(result.validation_loss[k]),
+            validation_mae=float(result.validation_mae[k]),
+            validation_mse=float(result.validation_mse[k]),
+            learning_rate=float(result.learning_rate[k]),
+            best=bool(result.best[k]),
+            images_per_s=pace.images_per_s,
+            seconds_left=pace.seconds_left,
+        )
+        rows.append(row)
+    return Epoch(tuple(rows), configs[0].epochs, len(configs))
 
 
 def begin_lines(
     place: str, epochs: Iterable[int], configs: Sequence[Config], dataset: Dataset
 ) -> list[str]:
-    """Where the run is kept, and after which epoch it goes on; its data, model and recipe."""
-    done, config = list(epochs), configs[0]
-    sizes = [f"{len(part.images):,}" for part in (dataset.train, dataset.validation, dataset.test)]
-    pixels, shape = math.prod(dataset.image_shape), "×".join(map(str, dataset.image_shape))
-    widths = "→".join(map(str, config.widths))
-    parameters = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(state_shapes(config).params))
-    several = f"{len(configs)} members that differ in {', '.join([*varying(configs), 'seed'])}"
+    """Return where the run is kept, after which epoch it goes on; its data, model and recipe."""
+    done = list(epochs)
+    config = configs[0]
+
+    shape = "×".join(map(str, dataset.image_shape))
+    sizes = ", ".join(
+        f"{len(part.images):,} {name}"
+        for name, part in (
+            ("training", dataset.train),
+            ("validation", dataset.validation),
+            ("test", dataset.test),
+        )
+    )
+    widths = "→".join(map(str, [math.prod(dataset.image_shape), *config.widths]))
+    leaves = jax.tree.leaves(state_shapes(config).params)
+    parameters = sum(math.prod(leaf.shape) for leaf in leaves)
+
     noise = " to ".join(f"{level:g}" for level in config.noise_range or [config.noise_factor])
+    if len(configs) == 1:
+        which = f"learning rate {config.learning_rate:g}, seed {config.seed}"
+    else:
+        differences = ", ".join([*varying(configs), "seed"])
+        which = f"{len(configs)} members that differ in {differences}"
+
     return [
         f"Resuming after epoch {span(done)} in {place}" if any(done) else f"Training in {place}",
-        f"  data    {dataset.title}, images of {shape}: {sizes[0]} training, {sizes[1]} validation, {sizes[2]} test",
+        f"  data    {dataset.title}, images of {shape}: {sizes}",
         f"          from {dataset.source}",
-        f"  model   {pixels}→{widths}→{config.latent_dim} and back, {parameters:,} parameters",
+        f"  model   {widths}→{config.latent_dim} and back, {parameters:,} parameters",
         f"  recipe  at most {config.epochs} epochs, batches of {config.batch_size}, noise {noise}, "
-        + (
-            f"learning rate {config.learning_rate:g}, seed {config.seed}"
-            if len(configs) == 1
-            else several
-        ),
+        + which,
     ]
 
 
-def compiled_line(steps: int, devices: int, kind: str) -> str:
-    """The line after compilation."""
-    many = f"{devices} × " if devices > 1 else ""
-    return f"Compiled for {many}{kind}: {steps} steps an epoch. * is a new best; the time left is an upper bound."
-
-
 def nothing_to_do_line(place: str, states: Sequence[TrainState]) -> str:
-    """The line for a run that is finished."""
-    done, best = span(state.epoch for state in states), span(state.best_epoch for state in states)
-    return f"{place} is finished: epoch {done}, best epoch {best}. --overwrite trains it again."
+    """Return the line for a run that is finished."""
+    done = span(state.epoch for state in states)
+    best = span(state.best_epoch for state in states)
+    return f"{place} is finished: epoch {done}, best epoch {best}. To train it again, overwrite it."
 
 
-def epoch_line(rows: Sequence[dict[str, Any]], epochs: int, *, members: int = 1) -> str:
-    """An epoch's rows of metrics.jsonl, one for each member still in training, for the screen; * marks a new best.
-
-    Of several members: how many are in training, mean losses, the standard deviation over members, the images of all.
-    """
-    n, best = len(rows), "*" if any(row["best"] for row in rows) else " "
-    minutes, seconds = divmod(rows[-1]["seconds_left"], 60)
-    train, losses = (
-        np.array([row[name] for row in rows]) for name in ("train_loss", "validation_loss")
-    )
-    number = f"epoch {max(row['epoch'] for row in rows):3d}/{epochs}  "
-    speed = f"{sum(row['images_per_s'] for row in rows):6,d} images/s"
-    if members == 1:
-        reached = f"train {train[0]:.5f}  validation {losses[0]:.5f} {best}  lr {rows[0]['learning_rate']:.1e}"
-        return f"{number}{reached}  {speed}  {minutes}:{seconds:02d} left"
-    spread = losses.std(ddof=1) if n > 1 else 0.0
-    reached = f"train {train.mean():.4f}  validation {losses.mean():.5f} ± {spread:.4f} {best}"
-    return f"{number}{n} of {members}  {reached}  {speed}  {minutes}:{seconds:02d} left"
-
-
-def drop_lines(
-    before: float | None, row: Mapping[str, Any], *, restore_best: bool = False
-) -> list[str]:
-    """A line where the learning rate of this epoch is lower than that of the one before, and where it began."""
-    now = row["learning_rate"]
-    if before is None or now >= before:
+def drop_lines(before: float, now: float, *, restore_best: bool = False) -> list[str]:
+    """Return a line if the learning rate has dropped, and one about where the epoch began."""
+    if now >= before:
         return []
-    drop = f"The validation loss has stopped falling: the learning rate drops from {before:.1e} to {now:.1e}."
-    return (
-        [drop, "This epoch began with the weights of the best one before."]
-        if restore_best
-        else [drop]
+    drop = (
+        "The validation loss has stopped falling: "
+        f"the learning rate drops from {before:.1e} to {now:.1e}."
     )
+    if restore_best:
+        return [drop, "This epoch began with the weights of the best one before."]
+    return [drop]
 
 
 def broken_lines(configs: Sequence[Config], result: EpochResult, lost: np.ndarray) -> list[str]:
-    """A line for each member of several whose loss has broken in this epoch. lost: which, bool[M]."""
-    names, left = labels(configs), "is left alone: its loss is no longer a finite number"
+    """Return a line for each member of several whose loss has broken. lost: which, bool[M]."""
+    if len(configs) == 1:
+        return []
+    names = labels(configs)
     return [
-        f"Member {k} ({names[k]}) {left} {_where(result, k)}"
-        for k in np.flatnonzero(lost)
-        if len(configs) > 1
+        f"Member {k} ({names[k]}) is left alone: its loss is no longer a finite number "
+        f"{_where(result, k)}"
+        for k in map(int, np.flatnonzero(lost))
     ]
 
 
 def all_broken(configs: Sequence[Config], result: EpochResult, lost: np.ndarray) -> str:
-    """The error when the loss of every member has broken. result: of the last epoch; lost: which broke in it, bool[M]."""
+    """Return the error when the loss of every member has broken.
+
+    result: of the last epoch. lost: which members broke in it, bool[M].
+    """
     k = int(np.flatnonzero(lost)[-1])
-    whose = "loss is" if len(configs) == 1 else "loss of every member is"
+    rate = min(config.learning_rate for config in configs)
+    subject = "The loss is no longer a finite number"
+    if len(configs) > 1:
+        subject = "The loss of every member is no longer a finite number, the last"
     return (
-        f"The {whose} no longer a finite number{'' if len(configs) == 1 else ', the last'} {_where(result, k)}. "
-        f"Epoch {result.epoch[k] - 1} is the last good one, and the best stays the best; to go on, train in another "
-        f"--run-dir with a lower --learning-rate than {min(config.learning_rate for config in configs):g}, afresh or with "
-        "--resume-from this run"
+        f"{subject} {_where(result, k)}. Epoch {result.epoch[k] - 1} is the last good one, and the "
+        f"best stays the best; to go on, train in another run_dir with a lower learning_rate than "
+        f"{rate:g}, afresh or with this run as resume_from"
     )
 
 
 def end_lines(configs: Sequence[Config], states: Sequence[TrainState], seconds: float) -> list[str]:
-    """The last lines: epochs, best epochs, and the validation loss there, of many a mean."""
+    """Return the last line: epochs, best epochs, and the validation loss there, of many a mean."""
     losses = np.array([float(state.best_loss) for state in states])
-    done, best = span(state.epoch for state in states), span(state.best_epoch for state in states)
-    mean, kind = np.mean(losses, where=np.isfinite(losses)), "mean " if len(states) > 1 else ""
+    done = span(state.epoch for state in states)
+    best = span(state.best_epoch for state in states)
+    mean = np.mean(losses, where=np.isfinite(losses))
+    kind = "mean " if len(states) > 1 else ""
+
     minutes, rest = divmod(round(seconds), 60)
-    time_taken = f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    duration = f"{minutes} min {rest} s" if minutes else f"{rest} s"
     return [
-        f"Finished after epoch {done} in {time_taken}; best epoch {best}, {kind}validation loss {mean:.5f}."
+        f"Finished after epoch {done} in {duration}; "
+        f"best epoch {best}, {kind}validation loss {mean:.5f}."
     ]
 
 
 def span(numbers: Iterable[SupportsInt]) -> str:
-    """Whole numbers as "3", or "3 to 7"."""
+    """Return whole numbers as "3", or "3 to 7"."""
     found = sorted({int(number) for number in numbers})
     return " to ".join(map(str, itertools.chain(found[:1], found[1:][-1:])))
 
 
-def _where(result: EpochResult, k: SupportsInt) -> str:
-    step, epoch = result.broken_step[int(k)], result.epoch[int(k)]
+def _where(result: EpochResult, k: int) -> str:
+    step, epoch = result.broken_step[k], result.epoch[k]
     return f"at step {step} of epoch {epoch}" if step else f"in the validation of epoch {epoch}"

@@ -1,22 +1,29 @@
-"""A run that goes on from another run's checkpoint, in a directory of its own: the way on after a loss that broke."""
+"""A run that begins from another run's checkpoint: a step before training.
+
+It writes the first checkpoint of a run, which training then only resumes: a way on with a lower
+learning rate after a loss broke.
+"""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import jax.numpy as jnp
+from pydantic import TypeAdapter, ValidationError
 
 from jaxae.build import first_state, state_shapes
 from jaxae.config import Config
-from jaxae.core.state import restorable
-from jaxae.errors import InputError
+from jaxae.core.state import TrainState, restorable
+from jaxae.data.dataset import Dataset
+from jaxae.errors import InputError, Report
 from jaxae.runs import checkpoint, directory, files, metrics_log
 from jaxae.runs.environment import ORIGIN
 from jaxae.runs.manifest import Owner, owner_of
 
 SAME_VALIDATION = ("seed", "noise_factor")
-"""Where two recipes agree in these, their validation losses are of the same noisy images."""
+"""If two recipes agree in these, their validation losses are of the same noisy images."""
 
 
 class Origin(NamedTuple):
@@ -27,28 +34,67 @@ class Origin(NamedTuple):
     """best, latest, or a number."""
 
 
-def begin(origin: Origin, run_dir: Path, config: Config, *, data_sha256: str) -> list[str]:
-    """Makes the origin's state the first checkpoint of a run that has none; returns a line about it, if it did.
+class Begun(NamedTuple):
+    """Where a run began, as its environment.json notes it."""
 
-    Weights, averages, the optimiser's moments and the counters go on; the learning rate and its plateau begin anew, as config
-    says. environment.json notes the origin. Raises InputError where the state does not fit, or the run began otherwise.
+    run: str
+    epoch: int
+
+
+def begin_from(
+    origin: Origin,
+    run_dirs: Sequence[Path],
+    configs: Sequence[Config],
+    dataset: Dataset,
+    *,
+    overwrite: bool = False,
+    report: Report,
+) -> None:
+    """Make the origin's state the first checkpoint of each run that has none.
+
+    Weights, averages, the optimiser's moments and the counters go on. The learning rate and its
+    plateau start again, as the recipe says. Raises InputError where the state does not fit, or a run
+    began otherwise.
     """
-    began = files.read_json(run_dir / "environment.json").get(ORIGIN)
-    if checkpoint.epochs(run_dir):
-        _check_origin(origin, run_dir, began)
-        return []
-    old, epoch = directory.read_config(origin.run_dir), _epoch(origin)
-    if epoch >= config.epochs:
-        raise InputError(
-            f"epochs is {config.epochs}, and {origin.run_dir} has done {epoch}: give more --epochs"
+    for run_dir, config in zip(run_dirs, configs, strict=True):
+        if checkpoint.epochs(run_dir) and not overwrite:
+            _check_origin(origin, run_dir)
+            continue
+
+        old = directory.read_config(origin.run_dir)
+        epoch = _epoch(origin)
+        state = _read(origin.run_dir, epoch, config, old=old, data_sha256=dataset.digest)
+        with directory.open_run(run_dir, config, data=dataset.title, overwrite=overwrite):
+            began = Begun(origin.run_dir.name, epoch)
+            files.write_json(run_dir / "environment.json", {ORIGIN: began._asdict()})
+            metrics_log.write(run_dir, metrics_log.read(origin.run_dir, up_to_epoch=epoch))
+            checkpoint.save(run_dir, state, owner=owner_of(config, data_sha256=dataset.digest))
+        report(
+            f"Going on from epoch {epoch} of {origin.run_dir} with the learning rate "
+            f"{config.learning_rate:g}, and its plateau begins again"
         )
+
+
+def _read(
+    run_dir: Path, epoch: int, config: Config, *, old: Config, data_sha256: str
+) -> TrainState:
+    """Return an epoch's state of another run, whose recipe is old, as the new recipe goes on."""
+    if epoch >= config.epochs:
+        raise InputError(f"epochs is {config.epochs}, and {run_dir} has done {epoch}: give more")
+
     like = state_shapes(replace(config, restore_best=old.restore_best))
-    found = checkpoint.read(origin.run_dir, epoch, like, owner=Owner(data_sha256=data_sha256))
+    found = checkpoint.read(run_dir, epoch, like, owner=Owner(data_sha256=data_sha256))
+    comparable = all(getattr(old, name) == getattr(config, name) for name in SAME_VALIDATION)
+    return restart(found, config, is_best=int(found.best_epoch) == epoch and comparable)
+
+
+def restart(found: TrainState, config: Config, *, is_best: bool) -> TrainState:
+    """Return the state with the recipe's own key, plateau and learning rate.
+
+    is_best: its best loss can be compared with those to come.
+    """
     first = first_state(config)
-    is_best = int(found.best_epoch) == epoch and all(
-        getattr(old, name) == getattr(config, name) for name in SAME_VALIDATION
-    )
-    state = found._replace(
+    return found._replace(
         key=first.key,
         plateau=first.plateau,
         drop_epoch=first.drop_epoch,
@@ -56,38 +102,44 @@ def begin(origin: Origin, run_dir: Path, config: Config, *, data_sha256: str) ->
         best_epoch=found.epoch,
         best_state=restorable(found) if config.restore_best else None,
     )
-    files.write_json(
-        run_dir / "environment.json", {ORIGIN: {"run": origin.run_dir.name, "epoch": epoch}}
-    )
-    metrics_log.write(run_dir, metrics_log.read(origin.run_dir, up_to_epoch=epoch))
-    checkpoint.save(run_dir, state, owner=owner_of(config, data_sha256=data_sha256))
-    rate = f"the learning rate {config.learning_rate:g}, and its plateau begins anew"
-    return [f"Going on from epoch {epoch} of {origin.run_dir} with {rate}"]
 
 
-def _check_origin(origin: Origin, run_dir: Path, began: object) -> None:
-    """Raises InputError where a run that has begun did not begin from here."""
-    run, epoch = (
-        (began.get("run"), str(began.get("epoch"))) if isinstance(began, dict) else (None, "")
+def _check_origin(origin: Origin, run_dir: Path) -> None:
+    """Raise InputError if a run that has begun did not begin from here."""
+    began = _begun(run_dir)
+    if began is None:
+        how = "afresh"
+    elif began.run == origin.run_dir.name and origin.epoch in ("best", "latest", str(began.epoch)):
+        return
+    else:
+        how = f"from epoch {began.epoch} of {began.run}"
+    raise InputError(
+        f"{run_dir} holds a run that began {how}: name another run_dir, or leave out resume_from"
     )
-    if run != origin.run_dir.name or origin.epoch not in ("best", "latest", epoch):
-        how = f"from epoch {epoch} of {run}" if run else "afresh"
-        raise InputError(
-            f"{run_dir} holds a run that began {how}: name another --run-dir, or leave out --resume-from"
-        )
+
+
+def _begun(run_dir: Path) -> Begun | None:
+    noted = files.read_json(run_dir / "environment.json").get(ORIGIN)
+    try:
+        return TypeAdapter(Begun).validate_python(noted)
+    except ValidationError:
+        return None
 
 
 def _epoch(origin: Origin) -> int:
     saved = checkpoint.epochs(origin.run_dir)
     if not saved:
         raise InputError(
-            f"{origin.run_dir} has no checkpoint to go on from: name another run with --resume-from"
+            f"{origin.run_dir} has no checkpoint to go on from: name another run as resume_from"
         )
-    if origin.epoch in ("best", "latest"):
-        return saved[-1] if origin.epoch == "latest" else checkpoint.best_epoch(origin.run_dir)
+    if origin.epoch == "latest":
+        return saved[-1]
+    if origin.epoch == "best":
+        return checkpoint.best_epoch(origin.run_dir)
     if origin.epoch not in map(str, saved):
         have = ", ".join(map(str, saved))
         raise InputError(
-            f"--resume-epoch is {origin.epoch}: give best, latest, or one of {have}, which {origin.run_dir} has"
+            f"resume_epoch is {origin.epoch}: "
+            f"give best, latest, or one of {have}, which {origin.run_dir} has"
         )
     return int(origin.epoch)

@@ -1,13 +1,13 @@
-"""Where training keeps its runs: in their directories, which only the first process touches, or in memory."""
+"""Where training keeps its runs: in directories, or in memory.
+
+Both stores have the three methods that the loop calls: restore, save, wait.
+"""
 
 import contextlib
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, NamedTuple, Protocol
 
 from jaxae.build import finished, first_states, state_shapes
 from jaxae.config import Config
@@ -17,187 +17,224 @@ from jaxae.errors import Report, silent
 from jaxae.runs import checkpoint, directory, files, metrics_log
 from jaxae.runs.environment import ORIGIN, changes, describe_environment
 from jaxae.runs.manifest import owner_of
-from jaxae.train import multihost, progress
-from jaxae.train.epoch import EpochResult
-from jaxae.train.resume import Origin, begin
+from jaxae.train.multihost import ALONE, Processes
+from jaxae.train.progress import Epoch, Row, span
 
 
-class Store:
-    """The runs of one or many members. Every process calls every method; if one fails, all raise its error."""
+class Restored(NamedTuple):
+    """Each member's latest state, None where nothing is saved; and what to tell about it."""
+
+    states: list[TrainState | None]
+    notes: list[str]
+
+
+class Store(Protocol):
+    """What the loop sees of a store."""
+
+    @property
+    def place(self) -> str:
+        """What to call where runs are kept."""
+
+    def restore(self) -> Restored:
+        """Return where each member goes on from."""
+
+    def save(self, states: Mapping[int, TrainState], epoch: Epoch, notes: Sequence[str]) -> None:
+        """Keep the states of the members that took this epoch, then report the notes and it."""
+
+    def wait(self) -> None:
+        """Return when every epoch is kept. Raise what went wrong."""
+
+
+class BestEpoch(NamedTuple):
+    """The epoch of lowest validation loss of a run in memory."""
+
+    variables: dict[str, Any]
+    epoch: int
+
+
+class MemoryStore:
+    """Keeps the best variables and all rows of each member in memory."""
+
+    place = "memory"
+
+    def __init__(self, configs: Sequence[Config], *, report: Report = silent) -> None:
+        self.configs = configs
+        self.report = report
+        self.best: list[BestEpoch | None] = [None] * len(configs)
+        self.rows: list[list[Row]] = [[] for _ in configs]
+
+    def restore(self) -> Restored:
+        """Return no states: nothing was saved."""
+        return Restored([None] * len(self.configs), [])
+
+    def save(self, states: Mapping[int, TrainState], epoch: Epoch, notes: Sequence[str]) -> None:
+        """Keep the epoch."""
+        for row in epoch.rows:
+            self.rows[row.member].append(row)
+            if row.best:
+                state = states[row.member]
+                self.best[row.member] = BestEpoch(model_variables(state), row.epoch)
+        tell(self.report, epoch, notes)
+
+    def wait(self) -> None:
+        """Return: everything is kept."""
+
+
+class DirectoryStore:
+    """Keeps members in run directories, which the first process alone reads and writes.
+
+    An epoch is written while the next one is computed. Every process calls every method; if one
+    fails, all raise its error.
+    """
 
     def __init__(
         self,
+        run_dirs: Sequence[Path],
         configs: Sequence[Config],
         dataset: Dataset,
-        run_dirs: Sequence[Path] | None,
-        report: Report,
+        *,
+        processes: Processes = ALONE,
+        report: Report = silent,
     ) -> None:
-        self.configs, self.dataset = configs, dataset
-        self.run_dirs = (
-            run_dirs if run_dirs and multihost.is_first() else ()
-        )  # empty: this process writes nothing
+        self.run_dirs = run_dirs
+        self.configs = configs
+        self.dataset = dataset
+        self.processes = processes
+        self.report = report
         self.owners = [owner_of(config, data_sha256=dataset.digest) for config in configs]
-        self.in_memory = run_dirs is None
         self.check_places: list[Callable[[], None]] = []
-        self.place = "memory" if run_dirs is None else str(run_dirs[0])
-        if run_dirs and len(run_dirs) > 1:
-            self.place = f"{run_dirs[0].parent} ({len(run_dirs)} members)"
-        self.report = report if multihost.is_first() else silent
-        self.loaded: list[TrainState | None] = []
-        self.latest: list[TrainState] = []
-        self.rate: float | None = None
-        self.best: list[Any] = [()] * len(
-            configs
-        )  # in memory: (variables, epoch) of the best epoch
-        self.rows: list[list[dict[str, Any]]] = [
-            [] for _ in configs
-        ]  # in memory: what metrics.jsonl would hold
-        self.writer = ThreadPoolExecutor(1)  # keeps an epoch while the next one is computed
+        self.saved: list[int] = []  # each member's epoch on disk, once they are restored
+        self.writer = ThreadPoolExecutor(1)
         self.writing: Future[None] | None = None
 
-    def load(self) -> np.ndarray:
-        """Reads each member's latest checkpoint. Returns which members are not finished, bool[M]. Raises InputError."""
-        shapes = state_shapes(self.configs[0])
-        with multihost.share_errors():
-            loaded = [
-                checkpoint.load_latest(run_dir, shapes, owner=owner, report=self.report)
-                for run_dir, owner in zip(self.run_dirs, self.owners, strict=False)
-            ]
-            self.loaded = loaded or self.loaded or [None] * len(self.configs)
-            done = [
-                state is not None and finished(state, c)
-                for state, c in zip(self.loaded, self.configs, strict=True)
-            ]
-            active = ~np.array(done)
-            if active.any():
-                self._describe()
-        active = np.array(multihost.from_first(active, active))
-        if not active.any():
-            self.report(progress.nothing_to_do_line(self.place, self.restore()))
-        return active
+    @property
+    def place(self) -> str:
+        """What to call the directories."""
+        if len(self.run_dirs) == 1:
+            return str(self.run_dirs[0])
+        return f"{self.run_dirs[0].parent} ({len(self.run_dirs)} members)"
 
-    def restore(self) -> list[TrainState]:
-        """Each member's latest state, the first one where nothing is saved; the same on every process."""
-        states = self.loaded if all(self.loaded) else first_states(self.configs)
-        states = [loaded or first for loaded, first in zip(self.loaded, states, strict=True)]
-        self.latest = multihost.from_first(
-            states, [state_shapes(self.configs[0])] * len(self.configs)
-        )
-        return self.latest
+    def restore(self) -> Restored:
+        """Return each member's latest state that is whole. Raises InputError.
 
-    def save(
-        self, states: Mapping[int, TrainState], result: EpochResult, clock: Mapping[str, int]
-    ) -> None:
-        """Begins to keep the states of the members that took this epoch. Raises what went wrong with the epoch before."""
+        If one is to go on, environment.json becomes that of this machine and metrics.jsonl is cut
+        back to the states.
+        """
+        shapes = [state_shapes(config) for config in self.configs]
+        states: list[TrainState | None] = [None] * len(self.configs)
+        notes: list[str] = []
+
+        with self.processes.share_errors():
+            if self.processes.first:
+                states = self._load(shapes, notes.append)
+                self.saved = [int(state.epoch) if state else 0 for state in states]
+                if not all_finished(states, self.configs):
+                    notes += self._open_logs()
+
+        if self.processes.count > 1:
+            begun = or_first(states, self.configs) if self.processes.first else shapes
+            states = self.processes.from_first(begun, shapes)
+        return Restored(states, notes)
+
+    def save(self, states: Mapping[int, TrainState], epoch: Epoch, notes: Sequence[str]) -> None:
+        """Begin to write an epoch. Raise what went wrong with the one before."""
         self.wait()
-        self.writing = self.writer.submit(self._keep, states, result, clock)
+        if self.processes.first:
+            self.writing = self.writer.submit(self._write, states, epoch, notes)
 
     def wait(self) -> None:
-        """Returns when every epoch is kept. Raises what went wrong."""
-        with multihost.share_errors():
+        """Return when every epoch is on disk. Raise what went wrong."""
+        with self.processes.share_errors():
             if self.writing:
                 self.writing.result()
 
-    def _keep(
-        self, states: Mapping[int, TrainState], result: EpochResult, clock: Mapping[str, int]
-    ) -> None:
-        """Keeps an epoch, and reports it: it is on disk before its line is out."""
-        rows = {k: self._row(k, state, result, clock) for k, state in states.items()}
-        for k, state in states.items():
-            if self.run_dirs:
-                self.check_places[k]()
-                metrics_log.append(
-                    self.run_dirs[k], rows[k]
-                )  # first: a row too many is cut when the run resumes
-                checkpoint.save(self.run_dirs[k], state, owner=self.owners[k])
-            if self.in_memory:
-                self.rows[k].append(rows[k])
-            if self.in_memory and result.best[k]:
-                self.best[k] = model_variables(state), int(state.best_epoch)
-            self.latest[k] = state
-        if len(self.configs) == 1 and rows:
-            for line in progress.drop_lines(
-                self.rate, rows[0], restore_best=self.configs[0].restore_best
-            ):
-                self.report(line)
-            self.rate = rows[0]["learning_rate"]
-        if rows:
-            self.report(
-                progress.epoch_line(
-                    list(rows.values()), self.configs[0].epochs, members=len(self.configs)
-                )
-            )
+    def _load(self, shapes: Sequence[TrainState], report: Report) -> list[TrainState | None]:
+        return [
+            checkpoint.load_latest(run_dir, like, owner=owner, report=report)
+            for run_dir, like, owner in zip(self.run_dirs, shapes, self.owners, strict=True)
+        ]
 
-    def _row(
-        self, k: int, state: TrainState, result: EpochResult, clock: Mapping[str, int]
-    ) -> dict[str, Any]:
-        names = (
-            "train_loss",
-            "validation_loss",
-            "validation_mae",
-            "validation_mse",
-            "learning_rate",
-        )
-        losses = {name: float(getattr(result, name)[k]) for name in names}
-        reached = {"data": self.dataset.title, "epoch": int(state.epoch), "step": int(state.step)}
-        return {**reached, **losses, "best": bool(result.best[k]), **clock}
-
-    def _describe(self) -> None:
-        """Writes environment.json, cuts metrics.jsonl back to the checkpoint, and reports what has changed since."""
-        epochs = [int(state.epoch) if state else 0 for state in self.loaded]
-        for line in progress.begin_lines(self.place, epochs, self.configs, self.dataset):
-            self.report(line)
+    def _open_logs(self) -> list[str]:
+        """Bring environment.json and metrics.jsonl up to date. Return what has changed, or is lost."""
         environment = describe_environment(self.dataset.title, self.dataset.digest)
         before = [files.read_json(run_dir / "environment.json") for run_dir in self.run_dirs]
-        changed = [changes(each, environment) for each in before]
-        rewound = [
-            metrics_log.rewind(run_dir, epoch)
-            for run_dir, epoch in zip(self.run_dirs, epochs, strict=False)
-        ]
-        for line in dict.fromkeys(itertools.chain(*changed, *rewound)):
-            self.report(line)
-        for run_dir, each in zip(self.run_dirs, before, strict=True):
-            origin = {ORIGIN: each[ORIGIN]} if ORIGIN in each else {}
+        notes = [line for each in before for line in changes(each, environment)]
+
+        for run_dir, epoch, old in zip(self.run_dirs, self.saved, before, strict=True):
+            notes += metrics_log.rewind(run_dir, epoch)
+            origin = {ORIGIN: old[ORIGIN]} if ORIGIN in old else {}
             files.write_json(run_dir / "environment.json", environment | origin)
+        return list(dict.fromkeys(notes))  # members share their machine
+
+    def _write(self, states: Mapping[int, TrainState], epoch: Epoch, notes: Sequence[str]) -> None:
+        """Write an epoch, then report it: its line is out when it is on disk."""
+        for row in epoch.rows:
+            k = row.member
+            self.check_places[k]()
+            # The row first: when the run resumes, a row too many is cut.
+            metrics_log.append(self.run_dirs[k], row.to_json(self.dataset.title))
+            checkpoint.save(self.run_dirs[k], states[k], owner=self.owners[k])
+            self.saved[k] = row.epoch
+        tell(self.report, epoch, notes)
+
+
+def tell(report: Report, epoch: Epoch, notes: Sequence[str]) -> None:
+    """Report the notes, then the epoch, if a member took it."""
+    for line in notes:
+        report(line)
+    if epoch.rows:
+        report(epoch)
 
 
 @contextlib.contextmanager
-def open_runs(
-    run_dirs: Sequence[Path] | None,
+def open_directories(
+    run_dirs: Sequence[Path],
     configs: Sequence[Config],
     dataset: Dataset,
     *,
-    overwrite: bool,
-    origin: Origin | None = None,
-    report: Report,
-) -> Iterator[Store]:
-    """The store of these runs, whose directories are locked meanwhile; None keeps nothing on disk. Raises InputError.
+    overwrite: bool = False,
+    processes: Processes = ALONE,
+    report: Report = silent,
+) -> Iterator[DirectoryStore]:
+    """Lock the run directories while a store of them is in use. Raises InputError.
 
-    origin: where runs begin that have not begun yet.
-    When it is interrupted, it reports which epoch is saved.
+    When it is interrupted, it finishes what is being written and reports which epoch is saved.
     """
-    store = Store(configs, dataset, run_dirs, report)
+    store = DirectoryStore(run_dirs, configs, dataset, processes=processes, report=report)
     with contextlib.ExitStack() as stack:
-        with multihost.share_errors():
-            for config, run_dir in zip(configs, store.run_dirs, strict=False):
-                opened = directory.open_run(
-                    run_dir, config, data=dataset.title, overwrite=overwrite
-                )
-                store.check_places.append(stack.enter_context(opened))
-                if origin:
-                    for line in begin(origin, run_dir, config, data_sha256=dataset.digest):
-                        store.report(line)
+        with processes.share_errors():
+            if processes.first:
+                for run_dir, config in zip(run_dirs, configs, strict=True):
+                    opened = directory.open_run(
+                        run_dir, config, data=dataset.title, overwrite=overwrite
+                    )
+                    store.check_places.append(stack.enter_context(opened))
+
         stack.enter_context(store.writer)
         try:
             yield store
         except KeyboardInterrupt:
             with contextlib.suppress(KeyboardInterrupt):
-                store.writer.shutdown()  # what it has begun to write, it writes to the end
-            if store.loaded and not store.in_memory:
-                done = progress.span(
-                    state.epoch if state else 0 for state in store.latest or store.loaded
+                store.writer.shutdown()
+            if store.saved:
+                without = ", but without overwriting," if overwrite else ""
+                report(
+                    f"Interrupted: epoch {span(store.saved)} is saved in {store.place}. "
+                    f"Start the same command again{without} to go on from there."
                 )
-                without = ", without --overwrite," if overwrite else ""
-                again = f"Start the same command again{without} to go on from there."
-                store.report(f"Interrupted: epoch {done} is saved in {store.place}. {again}")
             raise
+
+
+def all_finished(states: Sequence[TrainState | None], configs: Sequence[Config]) -> bool:
+    """Return whether each member has a state, with which its run has ended."""
+    pairs = zip(states, configs, strict=True)
+    return all(state is not None and finished(state, config) for state, config in pairs)
+
+
+def or_first(loaded: Sequence[TrainState | None], configs: Sequence[Config]) -> list[TrainState]:
+    """Return the states, with first ones where there is none."""
+    saved = [state for state in loaded if state is not None]
+    if len(saved) == len(loaded):
+        return saved
+    first = first_states(configs)
+    return [state or begun for state, begun in zip(loaded, first, strict=True)]

@@ -13,6 +13,7 @@ import pytest
 from jaxae.cli import command, messages
 from jaxae.config import Config
 from jaxae.errors import InputError
+from jaxae.train.progress import Compiled, Epoch, Row
 from tests import ROOT
 
 PROGRAM = """
@@ -64,9 +65,9 @@ def test_options_are_the_fields_of_the_config(capsys):
     [
         (["--epochs", "0"], "epochs is 0"),
         (["--epochs", "many"], "--epochs"),
-        (["--noise-factor", "-1"], "noise_factor is -1.0"),
+        (["--noise-factor", "-1"], "--noise-factor is -1.0"),
         (["--dropout", "0.1", "0.1", "1"], "dropout.2 is 1.0"),
-        (["--plateau-patience", "0"], "plateau_patience is 0"),
+        (["--plateau-patience", "0"], "--plateau-patience is 0"),
         (["--dataset", ""], "dataset"),
         (["--speed", "9"], "--speed"),
         (["--epochs"], "--epochs"),
@@ -346,19 +347,20 @@ class Terminal(io.StringIO):
 
 
 def test_a_terminal_shows_how_far_the_running_epoch_is_and_a_file_does_not(monkeypatch):
+    epoch = Epoch((Row(0, 1, 8, 0.2, 0.2, 0.1, 0.1, 1e-3, True, 1000, 4),), 3, 1)
     for stream in (Terminal(), io.StringIO()):
         monkeypatch.setattr("sys.stderr", stream)
         with messages.live_line(messages.say) as report:
-            for line in ("Compiled for a CPU", "epoch   1/3"):
+            for told in (Compiled(8, 1, "cpu"), epoch):
                 time.sleep(0.4)
-                report(line)
+                report(told)
             time.sleep(0.4)
         shown = stream.getvalue()
         if isinstance(stream, Terminal):
-            assert "\r\x1b[K… working, 0 s\r\x1b[KCompiled for a CPU\n" in shown
+            assert "\r\x1b[K… working, 0 s\r\x1b[KCompiled for cpu: 8 steps" in shown
             shares = [
                 int(share) for share in re.findall(r"epoch running, about (\d+) %\r\x1b\[K", shown)
             ]
             assert 0 < shares[-1] < 99  # of 0.4 s, looked at every 0.25 s
         else:
-            assert shown == "Compiled for a CPU\nepoch   1/3\n"
+            assert shown == f"{Compiled(8, 1, 'cpu')}\n{epoch}\n"

@@ -50,7 +50,7 @@ def test_it_is_the_run_that_jaxae_fit_trains(fitted_on_bytes):
     dataset = Dataset("digits", "digits", "", Split(train), Split(validation), Split(train[:0]))
     recipe = jaxae.Config(dataset="digits", image_shape=(8, 8, 1), widths=(8, 4), epochs=2, seed=3)
     lines: list[str] = []
-    run = jaxae.fit(recipe, dataset, report=lines.append)
+    run = jaxae.fit(recipe, dataset, report=lambda told: lines.append(str(told)))
     images = BYTES.reshape(-1, 8, 8)
     np.testing.assert_allclose(
         fitted_on_bytes.transform(BYTES), jaxae.encode(run, images), rtol=1e-5, atol=1e-6
@@ -170,7 +170,7 @@ def test_a_second_fit_of_one_shape_compiles_nothing(fitted):
 
 def test_progress_is_told_line_by_line():
     lines: list[str] = []
-    clone(SMALL).set_params(progress=lines.append).fit(X)
+    clone(SMALL).set_params(progress=lambda told: lines.append(str(told))).fit(X)
     assert sum(line.startswith("epoch") for line in lines) == 2
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 import jaxae
 from jaxae.cli import explore
-from jaxae.cli.command import Source
+from jaxae.cli.options import Source
 from jaxae.data.dataset import Dataset
 from jaxae.data.split import split
 from jaxae.errors import InputError, silent

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tyro
 
 import jaxae
-from jaxae.cli import report, train
-from jaxae.cli.command import Source
-from jaxae.config import Config
+from jaxae.cli import command, report, train
+from jaxae.cli.options import Source
+from jaxae.config import GROUPS, Config
 from jaxae.errors import InputError, silent
 from jaxae.evaluation.latent_scorecard import score_latent
 from jaxae.evaluation.records import Curve, NoiseCurve, write_record
@@ -281,7 +280,8 @@ def test_the_command_trains_the_recipe(monkeypatch):
     )
     words = shlex.split(train_command(config))[2:]
     monkeypatch.setattr("sys.argv", ["jaxae train", *words])
-    assert tyro.cli(train.recipe(), args=words, config=(tyro.conf.OmitArgPrefixes,)) == config
+    given = command.parse(train.main).keywords.values()
+    assert train.join_groups([each for each in given if isinstance(each, GROUPS)]) == config
 
 
 def test_the_command_writes_the_page_or_the_comparison(copied, dataset, monkeypatch, capsys):

@@ -14,7 +14,7 @@ from jaxae.train.population import recipes
 
 def main(together: options.SeveralProcesses, place: Path, seeds: int = 1, epochs: int = 3) -> None:
     """Prints where the first process has written."""
-    together.join()
+    processes = together.join()
     dataset = synthetic_dataset(jax.random.key(1), train=600, test=103)
     config = Config(
         dataset="synthetic",
@@ -25,7 +25,15 @@ def main(together: options.SeveralProcesses, place: Path, seeds: int = 1, epochs
         widths=(64, 16),
     )
     members = recipes(config, seeds=seeds)
-    fit_members(members, dataset, [place / str(k) for k in range(seeds)], report=messages.say)
+    processes.check_agreement(recipe=[each.to_json() for each in members])
+    fit_members(
+        members,
+        dataset,
+        [place / str(k) for k in range(seeds)],
+        devices="all",
+        processes=processes,
+        report=messages.say,
+    )
     print(place)
 
 

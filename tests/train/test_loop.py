@@ -12,12 +12,11 @@ import pytest
 from jaxae.build import finished
 from jaxae.config import Config
 from jaxae.core.state import TrainState
-from jaxae.errors import InputError, silent
+from jaxae.errors import Diverged, InputError, silent
 from jaxae.inference import load
 from jaxae.runs import checkpoint
 from jaxae.runs.manifest import tree_digest
 from jaxae.train import loop, progress, store
-from jaxae.train.loop import fit_members
 from tests.helpers import fit_state
 
 CONFIG = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=3e-3, widths=(64, 16))
@@ -35,7 +34,11 @@ def whole(dataset, tmp_path_factory) -> tuple[Path, TrainState, list[str]]:
     """A run that nothing interrupted."""
     run_dir = tmp_path_factory.mktemp("whole") / "run"
     lines: list[str] = []
-    return run_dir, fit_state(CONFIG, dataset, run_dir, report=lines.append), lines
+    return (
+        run_dir,
+        fit_state(CONFIG, dataset, run_dir, report=lambda told: lines.append(str(told))),
+        lines,
+    )
 
 
 def test_a_run_reports_each_epoch_and_writes_what_a_person_can_read(whole):
@@ -61,7 +64,7 @@ def test_the_clock_counts_the_images_of_whole_batches(dataset, monkeypatch):
             super().__init__(images)
 
     monkeypatch.setattr(progress, "Clock", Clock)
-    fit_members([CONFIG], dataset, None, report=silent)
+    loop.fit(CONFIG, dataset, report=silent)
     assert counted == [550 // 64 * 64]
 
 
@@ -98,13 +101,13 @@ def test_an_interrupted_run_ends_with_the_same_bits(
     overwrite = moment == "after the checkpoint"
     with pytest.raises(KeyboardInterrupt):
         fit_state(CONFIG, dataset, tmp_path / "run", overwrite=overwrite, report=interrupt)
-    again = (
-        f"same command again{', without --overwrite,' if overwrite else ''} to go on from there."
-    )
+    again = f"same command again{', but without overwriting,' if overwrite else ''} to go on from there."
     assert told[-1] == f"Interrupted: epoch 1 is saved in {tmp_path / 'run'}. Start the {again}"
     monkeypatch.undo()
     lines: list[str] = []
-    state = fit_state(CONFIG, dataset, tmp_path / "run", report=lines.append)
+    state = fit_state(
+        CONFIG, dataset, tmp_path / "run", report=lambda told: lines.append(str(told))
+    )
     assert lines[0].startswith("Resuming after epoch 1")
     assert tree_digest(state) == tree_digest(whole[1])
     assert metrics(tmp_path / "run") == metrics(whole[0])
@@ -131,7 +134,7 @@ def test_the_next_epoch_is_computed_while_one_is_saved(dataset, tmp_path, monkey
     monkeypatch.setattr(progress.Clock, "lap", counted_lap)
     monkeypatch.setattr(store.checkpoint, "save", waiting_save)
     lines: list[str] = []
-    fit_state(CONFIG, dataset, tmp_path / "run", report=lines.append)
+    fit_state(CONFIG, dataset, tmp_path / "run", report=lambda told: lines.append(str(told)))
     assert late == [False] * (CONFIG.epochs - 1)
     epochs = [line.split("/")[0] for line in lines if line.startswith("epoch ")]
     assert epochs == [f"epoch {epoch:3d}" for epoch in range(1, CONFIG.epochs + 1)]
@@ -151,7 +154,7 @@ def test_the_end_waits_for_the_last_epoch_and_says_what_went_wrong_with_it(
     monkeypatch.setattr(store.checkpoint, "save", slow_save)
     lines: list[str] = []
     with pytest.raises(InputError, match="no room") if full else contextlib.nullcontext():
-        fit_state(CONFIG, dataset, tmp_path / "run", report=lines.append)
+        fit_state(CONFIG, dataset, tmp_path / "run", report=lambda told: lines.append(str(told)))
     assert any(line.startswith("Finished after epoch 3 ") for line in lines) is not full
 
 
@@ -159,7 +162,7 @@ def test_a_finished_run_says_so_and_is_left_alone(whole, dataset):
     run_dir, state, _ = whole
     before = (run_dir / "metrics.jsonl").read_bytes()
     lines: list[str] = []
-    again = fit_state(CONFIG, dataset, run_dir, report=lines.append)
+    again = fit_state(CONFIG, dataset, run_dir, report=lambda told: lines.append(str(told)))
     assert tree_digest(again) == tree_digest(state)
     assert len(lines) == 1
     assert "is finished" in lines[0]
@@ -175,11 +178,11 @@ def test_other_versions_are_reported_and_other_data_refused_on_resuming(dataset,
         fit_state(CONFIG, dataset, tmp_path, report=interrupt)
     path = tmp_path / "environment.json"
     environment = json.loads(path.read_text())
-    with pytest.raises(InputError, match="data are not those"):
+    with pytest.raises(InputError, match="was trained on other data"):
         fit_state(CONFIG, dataset._replace(digest="0"), tmp_path)
     path.write_text(json.dumps(environment | {"cpu_cores": 96}))
     lines: list[str] = []
-    fit_state(CONFIG, dataset, tmp_path, report=lines.append)
+    fit_state(CONFIG, dataset, tmp_path, report=lambda told: lines.append(str(told)))
     assert any("cpu_cores" in line and "96" in line for line in lines)
 
 
@@ -219,7 +222,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_what_was_good(dataset,
         dataset="synthetic", epochs=3, batch_size=64, learning_rate=1e38, widths=(64, 16)
     )
     with pytest.raises(
-        InputError, match=r"step \d of epoch 1\. Epoch 0 .*--learning-rate than 1e\+38"
+        Diverged, match=r"step \d of epoch 1\. Epoch 0 .* learning_rate than 1e\+38"
     ):
         fit_state(config, dataset, tmp_path / "run", report=lambda line: None)
     assert metrics(tmp_path / "run") == []
@@ -267,10 +270,10 @@ def test_a_loss_that_breaks_later_keeps_the_best_epoch(dataset, tmp_path, monkey
 
     monkeypatch.setattr(loop, "compile_epoch", breaking)
     lines: list[str] = []
-    run = loop.fit(CONFIG, dataset, report=lines.append)
+    run = loop.fit(CONFIG, dataset, report=lambda told: lines.append(str(told)))
     assert run.epoch == 1
     assert "no longer a finite number in the validation of epoch 2" in lines[-1]
-    with pytest.raises(InputError, match="Epoch 1 is the last good one"):
+    with pytest.raises(Diverged, match="Epoch 1 is the last good one"):
         fit_state(CONFIG, dataset, tmp_path / "run")
     assert tree_digest(load(tmp_path / "run").variables) == tree_digest(run.variables)
 
@@ -290,9 +293,9 @@ def test_training_ends_where_its_directory_is_moved_and_refuses_another_runs_che
     (tmp_path / "other" / "config.json").write_text(other.to_json())
     (whole[0] / "states" / "3").rename(tmp_path / "other" / "states" / "3")
     try:
-        with pytest.raises(InputError, match=r"another run's \(seed: 0, not 7\)"):
+        with pytest.raises(InputError, match=r"another run \(seed: 0, not 7\)"):
             fit_state(other, dataset, tmp_path / "other")
-        with pytest.raises(InputError, match=r"another run's \(seed: 0, not 7\)"):
+        with pytest.raises(InputError, match=r"another run \(seed: 0, not 7\)"):
             load(tmp_path / "other")
     finally:
         (tmp_path / "other" / "states" / "3").rename(whole[0] / "states" / "3")

@@ -22,7 +22,7 @@ from jaxae.core.state import TrainState
 from jaxae.errors import InputError, silent
 from jaxae.runs import checkpoint, metrics_log
 from jaxae.runs.manifest import tree_digest
-from jaxae.train.multihost import check_agreement, from_first, gather, share_errors
+from jaxae.train.multihost import ALONE, Processes
 from tests import ROOT
 from tests.cli.test_command import call
 from tests.helpers import fit_state
@@ -171,20 +171,21 @@ def test_a_process_with_another_recipe_is_refused_by_both(tmp_path):
 
 def test_one_process_alone_agrees_with_itself():
     tree = {"x": np.arange(3), "key": jax.random.key(0)}
-    assert from_first(tree, tree) is tree
-    assert gather("text") == ["text"]
-    check_agreement(recipe={"a": 1})
-    with pytest.raises(InputError, match="wrong"), share_errors():
+    assert ALONE.first
+    assert ALONE.from_first(tree, tree) is tree
+    assert ALONE.gather("text") == ["text"]
+    ALONE.check_agreement(recipe={"a": 1})
+    with pytest.raises(InputError, match="wrong"), ALONE.share_errors():
         raise InputError("wrong")
 
 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--processes", "2"], "without --coordinator"),
+        (["--processes", "2"], "without coordinator"),
         (["--coordinator", "localhost"], "give HOST:PORT"),
         (["--coordinator", "5555"], "give HOST:PORT"),
-        (["--coordinator", "localhost:1"], "give --processes and --process-id"),
+        (["--coordinator", "localhost:1"], "give processes and --process-id"),
         (
             ["--coordinator", "localhost:1", "--processes", "2", "--process-id", "2"],
             "one of 0 to 1",
@@ -206,7 +207,6 @@ def test_texts_of_any_length_travel_in_messages_of_one_size(monkeypatch):
         sizes.append(padded.size)
         return np.stack([padded, padded])
 
-    monkeypatch.setattr(jax, "process_count", lambda: 2)
     monkeypatch.setattr(multihost_utils, "process_allgather", allgather)
     texts = {
         "": "",
@@ -215,5 +215,7 @@ def test_texts_of_any_length_travel_in_messages_of_one_size(monkeypatch):
         "x" * 1001: "x" * 1000,
         "ä" * 501: "ä" * 500,
     }
-    assert [gather(text) for text in texts] == [[got, got] for got in texts.values()]
+    assert [Processes(2, 0).gather(text) for text in texts] == [
+        [got, got] for got in texts.values()
+    ]
     assert len(set(sizes)) == 1

@@ -13,7 +13,7 @@ from jaxae.build import first_state, first_states
 from jaxae.cli.messages import ranking
 from jaxae.config import Config
 from jaxae.core.state import TrainState, stack_members, take_member
-from jaxae.errors import InputError
+from jaxae.errors import Diverged, InputError
 from jaxae.runs import checkpoint
 from jaxae.runs.directory import member_directories, members
 from jaxae.runs.manifest import tree_digest
@@ -64,7 +64,7 @@ def test_recipes_are_the_grid_times_the_seeds():
         ({"sweep": ["learning_rate"]}, "expected comma-separated numbers"),
         ({"sweep": ["learning_rate=1e-3,fast"]}, "expected comma-separated numbers"),
         ({"sweep": ["learning_rate=1e-3,0.001"]}, "twice"),
-        ({"sweep": ["learning_rate=1", "learning_rate=2"]}, "each once"),
+        ({"sweep": ["learning_rate=1", "learning_rate=2"]}, "is given twice"),
         ({"sweep": ["learning_rate=-1,1"]}, "learning_rate is -1.0"),
         ({"sweep": ["noise_factor=0.1,0.2"]}, "one of learning_rate"),
     ],
@@ -84,7 +84,7 @@ def test_members_that_differ_in_a_shape_are_refused(dataset, tmp_path):
 def test_a_population_of_which_nothing_is_left_is_an_error(dataset, tmp_path):
     configs = recipes(CONFIG, sweep=["learning_rate=1e37,1e38"])
     with pytest.raises(
-        InputError,
+        Diverged,
         match=r"loss of every member is no longer a finite number, the last at step \d of epoch 1\. Epoch 0 ",
     ):
         fit_members(configs, dataset, directories(tmp_path, 2), report=silent)
@@ -140,7 +140,7 @@ def whole(dataset, tmp_path_factory) -> tuple[list[Path], list[TrainState]]:
     place = directories(tmp_path_factory.mktemp("population"), 3)
     lines: list[str] = []
     configs = recipes(CONFIG, sweep=["learning_rate=1e-3,3e-3,1e38"])
-    states = fit_members(configs, dataset, place, report=lines.append)
+    states = fit_members(configs, dataset, place, report=lambda told: lines.append(str(told)))
     assert any("Member 2 (learning_rate 1e+38, seed 0) is left alone" in line for line in lines)
     epochs = [line for line in lines if line.startswith("epoch")]
     assert len(epochs) == 3
@@ -160,7 +160,9 @@ def test_a_broken_member_is_named_after_its_epochs_line(dataset, tmp_path, monke
     save, lines = checkpoint.save, list[str]()
     monkeypatch.setattr(store.checkpoint, "save", slow_save)
     configs = recipes(replace(CONFIG, epochs=1), sweep=["learning_rate=1e-3,1e38"])
-    fit_members(configs, dataset, directories(tmp_path, 2), report=lines.append)
+    fit_members(
+        configs, dataset, directories(tmp_path, 2), report=lambda told: lines.append(str(told))
+    )
     (epoch,) = (number for number, line in enumerate(lines) if line.startswith("epoch "))
     assert lines[epoch + 1].startswith("Member 1 ")
 
@@ -179,7 +181,7 @@ def test_a_kill_between_two_members_saves_changes_no_bit(whole, dataset, tmp_pat
     monkeypatch.undo()
     assert [checkpoint.epochs(path) for path in place] == [[1, 2], [1], []]
     lines: list[str] = []
-    states = fit_members(configs, dataset, place, report=lines.append)
+    states = fit_members(configs, dataset, place, report=lambda told: lines.append(str(told)))
     assert lines[0].startswith("Resuming after epoch 0 to 2")
     for k in (0, 1):
         assert tree_digest(states[k]) == tree_digest(whole[1][k])
@@ -192,9 +194,9 @@ def test_a_member_is_an_ordinary_run(whole, dataset, tmp_path):
     shutil.copytree(whole[0][0], run)
     config = replace(CONFIG, learning_rate=1e-3)
     lines: list[str] = []
-    assert tree_digest(fit_state(config, dataset, run, report=lines.append)) == tree_digest(
-        whole[1][0]
-    )
+    assert tree_digest(
+        fit_state(config, dataset, run, report=lambda told: lines.append(str(told)))
+    ) == tree_digest(whole[1][0])
     assert "is finished" in lines[0]
     longer = replace(config, epochs=4)
     (run / "config.json").write_text(longer.to_json())
@@ -210,7 +212,7 @@ def test_directories_of_a_population(tmp_path):
         == [tmp_path / "two" / "members" / str(k) for k in (0, 1)]
     )
     assert members(tmp_path / "one") == [tmp_path / "one"]
-    with pytest.raises(InputError, match="holds 2 other members, from seed 0 on"):
+    with pytest.raises(InputError, match="holds 2 other members, the first of them seed 0"):
         member_directories(tmp_path / "two", ["a", "b", "c"])
     (tmp_path / "two" / "evaluation.json").write_text("{}")
     assert member_directories(tmp_path / "two", ["a", "b"], overwrite=True) == place

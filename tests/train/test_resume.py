@@ -13,12 +13,13 @@ import pytest
 from jaxae.build import first_state, state_shapes
 from jaxae.config import Config
 from jaxae.core.state import TrainState, model_variables, restorable
+from jaxae.data.dataset import Dataset
 from jaxae.errors import InputError, silent
 from jaxae.runs import checkpoint, metrics_log
 from jaxae.runs.checkpoint import load_best
 from jaxae.runs.manifest import owner_of, tree_digest
 from jaxae.train.loop import fit_members
-from jaxae.train.resume import Origin, begin
+from jaxae.train.resume import Origin, begin_from
 from tests.helpers import fit_state
 from tests.train.test_loop import metrics
 
@@ -51,8 +52,9 @@ def old(dataset, tmp_path_factory) -> Path:
     return place
 
 
-def begun(old: Path, new: Path, config: Config, epoch: str, digest: str) -> TrainState:
-    begin(Origin(old, epoch), new, config, data_sha256=digest)
+def begun(old: Path, new: Path, config: Config, epoch: str, dataset: Dataset) -> TrainState:
+    begin_from(Origin(old, epoch), [new], [config], dataset, report=silent)
+    digest = dataset.digest
     state = checkpoint.load_latest(
         new, state_shapes(config), owner=owner_of(config, data_sha256=digest)
     )
@@ -62,7 +64,7 @@ def begun(old: Path, new: Path, config: Config, epoch: str, digest: str) -> Trai
 
 @pytest.mark.parametrize(("epoch", "number"), [("best", 2), ("latest", 4), ("3", 3)])
 def test_weights_go_on_and_the_plateau_begins_anew(epoch, number, old, dataset, tmp_path):
-    state = begun(old, tmp_path, LOWER, epoch, dataset.digest)
+    state = begun(old, tmp_path, LOWER, epoch, dataset)
     theirs, first = checkpoint.read(old, number, state_shapes(CONFIG)), first_state(LOWER)
     for name in ("params", "batch_stats", "opt_state", "step", "epoch"):
         assert tree_digest(getattr(state, name)) == tree_digest(getattr(theirs, name)), name
@@ -90,36 +92,35 @@ def test_a_run_that_goes_back_to_its_best_has_the_state_that_it_began_with(
     saved = first_state(recipe)._replace(epoch=jnp.int32(1), best_epoch=jnp.int32(1))
     saved = saved._replace(params=jax.tree.map(lambda x: x + 1, saved.params))
     checkpoint.save(place, saved, owner=owner_of(recipe, data_sha256=dataset.digest))
-    state = begun(
-        place, tmp_path / "new", replace(LOWER, restore_best=after), "best", dataset.digest
-    )
+    state = begun(place, tmp_path / "new", replace(LOWER, restore_best=after), "best", dataset)
     assert tree_digest(state.params) == tree_digest(saved.params)
     assert tree_digest(state.best_state) == tree_digest(restorable(saved) if after else None)
 
 
 @pytest.mark.parametrize("other", [{"seed": 7}, {"noise_factor": 0.4}])
 def test_a_best_loss_of_other_noisy_images_is_not_kept(other, old, dataset, tmp_path):
-    state = begun(old, tmp_path, replace(LOWER, **other), "best", dataset.digest)
+    state = begun(old, tmp_path, replace(LOWER, **other), "best", dataset)
     assert float(state.best_loss) == np.inf
     assert tree_digest(state.key) == tree_digest(first_state(replace(LOWER, **other)).key)
 
 
 def test_training_goes_on_at_the_recipes_rate_and_is_resumed_as_any_run(old, dataset, tmp_path):
     def interrupt(line: str) -> None:
-        if line.startswith("epoch   4"):
+        if str(line).startswith("epoch   4"):
             raise KeyboardInterrupt
 
     lines: list[str] = []
     whole, cut, origin = tmp_path / "whole", tmp_path / "cut", Origin(old)
-    state = fit_members([LOWER], dataset, [whole], origin=origin, report=lines.append)[0]
+    begin_from(origin, [whole], [LOWER], dataset, report=lines.append)
+    state = fit_state(LOWER, dataset, whole)
     assert f"Going on from epoch 2 of {old}" in lines[0]
     assert int(state.epoch) == 6
     assert metrics(whole)[2]["learning_rate"] == 1e-3
+    begin_from(origin, [cut], [LOWER], dataset, report=silent)
     with pytest.raises(KeyboardInterrupt):
-        fit_members([LOWER], dataset, [cut], origin=origin, report=interrupt)
-    assert tree_digest(
-        fit_members([LOWER], dataset, [cut], origin=origin, report=silent)[0]
-    ) == tree_digest(state)
+        fit_members([LOWER], dataset, [cut], report=interrupt)
+    begin_from(origin, [cut], [LOWER], dataset, report=silent)  # it has begun: nothing changes
+    assert tree_digest(fit_state(LOWER, dataset, cut)) == tree_digest(state)
     assert metrics(cut) == metrics(whole)
     for place in (whole, cut):
         assert json.loads((place / "environment.json").read_text())["resumed_from"] == {
@@ -140,13 +141,14 @@ def test_what_cannot_go_on_is_refused_in_one_line(old, dataset, tmp_path):
         place: Path = old,
         digest: str = dataset.digest,
     ) -> None:
+        other = dataset._replace(digest=digest)
         with pytest.raises(InputError, match=words) as caught:
-            begin(Origin(place, epoch), tmp_path / "new", config, data_sha256=digest)
+            begin_from(Origin(place, epoch), [tmp_path / "new"], [config], other, report=silent)
         assert "\n" not in str(caught.value)
         assert not (tmp_path / "new").exists()
 
-    refused("--resume-epoch is 1: give best, latest, or one of 2, 3, 4", epoch="1")
-    refused("--resume-epoch is first: give", epoch="first")
+    refused("resume_epoch is 1: give best, latest, or one of 2, 3, 4", epoch="1")
+    refused("resume_epoch is first: give", epoch="first")
     refused("epochs is 2, and .* has done 2: give more", config=replace(LOWER, epochs=2))
     refused("does not fit", config=replace(LOWER, widths=(16, 8)))
     refused("was trained on other data", digest="0" * 64)
@@ -158,15 +160,15 @@ def test_what_cannot_go_on_is_refused_in_one_line(old, dataset, tmp_path):
 
 
 def test_a_run_that_began_otherwise_is_left_alone(old, dataset, tmp_path):
-    begun(old, tmp_path / "new", LOWER, "3", dataset.digest)
+    begun(old, tmp_path / "new", LOWER, "3", dataset)
     before = checkpoint.epochs(tmp_path / "new")
     for origin, words in (
         (Origin(old, "4"), "began from epoch 3 of old"),
         (Origin(tmp_path / "other"), "began from epoch 3"),
     ):
         with pytest.raises(InputError, match=words):
-            begin(origin, tmp_path / "new", LOWER, data_sha256=dataset.digest)
+            begin_from(origin, [tmp_path / "new"], [LOWER], dataset, report=silent)
     shutil.copytree(old, tmp_path / "afresh")
     with pytest.raises(InputError, match="began afresh"):
-        begin(Origin(old), tmp_path / "afresh", CONFIG, data_sha256=dataset.digest)
+        begin_from(Origin(old), [tmp_path / "afresh"], [CONFIG], dataset, report=silent)
     assert checkpoint.epochs(tmp_path / "new") == before == [3]
