@@ -11,8 +11,8 @@ from jaxae.data.dataset import Dataset
 from jaxae.data.split import split
 from jaxae.errors import InputError, silent
 from jaxae.evaluation import plots
-from jaxae.evaluation.denoising_curve import denoising_curve
 from jaxae.evaluation.latent_scorecard import score_latent, table
+from jaxae.evaluation.noise_curve import measure_noise_curve
 from jaxae.evaluation.reconstruction import table as evaluation_table
 from jaxae.inference import Run
 
@@ -98,10 +98,10 @@ def test_metrics_and_tables_are_those_that_numpy_finds(trained):
 
 @pytest.mark.slow
 def test_every_figure_is_drawn(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr("jaxae.evaluation.denoising_curve.LEVELS", (0.0, 0.25))
-    monkeypatch.setattr("jaxae.evaluation.denoising_curve.MATCHED", (0.1, 0.25))
+    monkeypatch.setattr("jaxae.evaluation.noise_curve.LEVELS", (0.0, 0.25))
+    monkeypatch.setattr("jaxae.evaluation.noise_curve.MATCHED", (0.1, 0.25))
     data, run, _ = trained
-    measured = denoising_curve(run, data, images=5, draws=1)
+    measured = measure_noise_curve(run, data, images=5, draws=1)
     figures = [
         *(
             getattr(plots, name)(run, data)

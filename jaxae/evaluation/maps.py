@@ -1,4 +1,4 @@
-"""The latent plane: where noise pushes images on it, where errors are on it, and grids over it."""
+"""The latent plane: projections and grids, the drift that noise causes, and agreement of maps."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,47 +11,89 @@ from jaxae.errors import InputError
 from jaxae.evaluation.embedding_quality import knn_predict
 from jaxae.inference import Run, corrupt, encode
 
+NEIGHBOURS = 10
+
 
 class Plane(NamedTuple):
-    """The plane of a map: a 2-D latent space itself, or the two leading principal axes of one with more dimensions."""
+    """The plane of a map: a 2-D latent space, or the two leading principal axes of a larger one."""
 
     centre: np.ndarray
     """f64[K]."""
     axes: np.ndarray
-    """f64[K, 2], of length one and at right angles."""
+    """f64[K, 2], orthonormal."""
     labels: tuple[str, str]
+    """The names of its dimensions."""
 
     def project(self, latents: np.ndarray) -> np.ndarray:
-        """Latents f[N, K] → points of the plane, f32[N, 2]."""
+        """Return the points of latents f[N, K], f32[N, 2]."""
         return ((latents - self.centre) @ self.axes).astype(np.float32)
 
     def lift(self, points: np.ndarray) -> np.ndarray:
-        """Points of the plane f[N, 2] → the latents there, f32[N, K]."""
+        """Return the latents at points f[N, 2], f32[N, K]."""
         return (self.centre + points @ self.axes.T).astype(np.float32)
 
 
 def plane_of(latents: np.ndarray) -> Plane:
-    """The plane of a map of these latents, f[N, K]."""
+    """Return the plane of a map of latents f[N, K]."""
     size = latents.shape[1]
     if size == 2:
         return Plane(np.zeros(2), np.eye(2), ("latent dimension 1", "latent dimension 2"))
+
     centre = latents.mean(axis=0, dtype=np.float64)
     _, spread, rows = np.linalg.svd(latents - centre, full_matrices=False)
-    shares = np.square(spread) / (np.square(spread).sum() or 1.0)
-    names = [
-        f"principal axis {k + 1} of {size} latent dimensions ({shares[k]:.0%} of their variance)"
-        for k in range(2)
-    ]
-    return Plane(centre, rows[:2].T, (names[0], names[1]))
+    variances = np.square(spread)
+    shares = variances / (variances.sum() or 1.0)
+    of = f"of {size} latent dimensions"
+    first = f"principal axis 1 {of} ({shares[0]:.0%} of their variance)"
+    second = f"principal axis 2 {of} ({shares[1]:.0%} of their variance)"
+
+    return Plane(centre, rows[:2].T, (first, second))
+
+
+class Grid(NamedTuple):
+    """The plane in cells. Rows are those of dimension 2, columns those of dimension 1."""
+
+    edges: np.ndarray
+    """The borders of the cells in each dimension: f64[2, cells + 1]."""
+    middles: np.ndarray
+    """f32[cells², 2], row by row."""
+    counts: np.ndarray
+    """The number of points in each cell: int[cells, cells]."""
+
+
+def quantile_grid(points: np.ndarray, *, cells: int) -> Grid:
+    """Return the plane cut at the quantiles of points f[N, 2] in each dimension."""
+    edges = np.quantile(points, np.linspace(0, 1, cells + 1), axis=0).T
+    middles = np.quantile(points, (np.arange(cells) + 0.5) / cells, axis=0)
+    x, y = np.meshgrid(*middles.T.astype(np.float32))
+
+    column, row = (
+        np.clip(np.searchsorted(edge, each, side="right") - 1, 0, cells - 1)
+        for edge, each in zip(edges, points.T, strict=True)
+    )
+    counts = np.bincount(row * cells + column, minlength=cells**2)
+
+    return Grid(edges, np.stack([x.ravel(), y.ravel()], axis=1), counts.reshape(cells, cells))
+
+
+def regular_grid(low: np.ndarray, high: np.ndarray, *, cells: int) -> np.ndarray:
+    """Return the middles of equal cells between two corners, f32[cells², 2], as Grid has them."""
+    middles = low + (high - low) * (np.arange(cells)[:, None] + 0.5) / cells
+    x, y = np.meshgrid(*middles.T)
+
+    return np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)
 
 
 def local_error(points: np.ndarray, errors: np.ndarray, *, neighbours: int = 10) -> np.ndarray:
-    """The mean error of each point's nearest neighbours on the map, itself included. f[N, 2], f[N] → f64[N]."""
-    from scipy.spatial import KDTree  # here, not above: SciPy is slow to import
+    """Return the mean error of each point's nearest neighbours on the map, itself included.
 
-    _, nearest = KDTree(points).query(
-        points, k=[*range(1, min(neighbours, len(points)) + 1)], workers=-1
-    )
+    f[N, 2], f[N] → f64[N].
+    """
+    from scipy.spatial import KDTree  # SciPy is slow to import
+
+    count = min(neighbours, len(points))
+    _, nearest = KDTree(points).query(points, k=list(range(1, count + 1)), workers=-1)
+
     return np.asarray(errors, np.float64)[nearest].mean(axis=1)
 
 
@@ -72,9 +114,10 @@ class Drift(NamedTuple):
 def drift_of_noise(run: Run, dataset: Dataset, *, levels: Sequence[float]) -> Drift:
     """Return where one draw of noise at each level pushes the test images' latents."""
     check_data(run.config, dataset, trained_on=run.data_sha256)
-    references = dataset.train.at_most(REFERENCES)
     test = to_unit(dataset.test.images)
     latents = {level: encode(run, corrupt(test, std=level)) for level in levels}
+
+    references = dataset.train.at_most(REFERENCES)
     labels = references.labels
     if labels is None:
         return Drift(latents, changed=None, accuracy=None)
@@ -90,63 +133,47 @@ def drift_of_noise(run: Run, dataset: Dataset, *, levels: Sequence[float]) -> Dr
     )
 
 
-def quantile_grid(latents: np.ndarray, *, cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The plane cut at the quantiles of the latents' two coordinates: edges f64[2, cells + 1], middles f32[cells², 2], counts.
-
-    counts: int[cells, cells], and the middles' order, are [row of dimension 2, column of dimension 1].
-    """
-    edges = np.quantile(latents, np.linspace(0, 1, cells + 1), axis=0).T
-    middles = np.quantile(latents, (np.arange(cells) + 0.5) / cells, axis=0).astype(np.float32)
-    x, y = np.meshgrid(middles[:, 0], middles[:, 1])
-    inside = [
-        np.clip(np.searchsorted(e, z, side="right") - 1, 0, cells - 1)
-        for e, z in zip(edges, latents.T, strict=True)
-    ]
-    counts = np.bincount(inside[1] * cells + inside[0], minlength=cells**2).reshape(cells, cells)
-    return edges, np.stack([x.ravel(), y.ravel()], axis=1), counts
-
-
-def regular_grid(low: np.ndarray, high: np.ndarray, *, cells: int) -> np.ndarray:
-    """The middles of equal cells between two corners, f32[cells², 2] as [row of dimension 2, column of dimension 1]."""
-    middles = low + (high - low) * (np.arange(cells)[:, None] + 0.5) / cells
-    return np.stack(np.meshgrid(*middles.T), axis=-1).reshape(-1, 2).astype(np.float32)
-
-
-NEIGHBOURS = 10
-
-
 def align(reference: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """other, shifted, turned, mirrored and scaled onto reference in least squares (Procrustes). f[N, d] twice → f64[N, d]."""
-    from scipy.linalg import orthogonal_procrustes  # here, not above: SciPy is slow to import
+    """Return other, shifted, rotated, mirrored and scaled onto reference in least squares.
+
+    This is Procrustes analysis. f[N, d] twice → f64[N, d]. Raises InputError.
+    """
+    from scipy.linalg import orthogonal_procrustes  # SciPy is slow to import
 
     if reference.shape != other.shape:
-        raise InputError(
-            f"embeddings have the shapes {list(reference.shape)} and {list(other.shape)}: give two of one shape"
-        )
+        shapes = f"{list(reference.shape)} and {list(other.shape)}"
+        raise InputError(f"embeddings have the shapes {shapes}: give two of one shape")
+
     centre = reference.mean(axis=0, dtype=np.float64)
-    x, y = reference - centre, other - other.mean(axis=0, dtype=np.float64)
+    x = reference - centre
+    y = other - other.mean(axis=0, dtype=np.float64)
     rotation, scale = orthogonal_procrustes(y, x)
+
     return y @ rotation * (scale / (np.square(y).sum() or 1.0)) + centre
 
 
 def shared_neighbours(embeddings: Sequence[np.ndarray]) -> np.ndarray:
-    """Share of each point's NEIGHBOURS nearest that two embeddings have in common, on average: f64[M, M] in [0, 1]."""
-    from scipy.spatial import KDTree
+    """Return the share of a point's NEIGHBOURS nearest that two embeddings have in common.
 
-    near = [
-        np.sort(_without_itself(KDTree(z).query(z, k=NEIGHBOURS + 1, workers=-1)[1]))
-        for z in embeddings
-    ]
-    n = len(near[0])
-    flat = [(np.arange(n)[:, None] * n + each).ravel() for each in near]
-    return np.array(
-        [[len(np.intersect1d(a, b, assume_unique=True)) / a.size for b in flat] for a in flat]
-    )
+    It is the mean over the points: f64[M, M] in [0, 1].
+    """
+    near = [_nearest(each) for each in embeddings]
+    count = len(near[0])
+
+    # A pair (point, neighbour) as one number, so that common pairs are common numbers.
+    pairs = [(np.arange(count)[:, None] * count + each).ravel() for each in near]
+    common = [[len(np.intersect1d(a, b, assume_unique=True)) for b in pairs] for a in pairs]
+
+    return np.array(common) / pairs[0].size
 
 
-def _without_itself(nearest: np.ndarray) -> np.ndarray:
-    own = nearest == np.arange(len(nearest))[:, None]
-    own[~own.any(axis=1), -1] = (
-        True  # a point with many duplicates may not find itself: drop the last
-    )
-    return nearest[~own].reshape(len(nearest), NEIGHBOURS)
+def _nearest(points: np.ndarray) -> np.ndarray:
+    """Return the indices of each point's nearest others, int[N, NEIGHBOURS]."""
+    from scipy.spatial import KDTree  # SciPy is slow to import
+
+    _, nearest = KDTree(points).query(points, k=NEIGHBOURS + 1, workers=-1)
+    itself = nearest == np.arange(len(points))[:, None]
+    # A point with many duplicates may not find itself: the last of them goes.
+    itself[~itself.any(axis=1), -1] = True
+
+    return nearest[~itself].reshape(len(points), NEIGHBOURS)

@@ -1,4 +1,4 @@
-"""Quality of a reconstruction, per image: f32[B, H, W, C] in [0, 1] twice → [B]. The caller averages.
+"""PSNR and SSIM of each image: f32[B, H, W, C] in [0, 1] twice → [B]. The caller averages.
 
 Raises InputError for two shapes that differ.
 """
@@ -14,52 +14,60 @@ from jaxae.core.images import check_pair
 from jaxae.errors import InputError
 
 SSIM_WINDOW = 11
+BORDER = SSIM_WINDOW // 2
 STACK_VALUES = 200_000
-"""Values of one tall picture: with fewer, the work around them shows; more leave the cache."""
+"""Values of a tall picture: fewer cost more overhead, more do not fit the cache."""
 THREADS = 8
-"""At most: each has some ten arrays of a tall picture."""
+"""Most threads: each needs memory for some ten tall pictures."""
 
 
 def psnr(mse: ArrayLike) -> np.ndarray:
-    """Peak signal-to-noise ratio in dB of a mean squared error, for a peak of 1: -10 log₁₀ MSE; inf for 0. In float64."""
+    """Return the peak signal-to-noise ratio in dB of an MSE, for a peak of 1: -10 log₁₀ MSE.
+
+    It is infinite for an MSE of 0, and computed in float64.
+    """
     with np.errstate(divide="ignore"):
         return -10.0 * np.log10(np.asarray(mse, np.float64))
 
 
-def ssim(output: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Structural similarity as in Wang et al. 2004 (Gaussian window σ = 1.5, 11×11, valid region), mean over
-    channels, through scikit-image.
+def image_psnr(output: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return the PSNR of each image in dB, f64[B]."""
+    check_pair(output, target)
+    error = np.subtract(output, target, dtype=np.float64)
 
-    Images are stacked into tall pictures and the maps cut up again: no window of the valid region of one image
-    reaches into the next, so the numbers are those of a loop, at a fraction of its time.
+    return psnr(np.square(error).mean(axis=(-3, -2, -1)))
+
+
+def ssim(output: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return the structural similarity of each image, as in Wang et al. 2004, mean over channels.
+
+    The window is Gaussian with σ = 1.5, 11×11; only its valid region counts. Computed by
+    scikit-image. Images are stacked into tall pictures, and the maps cut up again: no window of
+    the valid region of one image reaches into the next, so the numbers are those of a loop.
     """
     check_pair(output, target)
     if min(output.shape[1:3]) < SSIM_WINDOW:
         raise InputError(
-            f"images have the shape {list(output.shape)}: SSIM's window wants a height and width of {SSIM_WINDOW} or more"
+            f"images have the shape {list(output.shape)}: SSIM's window needs a height and width "
+            f"of {SSIM_WINDOW} or more"
         )
+
     size = max(1, STACK_VALUES // math.prod(output.shape[1:]))
     starts = range(0, len(output), size)
-    with ThreadPoolExecutor(
-        min(THREADS, os.cpu_count() or 1)
-    ) as pool:  # SciPy's filters and NumPy let go of the interpreter
-        parts = pool.map(
-            lambda start: _ssim_of_stack(*(x[start : start + size] for x in (output, target))),
-            starts,
-        )
-        return np.concatenate([np.zeros(0), *parts])
+    outputs = [output[start : start + size] for start in starts]
+    targets = [target[start : start + size] for start in starts]
+
+    # SciPy's filters and NumPy release the interpreter lock.
+    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
+        return np.concatenate([np.zeros(0), *pool.map(_ssim_of_stack, outputs, targets)])
 
 
 def _ssim_of_stack(output: np.ndarray, target: np.ndarray) -> np.ndarray:
-    from skimage.metrics import (
-        structural_similarity,
-    )  # here, not above: training need not wait for SciPy
+    from skimage.metrics import structural_similarity  # SciPy is slow to import
 
-    tall = [
-        np.asarray(images, np.float64).reshape(-1, *images.shape[2:]) for images in (output, target)
-    ]
-    result = structural_similarity(
-        *tall,
+    _, similarity = structural_similarity(
+        _tall(output),
+        _tall(target),
         channel_axis=-1,
         data_range=1.0,
         gaussian_weights=True,
@@ -67,10 +75,11 @@ def _ssim_of_stack(output: np.ndarray, target: np.ndarray) -> np.ndarray:
         use_sample_covariance=False,
         full=True,
     )
-    return np.asarray(result[1]).reshape(output.shape)[:, 5:-5, 5:-5].mean(axis=(-3, -2, -1))
+    valid = slice(BORDER, -BORDER)
+
+    return np.asarray(similarity).reshape(output.shape)[:, valid, valid].mean(axis=(-3, -2, -1))
 
 
-def image_psnr(output: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """PSNR of each image in dB. f32[B, H, W, C] in [0, 1] twice → f64[B]."""
-    check_pair(output, target)
-    return psnr(np.square(np.subtract(output, target, dtype=np.float64)).mean(axis=(-3, -2, -1)))
+def _tall(images: np.ndarray) -> np.ndarray:
+    """Return images on top of each other as one, f64[B · H, W, C]."""
+    return np.asarray(images, np.float64).reshape(-1, *images.shape[2:])

@@ -1,1 +1,1 @@
-"""Arrays → matplotlib Figures. Nothing here imports the rest of jaxae."""
+"""Functions from arrays to matplotlib Figures. Nothing here imports the rest of jaxae."""

@@ -1,4 +1,4 @@
-"""Figure 4: all test images as points of a map. Arrays → a matplotlib Figure; points are f[N, 2]."""
+"""Figure 4: all test images as points of a map. From arrays to a matplotlib Figure."""
 
 import math
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from matplotlib.figure import SubFigure
 
 from jaxae.figures.map_view import (
     DIMENSIONS,
+    FEW,
     View,
     aspect,
     draw_points,
@@ -21,12 +22,12 @@ from jaxae.figures.map_view import (
 )
 from jaxae.figures.style import WIDTH, Figure, class_colours, point_colours, shorten, styled
 
-FEW = 10
 MAP_HEIGHT = 5.4
+OUTLINE: Any = [matplotlib.patheffects.withStroke(linewidth=1.5, foreground="white")]
 
 
 @styled
-def latent_space(
+def draw_latent_space(
     points: np.ndarray,
     labels: np.ndarray | None,
     *,
@@ -36,105 +37,91 @@ def latent_space(
     dimensions: tuple[str, str] = DIMENSIONS,
     title: str,
 ) -> Figure:
-    """All points, a colour a class, and each class alone. labels: int[N]; without them values, f[N], say the colours."""
-    view, order = (
-        robust_view(points),
-        np.random.default_rng(0).permutation(len(points)),
-    )  # no class lies on top
+    """Draw all points f[N, 2] on one map, a colour a class, and each class on a map of its own.
+
+    labels: int[N]. Without labels there is one map, and values, f[N], give the colours.
+    """
+    view = robust_view(points)
     columns = 5 if len(names) <= FEW else 10
     rows = math.ceil(len(names) / columns) if labels is not None else 0
+
+    # A wide map has no empty bands above and below.
+    map_height = float(np.clip(1 + (WIDTH - 2.1) * aspect(view), 3.2, MAP_HEIGHT))
     panels_height = rows * (0.24 + (WIDTH - 0.2) / columns * aspect(view))
-    map_height = float(
-        np.clip(1 + (WIDTH - 2.1) * aspect(view), 3.2, MAP_HEIGHT)
-    )  # a wide map has no bands above and below
     figure = Figure(figsize=(WIDTH, map_height + panels_height), layout="constrained")
-    above, *below = np.atleast_1d(
-        np.asarray(
-            figure.subfigures(2, height_ratios=[map_height, panels_height])
-            if rows
-            else figure.subfigures(1)
-        )
-    )
+    figure.suptitle(title)
+
+    heights = [map_height, panels_height] if rows else [map_height]
+    parts = figure.subfigures(len(heights), height_ratios=heights, squeeze=False)
+    above = parts[0, 0]
     whole = above.subplots()
+
     colours = point_colours(labels, len(points), classes=len(names))
     if labels is None and values is not None:
         colours = _colour_by(above, whole, values, values_label)
-    dot = float(np.clip(25_000 / len(points), 2.5, 16))  # few points are seen as well as many
+
+    # Points are drawn in random order, so that no class lies on top of the others.
+    order = np.random.default_rng(0).permutation(len(points))
+    dot = float(np.clip(25_000 / len(points), 2.5, 16))
     draw_points(whole, points[order], colours[order], view, size=dot)
     set_view(whole, view, dimensions=dimensions)
     note_outside(whole, points, view)
-    figure.suptitle(title)
+
     if labels is not None and rows:
         _name_classes(whole, points, labels, names)
-        _draw_classes(
-            below[0],
-            points,
-            labels,
-            view,
-            names=names,
-            columns=columns,
-            size=dot / 3 if columns == 5 else dot / 2,
-        )
+        panels = parts[1, 0].subplots(rows, columns, squeeze=False)
+        size = dot / 3 if columns == 5 else dot / 2
+        _draw_classes(panels, points, labels, view, names=names, size=size)
+
     return figure
 
 
 def _colour_by(figure: SubFigure, axes: Axes, values: np.ndarray, label: str) -> np.ndarray:
-    """The colour of each value, f[N, 4], and a bar that says which; the few greatest share one colour."""
+    """Return the colours of values, f[N, 4], and add their scale. The highest 1 % share a colour."""
     scale = matplotlib.colors.Normalize(values.min(), np.quantile(values, 0.99) or None)
-    bar = matplotlib.cm.ScalarMappable(scale, "cividis")
-    figure.colorbar(bar, ax=axes, label=label, shrink=0.8, extend="max")
-    return np.asarray(bar.to_rgba(values))
+    colours = matplotlib.cm.ScalarMappable(scale, "cividis")
+    figure.colorbar(colours, ax=axes, label=label, shrink=0.8, extend="max")
+
+    return np.asarray(colours.to_rgba(values))
 
 
 def _name_classes(axes: Axes, points: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> None:
-    """A legend for a few classes; for many their numbers on the map, which the panels below explain."""
-    colours = class_colours(len(names))
+    """Add a legend for a few classes; for many their numbers, which the panels below name."""
     if len(names) <= FEW:
-        for colour, name in zip(colours, names, strict=True):
+        for colour, name in zip(class_colours(len(names)), names, strict=True):
             axes.scatter([], [], s=25, color=colour, label=name)
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
         return
-    outline: Any = [matplotlib.patheffects.withStroke(linewidth=1.5, foreground="white")]
+
+    look: Any = {"ha": "center", "va": "center", "fontsize": 7, "path_effects": OUTLINE}
     for label in np.unique(labels):
-        middle = np.median(points[labels == label], axis=0)
-        axes.text(
-            middle[0],
-            middle[1],
-            str(label),
-            ha="center",
-            va="center",
-            fontsize=7,
-            path_effects=outline,
-            zorder=5,
-        )
+        x, y = np.median(points[labels == label], axis=0)
+        axes.text(x, y, str(label), zorder=5, **look)
 
 
 def _draw_classes(
-    figure: SubFigure,
+    panels: np.ndarray,
     points: np.ndarray,
     labels: np.ndarray,
     view: View,
     *,
     names: Sequence[str],
-    columns: int,
     size: float,
 ) -> None:
-    panels = figure.subplots(math.ceil(len(names) / columns), columns, squeeze=False).ravel()
+    """Draw each class over all points in grey."""
     near = points[~view.outside(points)]
     few = len(names) <= FEW
-    for label, panel in enumerate(panels):
+    colours = class_colours(len(names))
+
+    for label, panel in enumerate(panels.ravel()):
         if label >= len(names):
             panel.remove()
             continue
-        panel.scatter(
-            near[:, 0], near[:, 1], s=0.36 * size, color="0.87", linewidths=0, rasterized=True
-        )
+
+        panel.scatter(*near.T, s=0.36 * size, color="0.87", linewidths=0, rasterized=True)
         mine = points[labels == label]
-        colour = class_colours(len(names))[label]
-        draw_points(panel, mine, np.tile(colour, (len(mine), 1)), view, size=size)
+        draw_points(panel, mine, np.tile(colours[label], (len(mine), 1)), view, size=size)
         set_view(panel, view, ticks=False)
-        panel.set_title(
-            names[label] if few else f"{label} {shorten(names[label], 9)}",
-            pad=3,
-            fontsize=8 if few else 6,
-        )
+
+        title = names[label] if few else f"{label} {shorten(names[label], 9)}"
+        panel.set_title(title, pad=3, fontsize=8 if few else 6)

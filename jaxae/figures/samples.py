@@ -1,6 +1,6 @@
-"""Figures 1 to 3: test images before and after. Arrays → matplotlib Figures; the same arrays give the same pixels.
+"""Figures 1 to 3: test images before and after denoising.
 
-Images are f32[…, H, W, C] in [0, 1]; psnr is in dB.
+Images are f32[…, H, W, C] in [0, 1]; PSNR is in dB.
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,12 @@ from jaxae.figures.style import WIDTH, Figure, label_row, show, styled
 
 WORSE = "†"
 """Marks an output that is no better than its input."""
+GAP = 0.15
+"""The space between two samples of figure 3, as a share of an image's width."""
 
 
 @styled
-def reconstructions(
+def draw_reconstructions(
     clean: np.ndarray,
     noisy: np.ndarray,
     denoised: np.ndarray,
@@ -24,52 +26,54 @@ def reconstructions(
     denoised_psnr: np.ndarray,
     title: str,
 ) -> Figure:
-    """Figure 1: samples as columns, clean / noisy / denoised as rows. psnr: dB[N]; names: N class names."""
+    """Figure 1: a column a sample; clean, noisy and denoised rows. names, psnr: one a sample."""
     columns = len(clean)
-    figure = Figure(figsize=(WIDTH, 0.7 + 3 * _height(clean, columns)), layout="constrained")
+    height = 0.7 + 3 * _row_height(clean, columns)
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
     axes = figure.subplots(3, columns, squeeze=False)
+
     worse = denoised_psnr <= noisy_psnr
-    captions = [
-        list(names),
-        [f"{value:.1f} dB" for value in noisy_psnr],
-        [_decibels(value, bad) for value, bad in zip(denoised_psnr, worse, strict=True)],
-    ]
-    for row, images in enumerate([clean, noisy, denoised]):
-        for column, image in enumerate(images):
-            show(axes[row, column], image, below=captions[row][column])
-        label_row(axes[row, 0], ["clean", "noisy", "denoised"][row])
+    for column in range(columns):
+        show(axes[0, column], clean[column], below=names[column])
+        show(axes[1, column], noisy[column], below=_decibels(noisy_psnr[column]))
+        show(
+            axes[2, column],
+            denoised[column],
+            below=_decibels(denoised_psnr[column], worse=bool(worse[column])),
+        )
+    for row, label in enumerate(["clean", "noisy", "denoised"]):
+        label_row(axes[row, 0], label)
+
+    note = f"below each image: its PSNR against the clean one{_worse_note(worse)}"
+    figure.supxlabel(note, fontsize=8)
     figure.suptitle(title)
-    figure.supxlabel(
-        f"below each image: its PSNR against the clean one{_worse_note(worse)}", fontsize=8
-    )
     return figure
 
 
 @styled
-def error_maps(
+def draw_error_maps(
     clean: np.ndarray, noisy: np.ndarray, denoised: np.ndarray, *, names: Sequence[str], title: str
 ) -> Figure:
-    """Figure 2: clean, noisy, denoised, and the absolute error of each pixel on one shared scale; brighter is worse.
+    """Figure 2: clean, noisy, denoised, and the absolute error of each pixel; brighter is worse.
 
-    clean, noisy, denoised: [N, H, W, C]; the error is the mean over channels.
+    The error is the mean over channels. All error maps have one scale.
     """
     error = np.abs(denoised - clean).mean(axis=-1)
     columns = len(clean)
-    figure = Figure(figsize=(WIDTH, 0.5 + 4 * _height(clean, columns + 1)), layout="constrained")
+    height = 0.5 + 4 * _row_height(clean, columns + 1)
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
     axes = figure.subplots(4, columns, squeeze=False)
+
+    top = error.max()
     for column, name in enumerate(names):
         show(axes[0, column], clean[column], above=name)
         show(axes[1, column], noisy[column])
         show(axes[2, column], denoised[column])
-        show(
-            axes[3, column],
-            error[column],
-            below=f"MAE {error[column].mean():.3f}",
-            cmap="inferno",
-            top=error.max(),
-        )
+        mean = f"MAE {error[column].mean():.3f}"
+        show(axes[3, column], error[column], below=mean, cmap="inferno", top=top)
     for row, label in enumerate(["clean", "noisy", "denoised", "absolute error"]):
         label_row(axes[row, 0], label)
+
     bar = figure.colorbar(axes[3, -1].images[0], ax=axes, shrink=0.7, pad=0.02, aspect=30)
     bar.set_label("|denoised − clean| of a pixel, for pixels in [0, 1]")
     figure.suptitle(title)
@@ -77,7 +81,7 @@ def error_maps(
 
 
 @styled
-def noise_robustness(
+def draw_noise_robustness(
     clean: np.ndarray,
     noisy: np.ndarray,
     denoised: np.ndarray,
@@ -88,52 +92,51 @@ def noise_robustness(
     denoised_psnr: np.ndarray,
     title: str,
 ) -> Figure:
-    """Figure 3: for each sample a block of columns, one a noise level; original, noisy and denoised as rows.
+    """Figure 3: a block of columns a sample, a column a noise level; original, noisy, denoised.
 
-    clean: [S, H, W, C]; noisy, denoised: [S, L, H, W, C]; psnr: dB[S, L]; levels: L standard deviations.
+    clean: [S, H, W, C]; noisy, denoised: [S, L, H, W, C]; psnr: dB[S, L]; levels: standard
+    deviations.
     """
-    samples, columns = len(clean), len(levels)
-    figure = Figure(
-        figsize=(WIDTH, 0.85 + 3 * _height(clean, samples * columns)), layout="constrained"
-    )
-    gap = 0.15  # of an image's width, between the blocks
-    widths = ([1.0] * columns + [gap]) * (samples - 1) + [1.0] * columns
+    samples = len(clean)
+    columns = len(levels)
+    height = 0.85 + 3 * _row_height(clean, samples * columns)
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    widths = ([1.0] * columns + [GAP]) * (samples - 1) + [1.0] * columns
     grid = figure.add_gridspec(3, len(widths), width_ratios=widths)
-    worse = denoised_psnr <= noisy_psnr
-    for sample in range(samples):
-        for column, level in enumerate(levels):
-            axes = [
-                figure.add_subplot(grid[row, sample * (columns + 1) + column]) for row in range(3)
-            ]
-            show(axes[0], clean[sample], above=f"noise {level:g}", below=names[sample])
-            show(axes[1], noisy[sample, column], below=f"{noisy_psnr[sample, column]:.1f} dB")
-            show(
-                axes[2],
-                denoised[sample, column],
-                below=_decibels(denoised_psnr[sample, column], worse[sample, column]),
-            )
-            if sample == column == 0:
-                for row, label in enumerate(["original", "noisy", "denoised"]):
-                    label_row(axes[row], label)
+
+    for sample, column in np.ndindex(samples, columns):
+        place = sample * (columns + 1) + column
+        top, middle, bottom = (figure.add_subplot(grid[row, place]) for row in range(3))
+
+        show(top, clean[sample], above=f"noise {levels[column]:g}", below=names[sample])
+        before = float(noisy_psnr[sample, column])
+        after = float(denoised_psnr[sample, column])
+        show(middle, noisy[sample, column], below=_decibels(before))
+        show(bottom, denoised[sample, column], below=_decibels(after, worse=after <= before))
+
+        if sample == column == 0:
+            label_row(top, "original")
+            label_row(middle, "noisy")
+            label_row(bottom, "denoised")
+
+    units = "noise: standard deviation, pixels in [0, 1]; below: PSNR against the original"
+    figure.supxlabel(units + _worse_note(denoised_psnr <= noisy_psnr), fontsize=8)
     figure.suptitle(title)
-    note = f"noise: standard deviation, pixels in [0, 1]; below: PSNR against the original{_worse_note(worse)}"
-    figure.supxlabel(note, fontsize=8)
     return figure
 
 
-def _height(images: np.ndarray, columns: int) -> float:
-    """Of a row of so many images and its caption, in inches."""
+def _row_height(images: np.ndarray, columns: int) -> float:
+    """Return the height of a row of images and its captions, in inches."""
     height, width = images.shape[-3:-1]
     return (WIDTH - 0.4) / columns * height / width + 0.18
 
 
-def _decibels(value: float, worse: bool) -> str:
+def _decibels(value: float, *, worse: bool = False) -> str:
     return f"{value:.1f} dB{WORSE if worse else ''}"
 
 
 def _worse_note(worse: np.ndarray) -> str:
-    return (
-        f"; {WORSE} no better than the noisy image: {int(worse.sum())} of {worse.size}"
-        if worse.any()
-        else ""
-    )
+    if not worse.any():
+        return ""
+
+    return f"; {WORSE} no better than the noisy image: {int(worse.sum())} of {worse.size}"

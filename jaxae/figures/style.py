@@ -1,8 +1,8 @@
 """Colours, sizes and panels that all figures share.
 
-Figures are as wide as a page of the README shows them: at 7.2 inches and 200 dots an inch, 8-point text is legible there.
-Colours hold for colour-blind readers: inferno and cividis are perceptually uniform, and ten classes take Petroff's ten
-accessible colours. More classes take colours as far from those, and from each other, as can be.
+A figure is 7.2 inches wide, the width at which README shows it, so that 8-point text is legible.
+Colours are chosen for colour-blind readers: inferno and cividis are perceptually uniform, and up to
+ten classes have Petroff's ten accessible colours. No list is as safe for more classes.
 """
 
 import functools
@@ -18,12 +18,7 @@ from matplotlib.axes import Axes
 WIDTH = 7.2
 SMALL = 7
 P = ParamSpec("P")
-TEN_COLOURS: list[Any] = list(matplotlib.color_sequences["petroff10"])
-TEN_COLOURS[8] = (
-    0.1,
-    0.1,
-    0.1,
-)  # its second grey is too near the first, and to the backdrop of the small panels
+Colour = tuple[float, float, float]
 STYLE: Any = {
     "font.size": 8,
     "axes.titlesize": 8,
@@ -38,8 +33,33 @@ STYLE: Any = {
 }
 
 
+def _ten_colours() -> list[Colour]:
+    colours: list[Any] = list(matplotlib.color_sequences["petroff10"])
+    # Its second grey is too close to the first, and to the backdrop of the small panels.
+    colours[8] = (0.1, 0.1, 0.1)
+
+    return colours
+
+
+def _more_colours() -> list[Colour]:
+    """Return shades of nine hues, one hue after the other, without greys and very pale colours."""
+    dark: Any = matplotlib.color_sequences["tab20b"]
+    light: Any = matplotlib.color_sequences["tab20c"][:16]
+
+    colours = []
+    for sequence, shades in ((dark, 4), (light, 3)):
+        for shade in range(shades):
+            colours += sequence[shade::4]
+
+    return colours
+
+
+TEN_COLOURS = _ten_colours()
+MORE_COLOURS = _more_colours()
+
+
 class Figure(matplotlib.figure.Figure):
-    """matplotlib's, which a notebook shows as a picture although pyplot knows nothing of it."""
+    """A matplotlib Figure that a notebook shows as a picture without pyplot."""
 
     def _repr_png_(self) -> bytes:
         picture = io.BytesIO()
@@ -48,7 +68,7 @@ class Figure(matplotlib.figure.Figure):
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """A function that draws a figure, with the sizes of this page whatever the user's settings are."""
+    """Make a function draw with STYLE, whatever the user's settings are."""
 
     @functools.wraps(draw)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> Figure:
@@ -58,45 +78,22 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return wrapped
 
 
-@functools.cache
-def class_colours(count: int) -> list[Any]:
-    """A colour, RGB, for each of so many classes: the ten, then each time the one farthest from those before it, in CIELAB.
-
-    Far for normal vision and without green receptors (Viénot, Brettel & Mollon 1999), whichever sees less of a difference.
-    """
-    if count <= len(TEN_COLOURS):
-        return TEN_COLOURS[:count]
-    from skimage.color import rgb2lab  # here, not above: few need it, and it is slow to import
-
-    steps = np.linspace(0, 1, 11)
-    candidates = np.concatenate(
-        [TEN_COLOURS, np.stack(np.meshgrid(steps, steps, steps), -1).reshape(-1, 3)]
-    )
-    without_green = np.array([[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]])
-    views = [rgb2lab(candidates), rgb2lab(np.clip(candidates @ without_green.T, 0, 1))]
-    views[0][len(TEN_COLOURS) :][
-        (views[0][len(TEN_COLOURS) :, 0] < 25) | (views[0][len(TEN_COLOURS) :, 0] > 85)
-    ] = np.nan
-    chosen, nearest = list(range(len(TEN_COLOURS))), np.full(len(candidates), np.inf)
-    for each in range(count):
-        if each >= len(chosen):
-            chosen.append(int(np.nanargmax(nearest)))
-        nearest = np.minimum(
-            nearest,
-            np.min([np.linalg.norm(view - view[chosen[each]], axis=1) for view in views], axis=0),
-        )
-    return [tuple(candidates[each]) for each in chosen]
+def class_colours(count: int) -> list[Colour]:
+    """Return an RGB colour for each of this many classes. After 42 classes colours repeat."""
+    colours = [*TEN_COLOURS, *MORE_COLOURS]
+    return [colours[number % len(colours)] for number in range(count)]
 
 
 def point_colours(labels: np.ndarray | None, count: int, *, classes: int) -> np.ndarray:
-    """The colour of each of so many points: its class's, or one for all where there are no labels. f[N, 3]."""
-    return np.array(class_colours(max(classes, 1)))[
-        np.zeros(count, int) if labels is None else labels
-    ]
+    """Return the colours of points by class, f[count, 3]; one colour for all without labels."""
+    if labels is None:
+        labels = np.zeros(count, int)
+
+    return np.array(class_colours(max(classes, 1)))[labels]
 
 
 def shorten(name: str, most: int) -> str:
-    """The name, cut to so many letters."""
+    """Return the name, cut to this many characters."""
     return name if len(name) <= most else name[: most - 1] + "…"
 
 
@@ -109,7 +106,10 @@ def show(
     cmap: str = "gray",
     top: float = 1.0,
 ) -> None:
-    """One image [H, W] or [H, W, C] without ticks; of one channel black at 0 and white, or the map's brightest, at top."""
+    """Show an image [H, W] or [H, W, C] without ticks.
+
+    A single channel goes from 0 to top: from black to white, or through the colours of cmap.
+    """
     axes.imshow(picture(image), cmap=cmap, vmin=0, vmax=top, interpolation="nearest")
     axes.set(xticks=[], yticks=[])
     axes.set_title(above, pad=3)
@@ -117,22 +117,24 @@ def show(
 
 
 def picture(image: np.ndarray) -> np.ndarray:
-    """What matplotlib shows: [H, W, 3] of three channels, [H, W], the mean, of any other number."""
-    return (
-        image
-        if image.ndim == 2 or image.shape[-1] == 3
-        else image.mean(axis=-1)
-        if image.shape[-1] > 1
-        else image[..., 0]
-    )
+    """Return what matplotlib can show of [H, W] or [H, W, C].
+
+    Three channels are shown in colour, [H, W, 3]; of any other number the mean, [H, W].
+    """
+    if image.ndim == 2 or image.shape[-1] == 3:
+        return image
+
+    return image.mean(axis=-1)
 
 
 def mosaic(images: np.ndarray) -> np.ndarray:
-    """Images [row, column, H, W, C], row 0 the lowest, as one picture whose first line is the top."""
+    """Return images [row, column, H, W, C] as one picture, with row 0 at the bottom."""
     rows, columns, height, width, channels = images.shape
-    return picture(images[::-1].swapaxes(1, 2).reshape(rows * height, columns * width, channels))
+    top_first = images[::-1].swapaxes(1, 2)
+
+    return picture(top_first.reshape(rows * height, columns * width, channels))
 
 
 def label_row(axes: Axes, label: str) -> None:
-    """Names the row that these axes begin."""
+    """Write the name of a row next to its first panel."""
     axes.set_ylabel(label, fontsize=9)

@@ -12,7 +12,7 @@ from jaxae.evaluation.latent_scorecard import PROTOCOLS, PUBLISHED
 from jaxae.evaluation.records import Curve, NoiseCurve
 from jaxae.evaluation.tables import decibels
 from jaxae.figures.style import Figure
-from jaxae.figures.training_curves import training_curves
+from jaxae.figures.training_curves import draw_training_curves
 from jaxae.report.facts import Facts
 from jaxae.report.markup import Row, picture, source, table, text
 
@@ -41,7 +41,7 @@ def training(facts: Facts) -> str:
     count = len(facts.epochs)
     best = facts.run.epoch
     curves = picture(
-        training_curves([facts.epochs], title=f"Training on {facts.dataset.title}"),
+        draw_training_curves([facts.epochs], title=f"Training on {facts.dataset.title}"),
         caption=f"Loss and learning rate by epoch, {count} epochs.",
         alt=f"Training and validation loss fall over {count} epochs; the best epoch is {best}.",
     )

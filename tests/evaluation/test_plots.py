@@ -1,27 +1,28 @@
-"""What a figure is given: computed here by other means, since a picture of other images would look as good."""
+"""Figures are given the right images: a picture of others would look as good."""
 
 import numpy as np
 import pytest
 
-from jaxae.data.dataset import sample_indices
+from jaxae.data.dataset import Split, sample_indices
 from jaxae.evaluation import plots
-from jaxae.figures import samples
 from jaxae.inference import Run, corrupt
 from tests.helpers import untrained_run
 
 
 @pytest.fixture(scope="module")
 def run() -> Run:
-    """An untrained model."""
+    """Return an untrained model."""
     return untrained_run(widths=(32, 8))
 
 
 def given(name: str, monkeypatch: pytest.MonkeyPatch) -> dict:
-    """What a function of figures/samples.py is called with, once it is."""
+    """Return what a function of figures is called with, after it was called."""
     seen: dict = {}
-    monkeypatch.setattr(
-        samples, name, lambda *arrays, **options: seen.update(options, arrays=arrays)
-    )
+
+    def draw(*arrays, **options):
+        seen.update(options, arrays=arrays)
+
+    monkeypatch.setattr(plots, f"draw_{name}", draw)
     return seen
 
 
@@ -42,6 +43,13 @@ def test_figures_1_and_2_show_test_images_their_noise_and_what_the_model_makes_o
         for key, images in (("noisy_psnr", noisy), ("denoised_psnr", denoised)):
             errors = ((images.astype(np.float64) - clean) ** 2).mean(axis=(1, 2, 3))
             np.testing.assert_allclose(seen[key], -10 * np.log10(errors), rtol=1e-6)
+
+
+def test_samples_are_the_first_of_each_class_in_the_splits_order():
+    split = Split(np.zeros((6, 2, 2, 1), np.uint8), np.array([9, 2, 9, 2, 0, 1]))
+    assert sample_indices(split, 10).tolist() == [0, 1, 4, 5, 2, 3]  # and then the second ones
+    assert sample_indices(split, 2).tolist() == [0, 1]
+    assert sample_indices(split._replace(labels=None), 3).tolist() == [0, 1, 2]
 
 
 def test_figure_3_shows_each_level_in_its_column(run, dataset, monkeypatch):

@@ -60,7 +60,7 @@ UNSEEN = {
 }
 
 
-def denoising_curve(
+def measure_noise_curve(
     run: Run, dataset: Dataset, *, images: int = 1000, draws: int = 5, report: Report = silent
 ) -> NoiseCurve:
     """Return MSE, PSNR and SSIM by level and draw for the model and its rivals, and unseen noise.

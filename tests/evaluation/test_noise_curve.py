@@ -3,13 +3,13 @@ import numpy as np
 import pytest
 
 from jaxae.errors import InputError, silent
-from jaxae.evaluation import denoising_curve as module
+from jaxae.evaluation import noise_curve as module
 from jaxae.evaluation.baselines import LABELS
-from jaxae.evaluation.denoising_curve import (
+from jaxae.evaluation.noise_curve import (
     UNSEEN,
     break_even,
-    denoising_curve,
     matched_strength,
+    measure_noise_curve,
     unseen_examples,
 )
 from jaxae.evaluation.records import NoiseCurve, read_record, write_record
@@ -38,7 +38,7 @@ def test_rivals_are_fitted_at_the_noise_that_they_are_measured_at(run, dataset, 
         return {"identity": lambda images: images}
 
     monkeypatch.setattr(module, "fit_rivals", rivals)
-    denoising_curve(run, dataset, images=2, draws=1)
+    measure_noise_curve(run, dataset, images=2, draws=1)
     np.testing.assert_allclose(fitted, [0.05, 0.15], rtol=0.05)
 
 
@@ -46,7 +46,7 @@ def test_the_curve_has_every_method_at_every_level_and_draw(run, dataset, monkey
     monkeypatch.setattr(module, "LEVELS", (0.0, 0.25))
     monkeypatch.setattr(module, "MATCHED", (0.1, 0.25))
     said: list[str] = []
-    curve = denoising_curve(run, dataset, images=40, draws=2, report=said.append)
+    curve = measure_noise_curve(run, dataset, images=40, draws=2, report=said.append)
     assert len(said) == 3
     write_record(tmp_path / "noise_curve.json", curve)
     assert read_record(tmp_path / "noise_curve.json", NoiseCurve) == curve
@@ -112,7 +112,9 @@ def test_one_image_is_enough(run, dataset, monkeypatch):
     monkeypatch.setattr(
         module, "fit_rivals", lambda *arrays, **options: {"identity": lambda images: images}
     )
-    assert np.shape(denoising_curve(run, dataset, images=1, draws=1, report=silent).ours.mse) == (
+    assert np.shape(
+        measure_noise_curve(run, dataset, images=1, draws=1, report=silent).ours.mse
+    ) == (
         1,
         1,
     )
@@ -121,4 +123,4 @@ def test_one_image_is_enough(run, dataset, monkeypatch):
 @pytest.mark.parametrize("wrong", [{"images": 0}, {"draws": 0}])
 def test_numbers_of_nothing_are_refused(run, dataset, wrong):
     with pytest.raises(InputError, match="give 1 or more"):
-        denoising_curve(run, dataset, **wrong)
+        measure_noise_curve(run, dataset, **wrong)
