@@ -130,10 +130,10 @@ def test_every_command_explains_itself_in_words(name, capsys):
 
 def test_the_options_people_use_stand_first_in_their_group(capsys):
     shown = help_of("train", capsys)
+    groups = re.split(r"([a-z][a-z-]+[a-z]) options\b", shown)
     found = {}
-    for group in re.split(r"(?=\b[\w-]+ options\b)", shown)[1:]:
-        name, _, text = group.partition(" options")
-        found[name.strip("-")] = re.findall(r"--[a-z][\w-]+", text)
+    for name, text in zip(groups[1::2], groups[2::2], strict=True):
+        found[name] = re.findall(r"--[a-z][\w-]+", text)
     assert found["data"][0] == "--dataset"
     assert found["network-and-noise"][0] == "--noise-factor"
     assert found["optimiser"][0] == "--learning-rate"
