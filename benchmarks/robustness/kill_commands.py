@@ -126,6 +126,5 @@ def contents(command: str, run: Path, released: Path) -> object:
     if not released.exists():
         return None
     texts = {each.name: each.read_bytes() for each in released.iterdir() if each.is_file()}
-    figures = {each.name: each.read_bytes() for each in (released / "figures").iterdir()}
     loaded = load(released)
-    return texts, figures, loaded.epoch, tree_digest(loaded.variables)
+    return texts, loaded.epoch, tree_digest(loaded.variables)
