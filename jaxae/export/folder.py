@@ -39,7 +39,7 @@ CARD = "README.md"
 COMPARED = 1000
 """On how many of the first test images the files are compared with jaxae."""
 MOST_ON_AVERAGE = 1e-5
-"""How far a file's outputs may be from jaxae's: each pixel or latent, on average over the images."""
+"""How far each pixel or latent of a file may be from jaxae's, on average over the images."""
 MOST_ANYWHERE = 1e-2
 """The same for the largest difference of all."""
 

@@ -55,7 +55,7 @@ class Sheets:
 
     type: str
     sum: int | None
-    """Of all pixels, for the page to check what its browser reads; None for lossy pictures."""
+    """Sum of all pixels: the page checks what its browser reads. None for lossy pictures."""
     pictures: list[str]
 
 

@@ -75,7 +75,7 @@ class Facts(NamedTuple):
     run: Run
     dataset: Dataset
     manifest: Manifest
-    """Of the checkpoint; loading the run has verified its digests."""
+    """The checkpoint's manifest; loading the run has verified its digests."""
     evaluation: Evaluation
     """Recomputed."""
     stored_evaluation: Evaluation | None

@@ -1,4 +1,4 @@
-"""The folded layers, computed by NumPy in float64, beside the model as jaxae applies it."""
+"""The folded layers, computed by NumPy in float64, against the model as jaxae applies it."""
 
 import functools
 
@@ -29,22 +29,20 @@ def apply_layers(layers: tuple[DenseLayer, ...], rows: np.ndarray) -> np.ndarray
 
 
 def run_with_statistics(**options) -> Run:
-    """An untrained model whose BatchNorm layers have statistics, scales and offsets that do something."""
+    """An untrained model with BatchNorm statistics, scales and offsets that have an effect."""
     model = Autoencoder(**options)
     rng = np.random.default_rng(0)
 
     def stir(path, leaf):
         name = path[-1].key
-        values = (
-            rng.uniform(0.2, 2.0, leaf.shape)
-            if name in ("var", "scale")
-            else rng.normal(0, 0.3, leaf.shape)
-        )
+        if name in ("var", "scale"):
+            values = rng.uniform(0.2, 2.0, leaf.shape)
+        else:
+            values = rng.normal(0, 0.3, leaf.shape)
         return np.asarray(leaf if name == "kernel" else values, np.float32)
 
-    variables = jax.tree_util.tree_map_with_path(
-        stir, jax.jit(functools.partial(init_variables, model=model))(root_key(0))
-    )
+    fresh = jax.jit(functools.partial(init_variables, model=model))(root_key(0))
+    variables = jax.tree_util.tree_map_with_path(stir, fresh)
     return Run(Config(dataset="synthetic", image_shape=model.image_shape), model, variables, 1)
 
 
@@ -61,17 +59,17 @@ def test_folded_layers_compute_what_the_model_computes(options):
     folded = fold_batch_norm(run)
     rng = np.random.default_rng(1)
     images = rng.random((50, *run.model.image_shape)).astype(np.float32)
+    tolerance = 1e-5  # float32 sums of up to 784 terms
+
     latents = apply_layers(folded.encoder, images.reshape(50, -1))
-    np.testing.assert_allclose(
-        encode(run, images), latents, atol=1e-5
-    )  # float32 sums of up to 784 terms
-    np.testing.assert_allclose(
-        reconstruct(run, images).reshape(50, -1), apply_layers(folded.decoder, latents), atol=1e-5
-    )
+    np.testing.assert_allclose(encode(run, images), latents, atol=tolerance)
+
+    found = reconstruct(run, images).reshape(50, -1)
+    np.testing.assert_allclose(found, apply_layers(folded.decoder, latents), atol=tolerance)
+
     somewhere = rng.normal(0, 3, latents.shape).astype(np.float32)
-    np.testing.assert_allclose(
-        decode(run, somewhere).reshape(50, -1), apply_layers(folded.decoder, somewhere), atol=1e-5
-    )
+    found = decode(run, somewhere).reshape(50, -1)
+    np.testing.assert_allclose(found, apply_layers(folded.decoder, somewhere), atol=tolerance)
 
 
 def test_layers_have_the_shapes_and_activations_of_the_model():
@@ -93,8 +91,8 @@ def test_the_released_run_is_folded_to_the_same_function():
     run = load(ROOT / "checkpoints" / "released")
     folded = fold_batch_norm(run)
     images = np.random.default_rng(0).random((50, 28, 28)).astype(np.float32)
+
     latents = apply_layers(folded.encoder, images.reshape(50, -1))
     np.testing.assert_allclose(encode(run, images), latents, atol=1e-4)
-    np.testing.assert_allclose(
-        reconstruct(run, images).reshape(50, -1), apply_layers(folded.decoder, latents), atol=1e-4
-    )
+    found = reconstruct(run, images).reshape(50, -1)
+    np.testing.assert_allclose(found, apply_layers(folded.decoder, latents), atol=1e-4)

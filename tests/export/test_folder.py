@@ -1,4 +1,4 @@
-"""RUN/export: every file is run in another process and compared, and the folder is whole or absent."""
+"""RUN/export: each file is run in another process and compared; the folder is whole or absent."""
 
 import hashlib
 import json

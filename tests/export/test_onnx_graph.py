@@ -1,4 +1,4 @@
-"""The ONNX graphs, run by onnxruntime, beside the same layers in NumPy."""
+"""The ONNX graphs, run by onnxruntime, against the same layers in NumPy."""
 
 import sys
 
@@ -20,7 +20,7 @@ OPTIONS = [
 
 
 def outputs(content: bytes, rows: np.ndarray) -> np.ndarray:
-    """What onnxruntime makes of rows."""
+    """The outputs of onnxruntime."""
     runtime = pytest.importorskip(
         "onnxruntime", reason="no onnxruntime: pip install -e '.[test]' brings it"
     )
@@ -32,10 +32,12 @@ def outputs(content: bytes, rows: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("batch", [0, 1, 257])
 def test_onnxruntime_computes_what_numpy_computes(options, batch):
     run = run_with_statistics(**options)
-    folded, shape = fold_batch_norm(run), run.model.image_shape
+    folded = fold_batch_norm(run)
+    shape = run.model.image_shape
     rng = np.random.default_rng(2)
     images = rng.random((batch, *shape)).astype(np.float32)
     latents = rng.normal(0, 3, (batch, run.model.latent_dim)).astype(np.float32)
+
     for part in PARTS:
         given = latents if part == "decoder" else images
         found = outputs(onnx_graph(folded, part, image_shape=shape), given)
@@ -49,27 +51,20 @@ def test_the_released_runs_graph():
     folded = fold_batch_norm(run)
     images = np.random.default_rng(0).random((50, 28, 28, 1)).astype(np.float32)
     found = outputs(onnx_graph(folded, "denoiser", image_shape=(28, 28, 1)), images)
-    np.testing.assert_allclose(
-        found.reshape(50, -1),
-        apply_layers(folded.layers("denoiser"), images.reshape(50, -1)),
-        atol=1e-5,
-    )
+    expected = apply_layers(folded.layers("denoiser"), images.reshape(50, -1))
+    np.testing.assert_allclose(found.reshape(50, -1), expected, atol=1e-5)
 
 
 def test_the_graph_is_of_opset_17_and_standard_operators():
     onnx = pytest.importorskip("onnx")
-    model = onnx.load_from_string(
-        onnx_graph(
-            fold_batch_norm(run_with_statistics(widths=(8,))), "denoiser", image_shape=(28, 28, 1)
-        )
-    )
+    folded = fold_batch_norm(run_with_statistics(widths=(8,)))
+    model = onnx.load_from_string(onnx_graph(folded, "denoiser", image_shape=(28, 28, 1)))
     assert [(each.domain, each.version) for each in model.opset_import] == [("", 17)]
     assert {node.op_type for node in model.graph.node} == {"Reshape", "Gemm", "Relu", "Sigmoid"}
 
 
 def test_without_onnx_one_line_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
+    folded = fold_batch_norm(run_with_statistics(widths=(8,)))
     with pytest.raises(InputError, match="pip install onnx, or"):
-        onnx_graph(
-            fold_batch_norm(run_with_statistics(widths=(8,))), "encoder", image_shape=(28, 28, 1)
-        )
+        onnx_graph(folded, "encoder", image_shape=(28, 28, 1))

@@ -1,4 +1,4 @@
-"""What runs exported files where onnxruntime or PyTorch is missing; where they are there, test_folder has it."""
+"""Exported files are run without onnxruntime and PyTorch too; test_folder runs them with these."""
 
 import importlib.util
 import sys
@@ -24,18 +24,18 @@ def test_without_the_usual_runtime_another_computes_the_same(
     run = run_with_statistics(
         widths=(16, 8), image_shape=(7, 5, 3), latent_activation=latent_activation
     )
-    folded, write = (
-        fold_batch_norm(run),
-        {"onnx": onnx_graph, "safetensors": safetensors_file}[kind],
-    )
+    folded = fold_batch_norm(run)
+    write = {"onnx": onnx_graph, "safetensors": safetensors_file}[kind]
     rng = np.random.default_rng(0)
+
     for part in PARTS:
         path = tmp_path / f"{part}.{kind}"
         path.write_bytes(write(folded, part, image_shape=(7, 5, 3)))
-        function, runtime = read_back.READERS[kind](path)
-        assert runtime.startswith({"onnx": "onnx ", "safetensors": "numpy "}[kind])
+
+        loaded = read_back.READERS[kind](path)
+        assert loaded.runtime.startswith({"onnx": "onnx ", "safetensors": "numpy "}[kind])
         given = rng.normal(0, 3, (9, 2)) if part == "decoder" else rng.random((9, 7, 5, 3))
-        found = function(given.astype(np.float32))
+        found = loaded.function(given.astype(np.float32))
         assert found.shape == ((9, 2) if part == "encoder" else (9, 7, 5, 3))
         expected = apply_layers(folded.layers(part), given.astype(np.float32).reshape(9, -1))
         np.testing.assert_allclose(found.reshape(9, -1), expected, rtol=0, atol=5e-6)

@@ -32,26 +32,27 @@ def test_pytorch_loads_them_strictly_and_computes_the_same(latent_activation):
     run = run_with_statistics(
         widths=(32, 8), latent_activation=latent_activation, image_shape=(7, 5, 3)
     )
-    folded, nn = fold_batch_norm(run), torch.nn
+    folded = fold_batch_norm(run)
+    nn = torch.nn
     rng = np.random.default_rng(3)
     rows = {
         "encoder": rng.random((40, 105)),
         "decoder": rng.normal(0, 3, (40, 2)),
         "denoiser": rng.random((40, 105)),
     }
-    encoder = half(nn, [105, 32, 8, 2], *([nn.ReLU()] if latent_activation == "relu" else []))
+    end = [nn.ReLU()] if latent_activation == "relu" else []
+    encoder = half(nn, [105, 32, 8, 2], *end)
     decoder = half(nn, [2, 8, 32, 105], nn.Sigmoid())
     models = {"encoder": encoder, "decoder": decoder, "denoiser": nn.Sequential(encoder, decoder)}
+
     for part in PARTS:
-        models[part].load_state_dict(
-            read(safetensors_file(folded, part, image_shape=(7, 5, 3))), strict=True
-        )
+        state = read(safetensors_file(folded, part, image_shape=(7, 5, 3)))
+        models[part].load_state_dict(state, strict=True)
         with torch.no_grad():
             found = models[part](torch.tensor(rows[part], dtype=torch.float32)).numpy()
         expected = apply_layers(folded.layers(part), rows[part].astype(np.float32))
-        np.testing.assert_allclose(
-            found, expected, rtol=0, atol=2e-6
-        )  # sums of up to 105 float32 terms
+        # Sums of up to 105 float32 terms.
+        np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6)
 
 
 def test_pytorchs_latents_of_the_released_run():
@@ -61,16 +62,15 @@ def test_pytorchs_latents_of_the_released_run():
     read = pytest.importorskip("safetensors.torch").load
     folded = fold_batch_norm(load(ROOT / "checkpoints" / "released"))
     encoder = half(torch.nn, [784, 512, 256, 128, 64, 32, 16, 8, 4, 2])
-    encoder.load_state_dict(
-        read(safetensors_file(folded, "encoder", image_shape=(28, 28, 1))), strict=True
-    )
+    state = read(safetensors_file(folded, "encoder", image_shape=(28, 28, 1)))
+    encoder.load_state_dict(state, strict=True)
+
     images = np.random.default_rng(0).random((50, 784)).astype(np.float32)
     with torch.no_grad():
         found = encoder(torch.tensor(images)).numpy()
     expected = apply_layers(folded.encoder, images)
-    np.testing.assert_allclose(
-        found, expected, rtol=0, atol=3e-6
-    )  # 2.1e-6 at most on the 10,000 test images
+    # 2.1e-6 at most on the 10,000 test images.
+    np.testing.assert_allclose(found, expected, rtol=0, atol=3e-6)
 
 
 def test_metadata_say_what_the_weights_do_not():
@@ -79,10 +79,9 @@ def test_metadata_say_what_the_weights_do_not():
     content = safetensors_file(fold_batch_norm(run), "decoder", image_shape=(7, 5, 3))
     shapes = {name: tensor.shape for name, tensor in load_tensors(content).items()}
     assert shapes == {"0.weight": (9, 2), "0.bias": (9,), "2.weight": (105, 9), "2.bias": (105,)}
-    header = json.loads(
-        content[8 : 8 + int.from_bytes(content[:8], "little")]
-    )  # the format: its length, then JSON
-    metadata = header["__metadata__"]
+
+    length = int.from_bytes(content[:8], "little")  # of the JSON that follows, by the format
+    metadata = json.loads(content[8 : 8 + length])["__metadata__"]
     assert metadata["format"] == "pt"
     assert metadata["part"] == "decoder"
     assert json.loads(metadata["image_shape"]) == [7, 5, 3]
@@ -92,7 +91,6 @@ def test_metadata_say_what_the_weights_do_not():
 def test_without_safetensors_one_line_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "safetensors", None)
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
+    folded = fold_batch_norm(run_with_statistics(widths=(8,)))
     with pytest.raises(InputError, match="pip install safetensors, or"):
-        safetensors_file(
-            fold_batch_norm(run_with_statistics(widths=(8,))), "encoder", image_shape=(28, 28, 1)
-        )
+        safetensors_file(folded, "encoder", image_shape=(28, 28, 1))

@@ -36,12 +36,14 @@ def imported(model, tmp_path: Path, **options) -> jaxae.inference.Run:
 
 def agree(run, model, images: np.ndarray) -> None:
     rows = torch.tensor(images.reshape(len(images), -1))
+    model.eval()
     with torch.no_grad():
-        latents, output = model.eval()[0](rows).numpy(), model(rows).numpy()
+        latents = model[0](rows).numpy()
+        output = model(rows).numpy()
+
     np.testing.assert_allclose(jaxae.encode(run, images), latents, rtol=1e-5, atol=2e-5)
-    np.testing.assert_allclose(
-        jaxae.reconstruct(run, images).reshape(output.shape), output, rtol=0, atol=2e-5
-    )
+    found = jaxae.reconstruct(run, images).reshape(output.shape)
+    np.testing.assert_allclose(found, output, rtol=0, atol=2e-5)
     assert np.ptp(latents, axis=0).min() > 1e-2  # the images count
 
 
@@ -55,11 +57,13 @@ def test_a_model_that_the_peer_has_trained_becomes_a_run_that_evaluates(
     peer = torch_peer.Peer("tuned", recipe, dataset.train.images)
     for _ in range(2):
         peer.epoch()
+
     run = imported(peer.model, tmp_path)
     agree(run, peer.model, dataset.test.images.astype(np.float32) / 255)
     assert run.model.widths == recipe.widths
     assert run.model.latent_activation == latent_activation
     assert capsys.readouterr().out == f"{tmp_path}/run-SYNTHETIC\n"
+
     evaluation = jaxae.evaluate(run, dataset)
     noisy = jaxae.corrupt(dataset.test.images, std=0.25)
     with torch.no_grad():
@@ -77,21 +81,15 @@ def test_what_jaxae_exports_comes_back(tmp_path, latent_activation):
         "latent_activation": latent_activation,
     }
     run = run_with_statistics(**options)
-    back = imported(
-        safetensors_file(fold_batch_norm(run), "denoiser", image_shape=(7, 5, 3)), tmp_path
-    )
-    assert (back.model.image_shape, back.model.widths, back.model.latent_dim) == (
-        (7, 5, 3),
-        (32, 8),
-        3,
-    )
+    exported = safetensors_file(fold_batch_norm(run), "denoiser", image_shape=(7, 5, 3))
+    back = imported(exported, tmp_path)
+    assert back.model.image_shape == (7, 5, 3)
+    assert back.model.widths == (32, 8)
+    assert back.model.latent_dim == 3
+
     images = np.random.default_rng(0).random((50, 7, 5, 3)).astype(np.float32)
-    np.testing.assert_allclose(
-        jaxae.encode(back, images), jaxae.encode(run, images), rtol=0, atol=2e-6
-    )
-    np.testing.assert_allclose(
-        jaxae.reconstruct(back, images), jaxae.reconstruct(run, images), rtol=0, atol=2e-6
-    )
+    for function in (jaxae.encode, jaxae.reconstruct):
+        np.testing.assert_allclose(function(back, images), function(run, images), atol=2e-6)
 
 
 def test_biases_in_front_of_batch_norm_and_named_halves(tmp_path):
@@ -105,9 +103,9 @@ def test_biases_in_front_of_batch_norm_and_named_halves(tmp_path):
     )
     for half in (encoder, decoder):
         nn.init.normal_(half[0].bias)
-        half.train()(
-            3 * torch.randn(500, half[0].in_features)
-        )  # which moves the running statistics
+        half.train()
+        half(3 * torch.randn(500, half[0].in_features))  # moves the running statistics
+
     model = nn.Sequential()
     model.add_module("encoder", encoder)
     model.add_module("decoder", decoder)
@@ -118,28 +116,34 @@ def test_biases_in_front_of_batch_norm_and_named_halves(tmp_path):
 def test_the_run_says_where_it_comes_from_and_is_whole_or_not_there(tmp_path):
     model = torch_model.build(pixels=100)
     imported(model, tmp_path)
-    origin = json.loads((tmp_path / "run-SYNTHETIC" / "environment.json").read_text())[
-        "imported_from"
-    ]
-    assert origin["file"] == "theirs.safetensors"
-    assert len(origin["sha256"]) == 64
+    environment = json.loads((tmp_path / "run-SYNTHETIC" / "environment.json").read_text())
+    assert environment["imported_from"]["file"] == "theirs.safetensors"
+    assert len(environment["imported_from"]["sha256"]) == 64
+
     with pytest.raises(InputError, match="File exists"):
         imported(model, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "run-SYNTHETIC",
-        "theirs.safetensors",
-    ]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["run-SYNTHETIC", "theirs.safetensors"]
 
 
-def without(tensors, name):
-    return {key: value for key, value in tensors.items() if key != name}
+def without(tensors, *names):
+    return {name: value for name, value in tensors.items() if name not in names}
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (lambda t: without(t, "0.1.running_mean"), "module 0.1 has"),
-        (lambda t: without(without(t, "1.24.weight"), "1.24.bias"), "don't mirror"),
+        (lambda t: without(t, "1.24.weight", "1.24.bias"), "don't mirror"),
+        (lambda t: t | {"0.1.bias": torch.zeros(5)}, "module 0.1 has"),
+        (lambda t: t | {"1.24.bias": torch.zeros(5)}, "module 1.24 has"),
+        (
+            lambda t: (
+                without(t, *(name for name in t if name[0] == "1"))
+                | {"1.1.num_batches_tracked": torch.zeros(1)}
+            ),
+            "no layers in 1",
+        ),
         (lambda t: t | {"0.0.weight": t["0.0.weight"] * float("nan")}, "not finite"),
         (lambda t: {f"model.{name}": value for name, value in t.items()}, "tensors of model"),
         (lambda t: t | {"0.0.conv.weight": t["0.0.weight"].clone()}, "only linear layers"),
