@@ -1,4 +1,4 @@
-"""Images that are not 28×28 grey garments: colour, another size, no labels. All that is inside takes them."""
+"""Images in colour, of another size or without labels work everywhere."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ RECIPE = jaxae.Config(
 
 
 def make(shape: tuple[int, int, int], *, labels: bool) -> Dataset:
-    """Blobs of a class's colour at random places; 440 for training, 40 for validation, 420 for test."""
+    """Return blobs in the colour of their class: 440 to train, 40 to validate, 420 to test."""
     rng = np.random.default_rng(0)
     height, width, channels = shape
     kinds = rng.integers(0, 3, 900)

@@ -1,4 +1,4 @@
-"""From a folder of pictures to a run that finds them again: digits and photographs, which nobody here has made."""
+"""From a folder of pictures to a run that finds them again: digits and photographs."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from jaxae.evaluation.plots import latent_space
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """The first 600 digits, 8×8, a folder a class."""
+    """Return a folder of the first 600 digits, 8×8, with a folder for each class."""
     root = tmp_path_factory.mktemp("own") / "digits"
     digits = load_digits()
     for number, (image, label) in enumerate(
@@ -84,7 +84,7 @@ def test_pictures_that_have_moved_are_named_and_others_refused(folder, run_dir, 
 
 
 def test_patches_of_photographs_are_measured_and_mapped_in_colour(tmp_path):
-    """Of scikit-image's astronaut and cup of coffee: every patch is read as it was cut, whatever split it is in."""
+    """Every patch of two photographs is read as it was cut, whatever split it is in."""
     rng, cut = np.random.default_rng(0), []
     for name in ("astronaut", "coffee"):
         photo = getattr(photographs, name)()

@@ -27,16 +27,17 @@ class Members(NamedTuple):
 
 
 def main(source: Source, *, noise_factor: float = 0.25, figures: bool = False) -> None:
-    """Measures MSE, MAE, PSNR and SSIM on all test images, and by class, and writes RUN/evaluation.json.
+    """Measures MSE, MAE, PSNR and SSIM on all test images, and by class.
 
-    Of a population every member is measured, and the mean and standard deviation over seeds are printed.
+    Writes RUN/evaluation.json. Every member of a population is measured, and the mean and standard
+    deviation over its seeds are printed.
 
     Example: jaxae evaluate checkpoints/released
 
     Args:
         source: The run and its data.
         noise_factor: Standard deviation of the noise on the test images.
-        figures: Then draw what jaxae plot all draws, in the same process.
+        figures: Then draw the figures of jaxae plot all, in the same process.
     """
     if figures and len(source.directories) > 1:
         raise InputError(

@@ -1,1 +1,1 @@
-"""What is measured of a trained model, beside rivals and published results."""
+"""Measurements and figures of a trained model, with rivals and published results."""

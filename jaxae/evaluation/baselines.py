@@ -1,4 +1,7 @@
-"""The simple rivals of the network: affine maps fitted in closed form, and total variation. Images are f32[N, H, W, C]."""
+"""Simple rivals of the network: affine maps fitted in closed form, and total variation.
+
+Images are f32[N, H, W, C] in [0, 1].
+"""
 
 import functools
 from collections.abc import Callable
@@ -32,83 +35,98 @@ class Affine(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """What least squares need to know of pairs (noisy, clean): both means, and the centred sums of products."""
+    """The moments of pairs (noisy y, clean x) that least squares need, in float64."""
 
     mean_y: np.ndarray
     mean_x: np.ndarray
     yy: np.ndarray
+    """The sum of products of centred y and y."""
     yx: np.ndarray
+    """The sum of products of centred y and x."""
 
 
 def moments(noisy: np.ndarray, clean: np.ndarray) -> Moments:
-    """The moments of pairs, in float64. Raises InputError for two shapes that differ."""
+    """Return the moments of pairs of images. Raises InputError for two shapes that differ."""
     check_pair(noisy, clean)
-    y, x = (images.reshape(len(images), -1) for images in (noisy, clean))
-    mean_y, mean_x = (a.mean(axis=0, dtype=np.float64) for a in (y, x))
-    yy, yx = np.zeros((2, y.shape[1], y.shape[1]))
+    y = noisy.reshape(len(noisy), -1)
+    x = clean.reshape(len(clean), -1)
+    mean_y = y.mean(axis=0, dtype=np.float64)
+    mean_x = x.mean(axis=0, dtype=np.float64)
+
+    pixels = y.shape[1]
+    yy = np.zeros((pixels, pixels))
+    yx = np.zeros((pixels, pixels))
     for start in range(0, len(y), CHUNK):
         rows = slice(start, start + CHUNK)
         centred = y[rows] - mean_y
         yy += centred.T @ centred
         yx += centred.T @ (x[rows] - mean_x)
+
     return Moments(mean_y, mean_x, yy, yx)
 
 
 def fit_affine(pairs: Moments, *, rank: int | None = None) -> Affine:
-    """The affine map noisy → clean of least squared error among those of this rank: reduced-rank regression (Izenman 1975).
+    """Return the affine map of this rank from noisy to clean with the least squared error.
 
-    rank 0 is the mean image; fitted on clean → clean, rank 2 is PCA-2; None is the full-rank linear MMSE denoiser.
+    This is reduced-rank regression (Izenman 1975). Rank 0 is the mean image; None is the linear
+    MMSE denoiser. Fitted from clean to clean images, rank 2 is PCA-2. Raises InputError.
     """
     if rank is not None and not 0 <= rank <= len(pairs.yx):
         raise InputError(f"rank is {rank}: give 0 to {len(pairs.yx)}, or None")
+
     matrix = np.linalg.pinv(pairs.yy, rcond=1e-10, hermitian=True) @ pairs.yx
     if rank is not None:
-        _, vectors = np.linalg.eigh(
-            pairs.yx.T @ matrix
-        )  # of the predictions' covariance, ascending
+        # The covariance of the predictions, with ascending eigenvalues.
+        _, vectors = np.linalg.eigh(pairs.yx.T @ matrix)
         top = vectors[:, len(vectors) - rank :]
         matrix = matrix @ top @ top.T
+
     return Affine(matrix, pairs.mean_x - pairs.mean_y @ matrix)
 
 
 def fit_pca(images: np.ndarray, *, rank: int = 2) -> tuple[Affine, np.ndarray]:
-    """PCA of images f32[N, H, W, C]: the projection on the leading principal axes, and these, f64[H·W·C, rank]."""
-    from scipy.sparse.linalg import svds  # here, not above: SciPy is slow to import
+    """Return the projection of images on their principal axes, and the axes, f64[H·W·C, rank]."""
+    from scipy.sparse.linalg import svds  # SciPy is slow to import
 
     pixels = images.reshape(len(images), -1).astype(np.float64)
     mean = pixels.mean(axis=0)
     pixels -= mean
-    axes = svds(pixels, k=rank, v0=np.ones(min(pixels.shape)), return_singular_vectors="vh")[2][
-        ::-1
-    ].T
-    return Affine(axes @ axes.T, mean - mean @ axes @ axes.T), axes
+    start = np.ones(min(pixels.shape))
+    _, _, ascending = svds(pixels, k=rank, v0=start, return_singular_vectors="vh")
+    axes = ascending[::-1].T
+    projection = axes @ axes.T
+
+    return Affine(projection, mean - mean @ projection), axes
 
 
 def apply_affine(affine: Affine, images: np.ndarray) -> np.ndarray:
-    """The map's output, not clipped to [0, 1]. f32[N, H, W, C] → f32[N, H, W, C]."""
-    flat = images.reshape(len(images), -1) @ affine.matrix.astype(
-        np.float32
-    ) + affine.offset.astype(np.float32)
-    return flat.reshape(images.shape)
+    """Return the map's output, f32[N, H, W, C], not clipped to [0, 1]."""
+    matrix = affine.matrix.astype(np.float32)
+    offset = affine.offset.astype(np.float32)
+    pixels = images.reshape(len(images), -1)
+
+    return (pixels @ matrix + offset).reshape(images.shape)
 
 
 def denoise_tv(images: np.ndarray, *, weight: float) -> np.ndarray:
-    """Total-variation denoising (Chambolle 2004) of each image, through scikit-image. weight > 0: more is smoother."""
-    from skimage.restoration import (
-        denoise_tv_chambolle,
-    )  # here, not above: most callers need not wait for SciPy
+    """Return images denoised by total variation (Chambolle 2004), through scikit-image.
 
-    return np.array(
-        [denoise_tv_chambolle(image, weight=weight, channel_axis=-1) for image in images],
-        np.float32,
-    ).reshape(images.shape)
+    A greater weight gives smoother images.
+    """
+    from skimage.restoration import denoise_tv_chambolle  # SciPy is slow to import
+
+    denoised = [denoise_tv_chambolle(image, weight=weight, channel_axis=-1) for image in images]
+
+    return np.array(denoised, np.float32).reshape(images.shape)
 
 
 def fit_tv(noisy: np.ndarray, clean: np.ndarray) -> float:
-    """The weight of TV_WEIGHTS that has the least squared error on the first TV_IMAGES images."""
+    """Return the one of TV_WEIGHTS with the least squared error on the first TV_IMAGES images."""
     check_pair(noisy, clean)
-    noisy, clean = noisy[:TV_IMAGES], clean[:TV_IMAGES]
+    noisy = noisy[:TV_IMAGES]
+    clean = clean[:TV_IMAGES]
     errors = [np.square(denoise_tv(noisy, weight=weight) - clean).mean() for weight in TV_WEIGHTS]
+
     return float(TV_WEIGHTS[np.argmin(errors)])
 
 

@@ -88,7 +88,7 @@ def _scores(
 
 
 def table(scores: Scorecard) -> str:
-    """Return a scorecard as Markdown, with the published rows of the same data and their protocols."""
+    """Return a scorecard as Markdown, with published rows of the same data and their protocols."""
     published = PUBLISHED.get(scores.about.dataset, {})
     sources = list(dict.fromkeys(["jaxae", *(source for _, source in published)]))
 
@@ -126,12 +126,12 @@ def cell(scores: LatentScores, column: str) -> str:
 SAINBURG = "Sainburg, McInnes, Gentner 2021 (Parametric UMAP)"
 MOOR = "Moor, Horn, Rieck, Borgwardt 2020 (Topological Autoencoders)"
 PROTOCOLS = {
-    "jaxae": "jaxae: trained on the first 55,000 images with the run's noise; scored on clean ones; "
-    "kNN fitted on those 55,000",
+    "jaxae": "jaxae: trained on the first 55,000 images with the run's noise; scored on clean "
+    "ones; kNN fitted on those 55,000",
     SAINBURG: f"{SAINBURG}: one run, 50,000 images; convolutional, 64-128-512-2, BCE, 50 epochs; "
     "kNN on latents",
-    MOOR: f"{MOOR}: fully connected, 784-1000-500-250-2, tanh, pixels in [-1, 1] (MSE divided by 4); "
-    "at second hand",
+    MOOR: f"{MOOR}: fully connected, 784-1000-500-250-2, tanh, pixels in [-1, 1] (MSE divided by "
+    "4); at second hand",
 }
 FASHION_MNIST = {
     ("convolutional autoencoder", SAINBURG): LatentScores(

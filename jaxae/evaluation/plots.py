@@ -180,7 +180,7 @@ def noise_drift(run: Run, dataset: Dataset) -> Figure:
 
 
 def noise_curve(run: Run, dataset: Dataset, *, measured: NoiseCurve) -> Figure:
-    """Draw quality against noise for the model and its rivals, as `measure_noise_curve` found it."""
+    """Draw what `measure_noise_curve` found for the model, its rivals and unseen noise."""
     methods = {"jaxae": _curve(measured.ours)}
     methods |= {LABELS[name]: _curve(curve) for name, curve in measured.rivals.items()}
 
@@ -213,8 +213,8 @@ def seed_agreement(runs: Sequence[Run], dataset: Dataset, *, members: Sequence[s
     """Draw how far several runs agree: on their maps, and pixel by pixel. members: their names."""
     if len(runs) < 2:
         raise InputError(
-            f"seed agreement compares runs, got {len(runs)}: give a population, as jaxae train "
-            "--seeds 8 makes one"
+            f"seed agreement compares runs, got {len(runs)}: give two or more, such as the "
+            "members of a population"
         )
 
     first = runs[0]

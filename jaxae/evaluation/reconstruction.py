@@ -70,7 +70,7 @@ def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> Evalu
 
 
 def noise_key() -> str:
-    """Return a description of the noise's keys, with the JAX settings that change what they draw."""
+    """Return a description of the noise's keys, and the JAX settings that change their draws."""
     changed = settings(of=DRAWS)
     others = [f"NOT the usual noise: {name} is {value}" for name, value in changed.items()]
 

@@ -49,7 +49,10 @@ def spread(results: Sequence[Evaluation] | Sequence[Scorecard]) -> Spread:
 
 
 def spread_table(spread: Spread, labels: Mapping[str, str]) -> str:
-    """Return a spread as Markdown, a column a row of the members' tables. labels: its rows' names."""
+    """Return a spread as Markdown, with a line for each metric and a column for each row.
+
+    labels: the names of its rows.
+    """
     metrics = list(next(iter(spread.rows.values())))
     title = (
         f"{spread.data}, {spread.split}: mean ± standard deviation over {spread.members} members"

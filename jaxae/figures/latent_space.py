@@ -77,7 +77,7 @@ def draw_latent_space(
 
 
 def _colour_by(figure: SubFigure, axes: Axes, values: np.ndarray, label: str) -> np.ndarray:
-    """Return the colours of values, f[N, 4], and add their scale. The highest 1 % share a colour."""
+    """Return the colours of values, f[N, 4], and add their scale. The top 1 % share a colour."""
     scale = matplotlib.colors.Normalize(values.min(), np.quantile(values, 0.99) or None)
     colours = matplotlib.cm.ScalarMappable(scale, "cividis")
     figure.colorbar(colours, ax=axes, label=label, shrink=0.8, extend="max")

@@ -120,7 +120,8 @@ def test_every_rival_is_fitted_and_stays_in_the_unit_interval():
     assert errors["linear"] <= errors["linear_rank_2"] < errors["pca"] < errors["identity"]
 
 
-# σ: do nothing, full-rank linear, best rank-2 linear, each as MSE and SSIM of the first 2,000 images (computed independently).
+# By σ, each as MSE and SSIM of the first 2,000 images, computed independently:
+# do nothing, full-rank linear, best rank-2 linear.
 ANCHORS = {
     0.25: ((0.03819, 0.468), (0.00974, 0.664), (0.04581, 0.261)),
     0.60: ((0.14793, 0.211), (0.02132, 0.496), (0.04661, 0.258)),
@@ -129,7 +130,7 @@ ANCHORS = {
 
 @pytest.mark.parametrize("std", ANCHORS)
 def test_the_rivals_have_the_errors_that_others_have_computed(std, real_files, tmp_path):
-    """One draw of the noise against another: clipped to [0, 1]: MSE within 0.4 %, SSIM within 0.002."""
+    """Another draw of the noise: MSE within 0.4 %, SSIM within 0.002."""
     data = load_dataset("fashion_mnist", data_dir=tmp_path, manual_dir=real_files)
     train, test = to_unit(data.train.images), to_unit(data.test.images)
     noisy = corrupt(test, std=std)

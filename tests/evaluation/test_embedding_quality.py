@@ -14,7 +14,7 @@ from jaxae.evaluation.embedding_quality import geometry, knn_predict, silhouette
 
 @pytest.fixture(scope="module")
 def blobs() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """600 points in ten dimensions, the first two of which are their embedding; three of them twice."""
+    """Return 600 points in ten dimensions, three of them twice; two are their embedding."""
     x, labels = make_blobs(600, 10, centers=4, cluster_std=3.0, random_state=0)
     x[:3] = x[3:6]
     return x, x[:, :2], labels
@@ -129,7 +129,7 @@ def test_a_mistake_is_named(x, z, labels, message):
 
 @pytest.mark.slow
 def test_pca_has_the_scores_that_others_have_computed(real_files, tmp_path):
-    """PCA-2 of the 60,000 training images, computed independently: equal to about one unit of its last digit."""
+    """PCA-2 of the 60,000 training images, computed independently, to a unit of the last digit."""
     data = load_dataset("fashion_mnist", data_dir=tmp_path, manual_dir=real_files)
     train = to_unit(np.concatenate([data.train.images, data.validation.images]))
     clean = to_unit(data.test.images)

@@ -32,7 +32,7 @@ SCORES = Scorecard(
 
 
 def cells(lines: list[str], name: str) -> list[str]:
-    """The row that begins with this name."""
+    """Return the cells of the row that begins with this name."""
     (row,) = (line for line in lines if line.startswith(f"| {name} "))
     return [cell.strip() for cell in row.strip("|").split("|")][1:]
 

@@ -13,7 +13,7 @@ from tests.helpers import untrained_run
 
 @pytest.fixture(scope="module")
 def run() -> Run:
-    """An untrained model: what is measured does not depend on its quality."""
+    """Return an untrained model: these measurements do not depend on quality."""
     return untrained_run()
 
 

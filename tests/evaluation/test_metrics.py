@@ -34,7 +34,7 @@ def test_mse_mae_psnr_per_image_against_scikit_image(pairs):
 
 @pytest.mark.parametrize("values", [1, 3 * 784, metrics.STACK_VALUES])
 def test_ssim_of_a_batch_is_scikit_images_of_each_image(pairs, values, monkeypatch):
-    """Stacking must not let one image's windows see its neighbour: float64 all the way, so equal to rounding."""
+    """No window of one image sees the next in a stack; in float64, so equal up to rounding."""
     monkeypatch.setattr(metrics, "STACK_VALUES", values)
     expected = [
         structural_similarity(

@@ -20,12 +20,12 @@ from tests.helpers import untrained_run
 
 @pytest.fixture(scope="module")
 def run() -> Run:
-    """An untrained model: what is measured does not depend on its quality."""
+    """Return an untrained model: these measurements do not depend on quality."""
     return untrained_run(widths=(64, 16))
 
 
 def test_rivals_are_fitted_at_the_noise_that_they_are_measured_at(run, dataset, monkeypatch):
-    """The deviation of what they are given from the clean training images, where nothing is clipped; and a mid-grey image."""
+    """Mid-grey pixels, which no noise clips, deviate from clean ones by the noise level."""
     monkeypatch.setattr(module, "LEVELS", (0.05, 0.15))
     monkeypatch.setattr(module, "MATCHED", ())
     monkeypatch.setattr(module, "UNSEEN", {})

@@ -35,7 +35,7 @@ def test_the_run_directory_alone_gives_the_best_epochs_model(run):
 
 
 def test_means_are_exact_over_the_last_partial_batch(run, dataset, monkeypatch):
-    """103 images in batches of 50: the third batch has three. Against NumPy on the model applied to each image alone."""
+    """Compare 103 images in batches of 50 with NumPy on the model applied to each image alone."""
     _, loaded = run
     clean = to_unit(dataset.test.images)
     one_by_one = np.concatenate(
