@@ -27,6 +27,7 @@ class Stream(IntEnum):
     UNSEEN_NOISE = 8
     NOISE_LEVEL = 9
     STATISTICS = 10
+    SAMPLE = 11
 
 
 def root_key(seed: int) -> jax.Array:

@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from jaxae.config import Config
+from jaxae.core.rng import Stream, derive, root_key
 from jaxae.errors import InputError
 
 Arrays = dict[str, np.ndarray]
@@ -25,11 +27,13 @@ class Split(NamedTuple):
     """Integers [N], from 0 to the number of classes less one."""
 
     def at_most(self, count: int) -> "Split":
-        """So many of its images, at even distances in its order, which may be that of the classes; all, where it has fewer."""
+        """Return the split, or a sample of this many of its images if it has more."""
         if len(self.images) <= count:
             return self
-        chosen = np.linspace(0, len(self.images) - 1, count).astype(int)
-        return Split(self.images[chosen], None if self.labels is None else self.labels[chosen])
+
+        chosen = sample(len(self.images), count)
+        labels = None if self.labels is None else self.labels[chosen]
+        return Split(self.images[chosen], labels)
 
 
 class Dataset(NamedTuple):
@@ -86,13 +90,26 @@ def check_data(config: Config, dataset: Dataset, *, trained_on: str | None = Non
         )
 
 
-def sample_indices(part: Split, count: int) -> np.ndarray:
-    """So many samples to show: the first image of each class, in the order of the split, then the second ones, and so on.
+def sample(size: int, count: int) -> np.ndarray:
+    """Return the indices of a fixed random sample of a split with this many images.
 
-    Without labels the first images.
+    int[min(count, size)]. Many data sets are stored one class after another, so the first images
+    are no sample. The order is random too, so that each part of a sample is mixed as well; a
+    smaller sample is the beginning of a larger one.
+    """
+    key = derive(root_key(0), Stream.SAMPLE)
+    return np.asarray(jax.random.permutation(key, size))[:count]
+
+
+def sample_indices(part: Split, count: int) -> np.ndarray:
+    """Return the indices of images to show, int[min(count, N)].
+
+    The first image of each class in the order of the split, then the second ones, and so on; a
+    random sample without labels.
     """
     if part.labels is None:
-        return np.arange(min(count, len(part.images)))
+        return sample(len(part.images), count)
+
     by_class = np.argsort(part.labels, kind="stable")
     labels = part.labels[by_class]
     turn = np.empty(len(labels), int)  # of each image among those of its class

@@ -26,7 +26,7 @@ from jaxae.core.step import (
     train_batches,
     train_epoch,
 )
-from jaxae.data.dataset import Dataset
+from jaxae.data.dataset import Dataset, sample
 from jaxae.train.feed import (
     BLOCK_BYTES,
     FromHost,
@@ -203,7 +203,7 @@ def _bind_statistics(
 
     number = math.ceil(count / STATISTICS_BATCH)
     size = count // number  # batches of one size, and nearly all of the images
-    batches = images[: number * size].reshape(number, size, *images.shape[1:])
+    batches = images[sample(len(images), number * size)].reshape(number, size, *images.shape[1:])
     program = _statistics_program(compiled_part(configs[0]), len(configs), placement)
     return Statistics(program, placement.put_everywhere(jnp.asarray(batches)))
 

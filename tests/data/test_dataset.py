@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxae.config import Config
-from jaxae.data.dataset import Split, check_data
+from jaxae.data.dataset import Split, check_data, sample
 from jaxae.data.split import split
 from jaxae.errors import InputError
 
@@ -61,13 +61,24 @@ def test_other_data_than_those_of_the_training_are_refused(dataset):
         check_data(Config(dataset="fashion_mnist"), dataset._replace(name="fashion_mnist"))
 
 
-def test_a_large_split_is_thinned_evenly_and_a_small_one_stays():
-    """Of a folder's images, which lie class by class, every class keeps its share."""
+def test_a_sample_is_fixed_mixed_and_begins_a_larger_one():
+    chosen = sample(3000, 300)
+    assert sorted(set(chosen.tolist())) == sorted(chosen.tolist())
+    assert chosen.min() >= 0
+    assert chosen.max() < 3000
+    np.testing.assert_array_equal(chosen, sample(3000, 3000)[:300])
+    for part in (chosen[:100], chosen[200:]):  # of a third of the images each third of them is
+        assert np.bincount(part // 1000, minlength=3).min() > 20
+    assert sorted(sample(5, 9).tolist()) == [0, 1, 2, 3, 4]
+
+
+def test_a_large_split_is_thinned_and_a_small_one_stays():
+    """Of a folder's images, which lie class by class, every class keeps about its share."""
     images, labels = np.arange(3000).reshape(3000, 1, 1, 1), np.repeat(np.arange(3), 1000)
     part = Split(images, labels)
     assert part.at_most(3000) is part
     thin = part.at_most(300)
-    assert np.bincount(np.asarray(thin.labels)).tolist() == [100, 100, 100]
+    assert np.bincount(np.asarray(thin.labels)).min() > 80
     np.testing.assert_array_equal(labels[thin.images.ravel()], thin.labels)
     assert len(np.unique(thin.images)) == 300
     assert Split(images).at_most(7).labels is None

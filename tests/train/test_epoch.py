@@ -11,8 +11,10 @@ from jaxae.build import build_model, first_state
 from jaxae.config import Config
 from jaxae.core.corruption import add_gaussian_noise
 from jaxae.core.images import to_unit
-from jaxae.core.rng import Stream, derive
+from jaxae.core.rng import Stream, derive, root_key
 from jaxae.core.state import TrainState, stack_members, take_member
+from jaxae.data.dataset import Split
+from jaxae.data.load import synthetic_dataset
 from jaxae.train.epoch import EpochResult, compile_epoch
 from jaxae.train.sharding import Placement
 
@@ -88,6 +90,24 @@ def test_statistics_are_of_training_images(run_epoch, state, dataset):
             lambda a, b: bool((a == b[0]).all()), first.batch_stats, other.batch_stats
         )
         assert all(jax.tree.leaves(same)) == (not changes)
+
+
+def test_images_in_class_order_train_as_well_as_mixed_ones():
+    """The order of training is drawn in both; the statistics are of all classes in both."""
+    recipe = replace(CONFIG, learning_rate=3e-3, statistics_images=1000)
+    mixed = synthetic_dataset(root_key(1), train=3600, test=20)
+    images, labels = mixed.train
+    by_class = np.argsort(np.asarray(labels), kind="stable")
+    in_order = mixed._replace(train=Split(images[by_class], np.asarray(labels)[by_class]))
+
+    losses = []
+    for data in (mixed, in_order):
+        epoch = compile_epoch([recipe], data, Placement())
+        states = stack_members([first_state(recipe)])
+        for _ in range(4):
+            states, result = epoch(states, ALIVE)
+        losses.append(float(result.validation_loss[0]))
+    np.testing.assert_allclose(losses[1], losses[0], rtol=0.05)
 
 
 def test_a_validation_loss_that_is_no_number_is_noticed_where_all_training_losses_are_finite(
