@@ -1,26 +1,41 @@
-"""Ends real processes by signals at seeded random instants, starts them again, and compares what is left at the end."""
+"""End real processes by signals at random instants, start them again, and compare the results."""
 
 import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
-from benchmarks.robustness import kill_commands
+import tyro
+
+from benchmarks import ROOT
+from benchmarks.robustness import kill_commands, signals
 from jaxae.build import state_shapes
 from jaxae.cli import command, messages
 from jaxae.errors import InputError
 from jaxae.runs import checkpoint, directory
 from jaxae.runs.directory import members
-from jaxae.runs.manifest import tree_digest
+from jaxae.runs.manifest import read_manifest, tree_digest
 
 CLOCK = ("images_per_s", "seconds_left")
 RECIPE = ("--dataset", "synthetic", "--batch-size", "512")
+
+
+class Trained(NamedTuple):
+    """All of a run that must be equal, however often it was ended."""
+
+    files: list[str]
+    checkpoints: dict[str, tuple[dict[str, str], int]]
+    """For each epoch the digests of its arrays, and the best epoch."""
+    last_state: str
+    metrics: list[dict[str, Any]]
+    """The rows of metrics.jsonl, without those of the clock."""
+    evaluation: str
 
 
 def main(
@@ -28,154 +43,139 @@ def main(
     seed: int = 0,
     epochs: int = 12,
     seeds: int = 1,
-    signals: str = "KILL",
+    sent: Annotated[str, tyro.conf.arg(name="signals")] = "KILL",
     commands: int = 0,
 ) -> None:
-    """Ends a training process again and again; every run must end with the bits of one that nothing interrupted.
+    """End a training process again and again; every run must end with the same bits.
 
-    Then it does the same with evaluate, release, score and plot: what was there must be left whole, or the new result be there.
+    Then end evaluate, release, score and plot: the old result must be left whole, or the new one.
 
     Args:
-        kills: Number of signals to training; a run that ends before it is killed is compared, and the next one starts.
+        kills: Number of signals to training. A run that ends before it is killed is compared, and
+            the next one starts.
         seed: Seed of the instants.
         epochs: Length of a run, on synthetic data with batches of 512.
         seeds: Members of a run: more than one make it a population.
-        signals: Which signals, in turn: names with commas between, of KILL, TERM, HUP, QUIT, INT and STOP (then CONT and KILL).
-        commands: Number of signals to the other commands, of ordinary runs.
+        sent: Signals, in turn, with commas: KILL, TERM, HUP, QUIT, INT, and STOP (then CONT, KILL).
+        commands: Number of signals to the other commands.
     """
-    names = signals.split(",")
-    if unknown := [name for name in names if name not in kill_commands.SIGNALS]:
-        raise InputError(
-            f"--signals has {unknown[0]!r}: give some of {', '.join(kill_commands.SIGNALS)}"
-        )
-    for name in (
-        kill_commands.SIGNALS
-    ):  # a job in the background is started to ignore some, and so would be what it starts
-        if (
-            name not in ("KILL", "STOP")
-            and signal.getsignal(signal.Signals[f"SIG{name}"]) is signal.SIG_IGN
-        ):
-            signal.signal(signal.Signals[f"SIG{name}"], signal.SIG_DFL)
+    names = signals.names_in(sent)
+    signals.stop_ignoring()
     draw = random.Random(seed)
+    recipe = [*RECIPE, "--epochs", str(epochs), "--seeds", str(seeds)]
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        recipe = (*RECIPE, "--epochs", str(epochs), "--seeds", str(seeds))
         whole = train(place / "whole", recipe)
-        good = kill_training(place, kills, recipe, outcome(whole), names, draw) if kills else True
-        good &= kill_commands.all_of(whole, place, commands, names, draw) if commands else True
-    if not good:
+        same = kill_training(place, kills, recipe, outcome(whole), names, draw) if kills else True
+        sound = kill_commands.kill_all(whole, place, commands, names, draw) if commands else True
+    if not (same and sound):
         sys.exit(1)
 
 
 def kill_training(
     place: Path,
     kills: int,
-    recipe: tuple[str, ...],
-    expected: dict[str, object],
+    recipe: list[str],
+    expected: list[Trained],
     names: list[str],
     draw: random.Random,
 ) -> bool:
-    """Whether every run ended with what is expected, however often it was ended."""
-    control = outcome(train(place / "control", (*recipe, "--seed", "1")))
-    if control == expected:
-        raise InputError(
-            "The negative control, another seed, ended with the same bits: this test can't fail"
-        )
+    """Return whether every run ended with what is expected."""
+    if outcome(train(place / "control", [*recipe, "--seed", "1"])) == expected:
+        raise InputError("Another seed ended with the same bits: this comparison can't fail")
+
     done = inside = runs = equal = 0
     while done < kills:
         runs += 1
         run = place / f"killed-{runs}"
         while done < kills and kill_once(run, recipe, draw, names[done % len(names)]):
             done += 1
-            inside += saving(run)
+            inside += signals.unfinished(run_dir(run))
         same = outcome(train(run, recipe)) == expected
         equal += same
-        messages.say(f"{done:3d} kills, run {runs}: {'the same bits' if same else 'DIFFERENT'}")
+        messages.say(f"{done:3d} signals, run {runs}: {'the same bits' if same else 'DIFFERENT'}")
         shutil.rmtree(run_dir(run))
+
     print(
-        f"{equal} of {runs} runs ended with the same bits after {done} kills, {inside} of them inside a save or a deletion"
+        f"{equal} of {runs} runs ended with the same bits after {done} signals,"
+        f" {inside} of them inside a save or a deletion"
     )
     return equal == runs
 
 
 def run_dir(run: Path) -> Path:
-    """Where the script puts a synthetic run."""
+    """Return where training puts a run on synthetic data."""
     return run.with_name(run.name + "-SYNTHETIC")
 
 
-def start(run: Path, recipe: tuple[str, ...]) -> subprocess.Popen[str]:
-    """The training command, as a user types it."""
-    command = [sys.executable, "-m", "jaxae", "train", *recipe, "--run-dir", str(run)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def start(run: Path, recipe: list[str]) -> subprocess.Popen[str]:
+    """Start the training command."""
+    words = [sys.executable, "-m", "jaxae", "train", *recipe, "--run-dir", str(run)]
+    return subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
 
 
-def kill_once(run: Path, recipe: tuple[str, ...], draw: random.Random, name: str) -> bool:
-    """Starts or resumes a run and sends it a signal. False: it had ended.
+def kill_once(run: Path, recipe: list[str], draw: random.Random, name: str) -> bool:
+    """Start or resume a run and send it a signal. Return False if it had ended.
 
-    Once in five in the start, else after an epoch: half of these when the next save has begun, the others at any instant.
+    One signal in five comes in the start, the others after an epoch: half of these when the next
+    save has begun, half at any instant.
     """
     with start(run, recipe) as process:
         assert process.stderr is not None
         if draw.random() < 0.2:
             time.sleep(draw.uniform(0, 6))
+            return signals.end(process, name)
+
+        for line in process.stderr:
+            if line.startswith("epoch"):
+                break
+        if draw.random() < 0.5:
+            while process.poll() is None and not signals.unfinished(run_dir(run)):
+                time.sleep(0.0005)
+            time.sleep(draw.uniform(0, 0.1))
         else:
-            for line in process.stderr:
-                if line.startswith("epoch"):
-                    break
-            if draw.random() < 0.5:
-                while process.poll() is None and not saving(run):
-                    time.sleep(0.0005)
-                time.sleep(draw.uniform(0, 0.1))
-            else:
-                time.sleep(draw.uniform(0, 1.5))
-        return kill_commands.ended_by(process, name)
+            time.sleep(draw.uniform(0, 1.5))
+        return signals.end(process, name)
 
 
-def saving(run: Path) -> bool:
-    """Whether an unfinished or half-deleted checkpoint is there."""
-    places = (run_dir(run).glob(f"{each}states/*[!0-9]*") for each in ("", "members/*/"))
-    return any(True for place in places for _ in place)
-
-
-def train(run: Path, recipe: tuple[str, ...]) -> Path:
-    """Trains, or goes on, to the end, and evaluates."""
+def train(run: Path, recipe: list[str]) -> Path:
+    """Train, or go on, to the end, and evaluate. Return the run directory."""
     with start(run, recipe) as process:
-        _, err = process.communicate()
+        _, said = process.communicate()
     if process.returncode:
-        raise InputError(f"train.py ended with {process.returncode}: {err.splitlines()[-1]}")
+        raise InputError(f"jaxae train failed: {signals.failure(process, said)}")
     evaluate = [sys.executable, "-m", "jaxae", "evaluate", str(run_dir(run))]
-    subprocess.run(evaluate, check=True, capture_output=True)
+    subprocess.run(evaluate, check=True, capture_output=True, cwd=ROOT)
     return run_dir(run)
 
 
-def outcome(run: Path) -> dict[str, object]:
-    """All that must be equal, of each member, and the names of the files around them."""
-    return {
-        "files": sorted(os.listdir(run)),
-        "members": [of_member(member) for member in members(run)],
-    }
+def outcome(run: Path) -> list[Trained]:
+    """Return what each member of a run has become."""
+    return [trained(member) for member in members(run)]
 
 
-def of_member(run: Path) -> dict[str, object]:
-    """Of a run: each checkpoint's digests, the metrics but for the clock, the evaluation, the files' names."""
+def trained(run: Path) -> Trained:
+    """Return what a run has become."""
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    for row in rows:
+        for name in CLOCK:
+            row.pop(name, None)
+
     manifests = {
-        path.parent.name: json.loads(path.read_text())["content"]
-        for path in run.glob("states/*/manifest.json")
+        folder.name: read_manifest(folder) for folder in sorted((run / "states").iterdir())
     }
-    config = directory.read_config(run)
-    shapes = state_shapes(config)
-    return {
-        "files": sorted(os.listdir(run)),
-        "states": sorted(os.listdir(run / "states")),
-        "manifests": {epoch: manifest["sha256"] for epoch, manifest in manifests.items()},
-        "best": {epoch: manifest["best_epoch"] for epoch, manifest in manifests.items()},
-        "state": tree_digest(checkpoint.load_latest(run, shapes)),
-        "metrics": [
-            {name: value for name, value in row.items() if name not in CLOCK} for row in rows
-        ],
-        "evaluation": (run / "evaluation.json").read_text(),
-    }
+    shapes = state_shapes(directory.read_config(run))
+    return Trained(
+        files=sorted(os.listdir(run)),
+        checkpoints={
+            name: (manifest.sha256, manifest.best_epoch) for name, manifest in manifests.items()
+        },
+        last_state=tree_digest(checkpoint.load_latest(run, shapes)),
+        metrics=rows,
+        evaluation=(run / "evaluation.json").read_text(),
+    )
 
 
 if __name__ == "__main__":
