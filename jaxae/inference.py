@@ -1,4 +1,4 @@
-"""A trained model, and what it does with images: encode, decode, reconstruct; and the noise that all evaluations share."""
+"""A trained model, and what it does with images; and the noise that all evaluations share."""
 
 import functools
 import math
@@ -27,7 +27,10 @@ ROUNDING = 1e-5
 """How far outside [0, 1] a float may lie: resizing and averaging leave such."""
 
 COUNTERS = 2**32
-"""How many counters a key tells apart."""
+"""Number of counters that a key tells apart."""
+
+FEW, MANY = 32, 1000
+"""Rows in a batch. Fewer are filled up to one of the two: no program is compiled for more shapes."""
 
 
 class Run(NamedTuple):
@@ -64,9 +67,10 @@ def load(run_dir: str | Path, *, epoch: int | None = None) -> Run:
 
 
 def reconstruct(run: Run, images: ArrayLike) -> np.ndarray:
-    """Denoised images, f32 in [0, 1], of the shape of the images.
+    """Return denoised images, f32 in [0, 1], of the shape of the images.
 
-    images: [N, H, W, C], or [N, H, W] of one channel; floats in [0, 1], or uint8, which is divided by 255. Raises InputError.
+    images: [N, H, W, C], or [N, H, W] of one channel; floats in [0, 1], or uint8, which is divided
+    by 255. Raises InputError.
 
     >>> denoised = jaxae.reconstruct(run, jaxae.corrupt(images, std=0.25))
     """
@@ -74,7 +78,7 @@ def reconstruct(run: Run, images: ArrayLike) -> np.ndarray:
 
 
 def encode(run: Run, images: ArrayLike) -> np.ndarray:
-    """Latents, f32[N, latent_dim], of images as reconstruct takes them. Raises InputError.
+    """Return latents, f32[N, latent_dim], of images as reconstruct takes them. Raises InputError.
 
     >>> jaxae.encode(run, dataset.test.images).shape
     (10000, 2)
@@ -83,17 +87,20 @@ def encode(run: Run, images: ArrayLike) -> np.ndarray:
 
 
 def decode(run: Run, latents: ArrayLike) -> np.ndarray:
-    """Images, f32[N, H, W, C] in [0, 1], of latents, finite numbers [N, latent_dim]. Raises InputError.
+    """Return images, f32[N, H, W, C] in [0, 1], of latents, finite numbers [N, latent_dim].
+
+    Raises InputError.
 
     >>> jaxae.decode(run, [[0.0, 1.5]]).shape
     (1, 28, 28, 1)
     """
-    array, width = as_array("latents", latents), run.model.latent_dim
+    array = as_array("latents", latents)
+    width = run.model.latent_dim
     if array.ndim != 2 or array.shape[1] != width:
         raise InputError(f"latents have the shape {list(array.shape)}: give [N, {width}]")
-    if (
-        array.dtype.kind not in "fiu" or not (np.abs(array) <= np.finfo(np.float32).max).all()
-    ):  # false for NaN too
+
+    largest = np.finfo(np.float32).max
+    if array.dtype.kind not in "fiu" or not (np.abs(array) <= largest).all():  # false for NaN too
         raise InputError(f"latents are {array.dtype}, or not finite: give finite real numbers")
     return _apply(run, "decode", array.astype(np.float32))
 
@@ -101,10 +108,11 @@ def decode(run: Run, latents: ArrayLike) -> np.ndarray:
 def corrupt(
     images: ArrayLike, *, std: float, draw: int = 0, indices: ArrayLike | None = None
 ) -> np.ndarray:
-    """Images with Gaussian noise of this standard deviation, clipped to [0, 1]: f32, of the shape of the images.
+    """Add Gaussian noise of this standard deviation and clip to [0, 1]: f32, the images' shape.
 
-    The noise of an image is a function of draw and of its index in the split alone: the same image has the same noise in every
-    table and figure. images: as reconstruct takes them; indices: int[N], by default 0, 1, …. Raises InputError.
+    The noise of an image is a function of draw and of its index in the split alone: the same image
+    has the same noise in every table and figure. images: as reconstruct takes them. indices:
+    int[N], by default 0, 1, …. Raises InputError.
 
     >>> noisy = jaxae.corrupt(dataset.test.images, std=0.25)
     """
@@ -114,22 +122,24 @@ def corrupt(
         )
     if not isinstance(draw, Integral) or not 0 <= draw < COUNTERS:
         raise InputError(f"draw is {draw!r:.60}: give a whole number of 0 or more, below 2³²")
+
     clean = as_unit(images)
     places = np.arange(len(clean)) if indices is None else as_array("indices", indices)
     whole = np.issubdtype(places.dtype, np.integer) and ((places >= 0) & (places < COUNTERS)).all()
     if places.shape != (len(clean),) or not whole:
-        found = f"{places.dtype}{list(places.shape)}"
         raise InputError(
-            f"indices are {found}: give a whole number of 0 or more, below 2³², for each image"
+            f"indices are {places.dtype}{list(places.shape)}: "
+            "give a whole number of 0 or more, below 2³², for each image"
         )
-    noisy = functools.partial(_noisy_program, std=std, draw=np.uint32(draw))
-    return in_batches(noisy, places.astype(np.uint32), clean).reshape(np.shape(images))
+
+    add_noise = functools.partial(_noise_program, std=std, draw=np.uint32(draw))
+    return in_batches(add_noise, places.astype(np.uint32), clean).reshape(np.shape(images))
 
 
 def noise_keys(
     stream: Stream, draw: jax.typing.ArrayLike, indices: jax.typing.ArrayLike
 ) -> jax.Array:
-    """The keys of evaluation noise, one for each index of an image in its split."""
+    """Return the keys of evaluation noise, one for each index of an image in its split."""
     return derive_each(derive(root_key(0), stream, draw), indices)
 
 
@@ -172,21 +182,37 @@ def as_array(name: str, values: ArrayLike) -> np.ndarray:
         ) from error
 
 
+def in_batches(program: Callable[..., jax.Array], *columns: np.ndarray) -> np.ndarray:
+    """Apply a program, which treats each row alone, batch by batch: arrays [N, ...] → [N, ...]."""
+    count = len(columns[0])
+    size = FEW if count <= FEW else MANY
+
+    results = []
+    for start in range(0, count or 1, size):
+        batch = [_filled(rows[start : start + size], size) for rows in columns]
+        results.append(program(*batch))
+    return np.concatenate(results)[:count]
+
+
+def _filled(rows: np.ndarray, size: int) -> np.ndarray:
+    missing = np.zeros((size - len(rows), *rows.shape[1:]), rows.dtype)
+    return np.concatenate([rows, missing])
+
+
 def _fitting(run: Run, images: ArrayLike) -> np.ndarray:
     array = as_unit(images)
     if array.shape[1:] != tuple(run.model.image_shape):
         height, width, channels = run.model.image_shape
-        wanted = f"[N, {height}, {width}, {channels}]" + (
-            f" or [N, {height}, {width}]" if channels == 1 else ""
-        )
+        wanted = f"[N, {height}, {width}, {channels}]"
+        if channels == 1:
+            wanted += f" or [N, {height}, {width}]"
         raise InputError(f"images have the shape {list(np.shape(images))}: give {wanted}")
     return array
 
 
 def _apply(run: Run, method: str, rows: np.ndarray) -> np.ndarray:
-    return in_batches(
-        functools.partial(_model_program, run.variables, model=run.model, method=method), rows
-    )
+    program = functools.partial(_model_program, run.variables, model=run.model, method=method)
+    return in_batches(program, rows)
 
 
 @functools.partial(jax.jit, static_argnames=("model", "method"))
@@ -197,26 +223,7 @@ def _model_program(
 
 
 @jax.jit
-def _noisy_program(
+def _noise_program(
     indices: jax.Array, images: jax.Array, *, std: jax.Array, draw: jax.Array
 ) -> jax.Array:
     return add_noise_to_each(noise_keys(Stream.EVALUATION, draw, indices), images, std=std)
-
-
-FEW, MANY = 32, 1000
-"""Rows at a time. Fewer are filled up to one of the two, so that no program is compiled for more than two shapes."""
-
-
-def in_batches(program: Callable[..., jax.Array], *columns: np.ndarray) -> np.ndarray:
-    """What a program makes of rows, each of which it treats alone: arrays [N, ...] → an array [N, ...]."""
-    count = len(columns[0])
-    size = FEW if count <= FEW else MANY
-    batches = (
-        [_filled(rows[start : start + size], size) for rows in columns]
-        for start in range(0, count or 1, size)
-    )
-    return np.concatenate([program(*batch) for batch in batches])[:count]
-
-
-def _filled(rows: np.ndarray, size: int) -> np.ndarray:
-    return np.concatenate([rows, np.zeros((size - len(rows), *rows.shape[1:]), rows.dtype)])

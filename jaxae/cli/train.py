@@ -151,9 +151,9 @@ def main(
         quiet: Print only errors, the run directory's path, and that data are SYNTHETIC.
     """
     recipe = join_groups([data, network_and_noise, optimiser, plateau_and_end])
+    members = recipes(recipe, seeds=several_models.seeds, sweep=several_models.sweep)
     if several_processes.coordinator is None:
-        members = len(recipes(recipe, seeds=several_models.seeds, sweep=several_models.sweep))
-        take_cores(several_models.devices, members=members)
+        take_cores(several_models.devices, members=len(members))
 
     processes = several_processes.join(report=silent if quiet else say)
     report = say if processes.first and not quiet else silent
@@ -163,8 +163,7 @@ def main(
 
     with processes.share_errors():
         dataset = place.dataset(recipe, report=silent if quiet else say)
-        recipe = settle(recipe, dataset)
-        configs = recipes(recipe, seeds=several_models.seeds, sweep=several_models.sweep)
+        configs = [settle(each, dataset) for each in members]
     processes.check_agreement(
         recipe=[config.to_json() for config in configs],
         data=dataset.digest,
@@ -172,7 +171,7 @@ def main(
     )
 
     with processes.share_errors():
-        directory = run_directory(run_dir, recipe)
+        directory = run_directory(run_dir, configs[0])
         directories = member_directories(
             directory, labels(configs), overwrite=overwrite, write=processes.first
         )
@@ -190,7 +189,7 @@ def main(
     events = [Events(each) for each in directories] if tensorboard and processes.first else []
     live = live_line(report) if report is say else nullcontext(report)
 
-    with synthetic_banner(recipe), live as tell:
+    with synthetic_banner(configs[0]), live as tell:
 
         def tell_events_first(told: Any) -> None:
             if isinstance(told, Epoch):

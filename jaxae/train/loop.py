@@ -22,7 +22,7 @@ from jaxae.train.epoch import compile_epoch
 from jaxae.train.multihost import ALONE, Processes
 from jaxae.train.population import check
 from jaxae.train.sharding import Placement, make_placement
-from jaxae.train.store import MemoryStore, Store, all_finished, open_directories, or_first
+from jaxae.train.store import MemoryStore, Store, open_directories, or_first
 
 
 def fit(
@@ -85,7 +85,7 @@ def fit_members(
 ) -> list[TrainState]:
     """Train several recipes in one program, each in a run directory. Return their last states.
 
-    Recipes may differ in what population.varying allows. Each run resumes, and ends, on its own; a
+    configs may differ in what population.varying allows. Each run resumes, and ends, on its own; a
     member whose loss is no longer finite is reported and left alone.
     devices: "all", or how many of each process share the work, members first; no file changes by
     it, and numbers by rounding alone. images_on_host: leave the training images in the host's
@@ -118,7 +118,7 @@ def train(
     """
     placement = placement or Placement()
     restored = store.restore()
-    if all_finished(restored.states, configs):
+    if restored.finished:
         latest = or_first(restored.states, configs)
         report(progress.nothing_to_do_line(store.place, latest))
         return latest

@@ -66,7 +66,7 @@ def varying(configs: Sequence[Config]) -> list[str]:
 
 
 def check(configs: Sequence[Config], dataset: Dataset) -> None:
-    """Raise InputError if the recipes can't be trained together, or not on these data."""
+    """Raise InputError if recipes can't be trained together, or not on these data."""
     varying(configs)
     for config in configs:
         check_data(config, dataset)
@@ -75,10 +75,11 @@ def check(configs: Sequence[Config], dataset: Dataset) -> None:
                 f"latent_dim is {config.latent_dim}: give 2 or more, the axes of a map"
             )
 
-    size, batch = len(dataset.train.images), configs[0].batch_size
-    if batch > size:
+    images = len(dataset.train.images)
+    batch = configs[0].batch_size
+    if batch > images:
         raise InputError(
-            f"batch_size is {batch}, but there are {size} training images: "
+            f"batch_size is {batch}, but there are {images} training images: "
             "give a smaller batch_size"
         )
 

@@ -26,6 +26,8 @@ class Restored(NamedTuple):
 
     states: list[TrainState | None]
     notes: list[str]
+    finished: bool
+    """All members have come to their ends."""
 
 
 class Store(Protocol):
@@ -65,7 +67,7 @@ class MemoryStore:
 
     def restore(self) -> Restored:
         """Return no states: nothing was saved."""
-        return Restored([None] * len(self.configs), [])
+        return Restored([None] * len(self.configs), [], finished=False)
 
     def save(self, states: Mapping[int, TrainState], epoch: Epoch, notes: Sequence[str]) -> None:
         """Keep the epoch."""
@@ -134,7 +136,7 @@ class DirectoryStore:
         if self.processes.count > 1:
             begun = or_first(states, self.configs) if self.processes.first else shapes
             states = self.processes.from_first(begun, shapes)
-        return Restored(states, notes)
+        return Restored(states, notes, finished=all_finished(states, self.configs))
 
     def save(self, states: Mapping[int, TrainState], epoch: Epoch, notes: Sequence[str]) -> None:
         """Begin to write an epoch. Raise what went wrong with the one before."""

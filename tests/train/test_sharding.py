@@ -60,7 +60,7 @@ def test_members_on_eight_devices_end_as_on_one_and_load_there(found):
 def test_a_placement_that_cannot_be_is_refused_in_one_line():
     assert make_placement(1, members=3, batch_size=7) == Placement()
     for devices in (0, 99, "some", "-1"):
-        with pytest.raises(InputError, match=f"--devices is {devices}"):
+        with pytest.raises(InputError, match=f"devices is {devices}"):
             make_placement(devices, members=1, batch_size=128)
 
 
