@@ -16,6 +16,7 @@ from jaxae.core.objective import reconstruction_loss
 from jaxae.core.optim import make_optimizer, make_plateau
 from jaxae.core.rng import root_key
 from jaxae.core.state import init_variables
+from jaxae.data.dataset import sample
 
 torch = pytest.importorskip(
     "torch", reason="PyTorch is not installed: pip install -e '.[torch]' brings it"
@@ -186,7 +187,7 @@ def test_the_races_peer_multiplies_in_bfloat16_where_the_recipe_does():
 
 
 def test_the_races_peer_evaluates_what_jaxae_evaluates():
-    """Averaged weights, with batch statistics of the first training images, noisy and without dropout."""
+    """Averaged weights, with batch statistics of a sample of training images, noisy and without dropout."""
     images = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1), np.uint8)
     recipe = Config(
         dataset="synthetic",
@@ -213,8 +214,9 @@ def test_the_races_peer_evaluates_what_jaxae_evaluates():
     model = peer.evaluated()
     torch.testing.assert_close(next(model.parameters()), expected)
     norm = next(m for m in model.modules() if isinstance(m, torch.nn.BatchNorm1d))
-    noisy, clean = peer._noisy(peer.images)
+    drawn, _ = peer._noisy(peer.images[torch.tensor(sample(40, 100))])
     torch.testing.assert_close(
-        norm.running_mean, (noisy @ expected.T).mean(dim=0), atol=1e-5, rtol=1e-4
+        norm.running_mean, (drawn @ expected.T).mean(dim=0), atol=1e-5, rtol=1e-4
     )
+    noisy, clean = peer._noisy(peer.images)
     assert peer.validate(images) == torch_model.loss(model, noisy, clean).item()

@@ -14,6 +14,7 @@ from benchmarks.speed.torch_model import build, corrupt, loss
 from jaxae.cli import command, messages
 from jaxae.config import Config
 from jaxae.core.model import NARROW
+from jaxae.data.dataset import sample
 from jaxae.data.load import load_dataset
 from jaxae.train.epoch import STATISTICS_BATCH
 
@@ -116,7 +117,8 @@ class Peer:
             for module in model.modules():
                 if isinstance(module, nn.Dropout):
                     module.p = 0.0
-            images = self.images[: self.config.statistics_images]
+            rows = sample(len(self.images), self.config.statistics_images)
+            images = self.images[torch.tensor(rows)]
             update_bn((self._noisy(batch)[0] for batch in images.split(STATISTICS_BATCH)), model)
         return model.eval()
 
