@@ -84,7 +84,7 @@ def noise_curve(source: Source, *, images: int = 1000, draws: int = 5) -> None:
 
     Args:
         source: The run and its data.
-        images: How many of the first test images to take.
+        images: How many test images to take, drawn at random.
         draws: Noise draws; curves are their means, bands go from the least to the greatest.
     """
     run, dataset = load_both(source)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxae.core.images import check_pair
+from jaxae.data.dataset import sample
 from jaxae.errors import InputError
 
 CHUNK = 5000
@@ -121,10 +122,11 @@ def denoise_tv(images: np.ndarray, *, weight: float) -> np.ndarray:
 
 
 def fit_tv(noisy: np.ndarray, clean: np.ndarray) -> float:
-    """Return the one of TV_WEIGHTS with the least squared error on the first TV_IMAGES images."""
+    """Return the one of TV_WEIGHTS with the least squared error on a sample of TV_IMAGES images."""
     check_pair(noisy, clean)
-    noisy = noisy[:TV_IMAGES]
-    clean = clean[:TV_IMAGES]
+    chosen = sample(len(clean), TV_IMAGES)
+    noisy = noisy[chosen]
+    clean = clean[chosen]
     errors = [np.square(denoise_tv(noisy, weight=weight) - clean).mean() for weight in TV_WEIGHTS]
 
     return float(TV_WEIGHTS[np.argmin(errors)])

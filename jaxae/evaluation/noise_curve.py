@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from jaxae.core.corruption import add_gaussian_noise, mask_pixels, poisson_noise, salt_and_pepper
 from jaxae.core.images import to_unit
 from jaxae.core.rng import Stream, derive, root_key
-from jaxae.data.dataset import REFERENCES, Dataset, check_data
+from jaxae.data.dataset import REFERENCES, Dataset, check_data, sample
 from jaxae.errors import InputError, Report, silent
 from jaxae.evaluation.baselines import Denoise, fit_affine, fit_rivals, moments
 from jaxae.evaluation.metrics import psnr, ssim
@@ -65,14 +65,15 @@ def measure_noise_curve(
 ) -> NoiseCurve:
     """Return MSE, PSNR and SSIM by level and draw for the model and its rivals, and unseen noise.
 
-    images: how many of the first test images to take. Rivals are fitted on up to REFERENCES
+    images: how many test images to take, drawn at random. Rivals are fitted on up to REFERENCES
     training images. Raises InputError.
     """
     check_data(run.config, dataset, trained_on=run.data_sha256)
     if images < 1 or draws < 1:
         raise InputError(f"images is {images} and draws is {draws}: give 1 or more of each")
 
-    clean = to_unit(dataset.test.images[:images])
+    chosen = sample(len(dataset.test.images), images)
+    clean = to_unit(dataset.test.images[chosen])
     train = to_unit(dataset.train.at_most(REFERENCES).images)
     pca = fit_affine(moments(train, train), rank=2)
 
@@ -84,7 +85,7 @@ def measure_noise_curve(
         methods: dict[str, Denoise] = {"ours": lambda noisy: reconstruct(run, noisy)}
         methods |= fit_rivals(noisy_train, train, pca=pca)
 
-        noisy = [corrupt(clean, std=std, draw=draw) for draw in range(draws)]
+        noisy = [corrupt(clean, std=std, draw=draw, indices=chosen) for draw in range(draws)]
         for name, denoise in methods.items():
             measured.setdefault(name, []).append(_measure(denoise, noisy, clean))
 
@@ -92,12 +93,12 @@ def measure_noise_curve(
     ours = curves.pop("ours")
 
     report(f"unseen noise: {', '.join(UNSEEN)}")
-    unseen = {"Gaussian": _gaussian(run, clean, draws)}
-    unseen |= {kind: _unseen(run, clean, kind, draws) for kind in UNSEEN}
+    unseen = {"Gaussian": _gaussian(run, clean, chosen, draws)}
+    unseen |= {kind: _unseen(run, clean, chosen, kind, draws) for kind in UNSEEN}
 
     return NoiseCurve(
-        about=provenance(run, dataset, split=f"test, the first {len(clean)} images"),
-        images=len(clean),
+        about=provenance(run, dataset, split=f"test, {len(chosen)} images drawn at random"),
+        images=len(chosen),
         draws=draws,
         trained_noise=run.config.noise_range or (run.config.noise_factor, run.config.noise_factor),
         levels=LEVELS,
@@ -166,7 +167,7 @@ def unseen_examples(
     target = _mse(noisy["Gaussian"], clean)
 
     for kind, corruption in UNSEEN.items():
-        keys = _keys(kind, 0, 1)
+        keys = _keys(kind, 0, np.arange(1))
         strength = matched_strength(keys, clean, kind, mse=target)
         if strength is not None:
             noisy[kind] = np.asarray(corruption.apply(keys, clean, strength), np.float32)
@@ -203,20 +204,24 @@ def _join(levels: list[Curve]) -> Curve:
     )
 
 
-def _gaussian(run: Run, clean: np.ndarray, draws: int) -> tuple[UnseenNoise, ...]:
+def _gaussian(
+    run: Run, clean: np.ndarray, indices: np.ndarray, draws: int
+) -> tuple[UnseenNoise, ...]:
     points = []
     for std in MATCHED:
-        noisy = [corrupt(clean, std=std, draw=draw) for draw in range(draws)]
+        noisy = [corrupt(clean, std=std, draw=draw, indices=indices) for draw in range(draws)]
         points.append(_point(run, clean, noisy, matches_std=std, strength=std))
 
     return tuple(points)
 
 
-def _unseen(run: Run, clean: np.ndarray, kind: str, draws: int) -> tuple[UnseenNoise, ...]:
-    keys = [_keys(kind, draw, len(clean)) for draw in range(draws)]
+def _unseen(
+    run: Run, clean: np.ndarray, indices: np.ndarray, kind: str, draws: int
+) -> tuple[UnseenNoise, ...]:
+    keys = [_keys(kind, draw, indices) for draw in range(draws)]
     points = []
     for std in MATCHED:
-        target = _mse(corrupt(clean, std=std), clean)
+        target = _mse(corrupt(clean, std=std, indices=indices), clean)
         strength = matched_strength(keys[0], clean, kind, mse=target)
         if strength is not None:
             apply = UNSEEN[kind].apply
@@ -237,9 +242,8 @@ def _point(
     )
 
 
-def _keys(kind: str, draw: int, count: int) -> jax.Array:
-    number = draw * len(UNSEEN) + list(UNSEEN).index(kind)
-    return noise_keys(Stream.UNSEEN_NOISE, number, np.arange(count))
+def _keys(kind: str, draw: int, indices: np.ndarray) -> jax.Array:
+    return noise_keys(Stream.UNSEEN_NOISE, draw * len(UNSEEN) + list(UNSEEN).index(kind), indices)
 
 
 def _mse(output: np.ndarray, clean: np.ndarray) -> float:

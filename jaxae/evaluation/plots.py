@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxae.core.images import to_unit
 from jaxae.core.objective import mse
-from jaxae.data.dataset import Dataset, check_data, sample_indices
+from jaxae.data.dataset import Dataset, check_data, sample, sample_indices
 from jaxae.errors import InputError
 from jaxae.evaluation.baselines import LABELS
 from jaxae.evaluation.maps import (
@@ -157,17 +157,17 @@ def noise_drift(run: Run, dataset: Dataset) -> Figure:
     drift = drift_of_noise(run, dataset, levels=LEVELS)
     plane = plane_of(drift.latents[0.0])
     clean = plane.project(drift.latents[0.0])
-    noisy = {level: plane.project(drift.latents[level][:ARROWS]) for level in DRIFT_LEVELS}
+    chosen = sample(len(clean), ARROWS)
+    noisy = {level: plane.project(drift.latents[level][chosen]) for level in DRIFT_LEVELS}
     view = robust_view(clean)
     grid = decode(run, plane.lift(regular_grid(view.low, view.high, cells=DRIFT_CELLS)))
 
-    shown = clean[:ARROWS]
     labels = dataset.test.labels
-    count = f"{len(shown)} of {len(clean):,} {dataset.title} test images"
+    count = f"{len(chosen)} of {len(clean):,} {dataset.title} test images"
     return draw_noise_drift(
-        shown,
+        clean[chosen],
         noisy,
-        None if labels is None else labels[:ARROWS],
+        None if labels is None else labels[chosen],
         names=dataset.class_names,
         grid=grid.reshape(DRIFT_CELLS, DRIFT_CELLS, *dataset.image_shape),
         view=view,

@@ -78,14 +78,14 @@ def export_run(
 ) -> Manifest:
     """Write the folder again, whole or not at all, and return its manifest.
 
-    The first COMPARED test images are used to compare the files with jaxae. evaluation: the run's,
+    A sample of COMPARED test images is used to compare the files with jaxae. evaluation: the run's,
     for the card. Raises InputError for other data than the run's, for a file that computes
     something else than jaxae, and if the folder holds files that no export wrote.
     """
     check_data(run.config, dataset, trained_on=run.data_sha256)
     _check_old(folder)
-    images = to_unit(dataset.test.images[:COMPARED])
-    about = provenance(run, dataset, split=f"the first {len(images)} test images")
+    images = to_unit(dataset.test.at_most(COMPARED).images)
+    about = provenance(run, dataset, split=f"{len(images)} test images")
 
     with _unfinished(folder) as new:
         _write_files(run, new, formats)

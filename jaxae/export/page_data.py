@@ -16,7 +16,7 @@ from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 
 from jaxae.core.images import to_unit
-from jaxae.data.dataset import Dataset
+from jaxae.data.dataset import Dataset, sample
 from jaxae.export.fold_batch_norm import DenseLayer, FoldedModel, fold_batch_norm
 from jaxae.figures.map_view import robust_view
 from jaxae.figures.style import class_colours
@@ -101,7 +101,8 @@ def page_data(run: Run, dataset: Dataset, *, small: bool) -> PageData:
 
     labels = np.zeros(total, int) if test.labels is None else test.labels
     names = [] if test.labels is None else list(dataset.class_names)
-    order = np.argsort(labels[:count], kind="stable")  # one class after another compresses best
+    shown = np.sort(sample(total, count))
+    order = shown[np.argsort(labels[shown], kind="stable")]  # class after class compresses best
     images = test.images[order]
 
     latents = encode(run, images)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxae.core.images import to_unit
+from jaxae.data.dataset import sample
 from jaxae.digests import file_digest
 from jaxae.errors import InputError
 from jaxae.evaluation.records import Evaluation, NoiseCurve
@@ -177,8 +178,10 @@ def _flat(path: str, tree: Any) -> dict[str, float | None]:
 
 def _mse_at(facts: Facts, curve: NoiseCurve, level: float) -> float:
     """Return the model's MSE at a noise level, on the images and with the first draw of a curve."""
-    clean = to_unit(facts.dataset.test.images[: curve.images])
-    error = reconstruct(facts.run, corrupt(clean, std=level)) - clean
+    images = facts.dataset.test.images
+    chosen = sample(len(images), curve.images)
+    clean = to_unit(images[chosen])
+    error = reconstruct(facts.run, corrupt(clean, std=level, indices=chosen)) - clean
     return float(np.square(error).mean(dtype=np.float64))
 
 

@@ -15,6 +15,7 @@ import jaxae
 from jaxae.cli import command, report, train
 from jaxae.cli.options import Source
 from jaxae.config import GROUPS, Config
+from jaxae.data.dataset import sample
 from jaxae.errors import InputError, silent
 from jaxae.evaluation.latent_scorecard import score_latent
 from jaxae.evaluation.records import Curve, NoiseCurve, write_record
@@ -51,12 +52,13 @@ def facts(trained, dataset) -> Facts:
 
 
 def noise_curve(facts: Facts) -> NoiseCurve:
-    """The curve of the first 20 test images at two levels, computed by NumPy."""
-    clean = facts.dataset.test.images[:20] / np.float32(255)
+    """The curve of 20 test images at two levels, computed by NumPy."""
+    chosen = sample(len(facts.dataset.test.images), 20)
+    clean = facts.dataset.test.images[chosen] / np.float32(255)
     levels = (0.1, 0.25)
     mse = []
     for std in levels:
-        output = jaxae.reconstruct(facts.run, jaxae.corrupt(clean, std=std))
+        output = jaxae.reconstruct(facts.run, jaxae.corrupt(clean, std=std, indices=chosen))
         mse.append((float(np.square(output - clean).mean(dtype=np.float64)),))
 
     return NoiseCurve(
