@@ -1,4 +1,4 @@
-"""README and docs are true: their Python runs, their tables are the released run's, and all they name exists."""
+"""README and docs are true: the Python runs, tables are the released run's, what is named exists."""
 
 import ast
 import contextlib
@@ -31,8 +31,6 @@ PAGES = {
 RELEASED = ROOT / "checkpoints" / "released"
 RESULTS = ROOT / "docs" / "released"
 """What was measured and drawn of the released run for the docs."""
-UNNAMED = {"help", "json"}
-"""Options that are no parameter of a command, or have another name than their parameter."""
 
 
 def rows(text: str) -> list[list[str]]:
@@ -134,8 +132,8 @@ def test_files_and_commands_that_a_page_names_exist(page):
 
 @pytest.fixture(scope="module")
 def options() -> set[str]:
-    """Return every option of a command, as --help shows it, and of the benchmarks, as a signature names it."""
-    found = set(UNNAMED)
+    """Return every option of a command, as --help shows it, and of the benchmarks."""
+    found = {"help"}
     commands = [
         ["plot", "noise-curve"],
         ["plot", "error-maps"],
@@ -147,10 +145,18 @@ def options() -> set[str]:
             assert call(module.main, *figure, "--help") in (0, None)
         found |= set(re.findall(r"--([a-z][a-z0-9-]+)", shown.getvalue()))
     for path in (ROOT / "benchmarks").rglob("*.py"):
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.FunctionDef) and node.name == "main":
-                arguments = [*node.args.args, *node.args.kwonlyargs]
-                found |= {each.arg.replace("_", "-") for each in arguments}
+        found |= parameters(path)
+    return found
+
+
+def parameters(path: Path) -> set[str]:
+    """Return the options of a program: the parameters of its main, by their given names."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef) and node.name == "main":
+            for each in [*node.args.args, *node.args.kwonlyargs]:
+                named = re.search(r"arg\(name='(\w+)'\)", ast.unparse(each))
+                found.add(named[1] if named else each.arg.replace("_", "-"))
     return found
 
 
@@ -176,7 +182,7 @@ def test_tests_that_a_page_names_exist(page):
 
 
 def test_the_golden_checkpoint_loads_for_ever():
-    """Every later version reads the released run as these bits, and finds the latents that NumPy finds from them."""
+    """The released run is read as these bits; its latents are those that NumPy computes."""
     run = load(RELEASED)
     assert (
         tree_digest(run.variables)
@@ -187,7 +193,7 @@ def test_the_golden_checkpoint_loads_for_ever():
 
 
 def numpy_latents(variables, images: np.ndarray) -> np.ndarray:
-    """Return the latents in float64: Dense, BatchNorm with running statistics and ReLU eight times, then Dense."""
+    """Return the latents in float64: Dense, BatchNorm and ReLU eight times, then Dense."""
     x = images.reshape(len(images), 784).astype(np.float64)
     params, stats = variables["params"]["encoder"], variables["batch_stats"]["encoder"]
     for i in range(8):
