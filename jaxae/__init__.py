@@ -29,7 +29,7 @@ _PLACES = {
     "PRESETS": "config",
     "InputError": "errors",
 }
-"""Each public name and the module that it is loaded from on first use: `import jaxae` itself is quick."""
+"""Public name → the module that has it, loaded on first use: `import jaxae` itself is quick."""
 
 __all__ = [
     "PRESETS",

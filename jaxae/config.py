@@ -1,4 +1,4 @@
-"""The recipe of a run: a frozen dataclass, checked when it is made, JSON in and out. No JAX here."""
+"""The recipe of a run: a frozen dataclass, checked when it is made, JSON in and out."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -85,7 +85,7 @@ class NetworkOptions:
     """After the latent layer: nothing, or BatchNorm and ReLU as after every other layer."""
 
     narrow_shift: NonNegative = 2.0
-    """Initial shift of BatchNorm in layers of 16 units or fewer, so that most of them are active."""
+    """Initial shift of BatchNorm in layers of 16 units or fewer, so that most are active."""
 
     statistics_images: Count = 10_000
     """Training images for the batch statistics after each epoch. 0 keeps the running ones."""

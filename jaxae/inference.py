@@ -30,7 +30,7 @@ COUNTERS = 2**32
 """Number of counters that a key tells apart."""
 
 FEW, MANY = 32, 1000
-"""Rows in a batch. Fewer are filled up to one of the two: no program is compiled for more shapes."""
+"""Rows in a batch: fewer are filled up, so that programs are compiled for two shapes."""
 
 
 class Run(NamedTuple):
@@ -173,7 +173,7 @@ def as_unit(images: ArrayLike) -> np.ndarray:
 
 
 def as_array(name: str, values: ArrayLike) -> np.ndarray:
-    """Return numbers or nested lists as an array. Raises InputError for lists of several lengths."""
+    """Return numbers or nested lists as an array. Raises InputError for ragged lists."""
     try:
         return np.asarray(values)
     except (ValueError, TypeError) as error:

@@ -7,7 +7,8 @@ import signal
 import tempfile
 from pathlib import Path
 
-# The same few programs are compiled in many tests and processes: a cache that lives as long as this session halves its time.
+# The same few programs are compiled in many tests and processes: a cache that lives as long as this
+# session halves its time.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="jaxae-tests-")
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
@@ -58,7 +59,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def dataset() -> Dataset:
-    """550 training, 50 validation and 103 test images: the last batch of every pass is a partial one."""
+    """550 training, 50 validation and 103 test images: the last batch of every pass is a partial
+    one.
+    """
     return synthetic_dataset(jax.random.key(1), train=600, test=103)
 
 
@@ -73,7 +76,8 @@ def real_files() -> Path:
     """The folder of the four official files."""
     if not all((REAL_FILES / name).is_file() for name in FILES.values()):
         pytest.skip(
-            f"the official Fashion-MNIST files are not in {REAL_FILES}: name their folder in JAXAE_MANUAL_DIR"
+            f"the official Fashion-MNIST files are not in {REAL_FILES}: "
+            "name their folder in JAXAE_MANUAL_DIR"
         )
     return REAL_FILES
 

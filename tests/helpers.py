@@ -40,6 +40,8 @@ def fit_state(
 
 
 def untrained_run(**recipe: Any) -> Run:
-    """A run before its first step, for what does not depend on a model's quality. recipe: fields of Config."""
+    """A run before its first step, for what does not depend on a model's quality. recipe: fields of
+    Config.
+    """
     config = Config(dataset="synthetic", **recipe)
     return Run(config, build_model(config), model_variables(first_state(config)), 1)

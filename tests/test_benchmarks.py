@@ -1,4 +1,6 @@
-"""The benchmarks that train several seeds, from a small recipe and few images: their tables; and what the racers train."""
+"""The benchmarks that train several seeds, from a small recipe and few images: their tables; and
+what the racers train.
+"""
 
 import ast
 import re

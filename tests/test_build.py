@@ -1,4 +1,6 @@
-"""Every value of a recipe reaches the part that it is for; the optimiser against AdamW written out in NumPy."""
+"""Every value of a recipe reaches the part that it is for; the optimiser against AdamW written out
+in NumPy.
+"""
 
 import functools
 from dataclasses import replace
@@ -82,7 +84,9 @@ def test_dropout_silences_the_share_of_units_that_the_recipe_says():
 
 @pytest.mark.parametrize("shift", [0.0, 2.0])
 def test_the_units_of_narrow_layers_begin_on_as_often_as_the_recipe_says(shift):
-    """BatchNorm makes what comes before the shift about normal: the share that is above 0 after it is Φ(shift)."""
+    """BatchNorm makes what comes before the shift about normal: the share that is above 0 after it
+    is Φ(shift).
+    """
     model = build_model(Config(narrow_shift=shift, widths=(32, 16, 4), dropout=(0.0, 0.0, 0.0)))
     variables = jax.jit(model.init)(jax.random.key(0), IMAGES)
     options: Any = {

@@ -73,7 +73,7 @@ def test_json_of_a_synthetic_run_says_so():
     assert "SYNTHETIC" not in Config(dataset="fashion_mnist").to_json()
 
 
-def test_the_recipe_of_a_version_with_another_term_is_taken_where_it_did_not_use_it_and_refused_where_it_did():
+def test_a_retired_option_is_taken_with_todays_value_and_refused_with_another():
     recipe = json.loads(Config(dataset="synthetic").to_json()) | {
         "distance_weight": 0.0,
         "distance_steps": 10_000,

@@ -47,7 +47,7 @@ def test_a_url_is_refused_and_nothing_is_made(url, tmp_path, monkeypatch):
 
 @pytest.fixture
 def homeless(monkeypatch, tmp_path) -> Path:
-    """As in a container whose user number has no entry in /etc/passwd. An empty working directory."""
+    """As in a container, whose user number is not in /etc/passwd. An empty working directory."""
 
     def unknown(number: int) -> None:
         raise KeyError(number)

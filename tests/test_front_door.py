@@ -68,7 +68,9 @@ def test_public_names_are_there_and_explained():
 
 
 def test_fit_just_works(dataset, tmp_path, monkeypatch):
-    """As a newcomer calls it: the default data, a relative path as text; a Run comes back, and the same from the disk."""
+    """As a newcomer calls it: the default data, a relative path as text; a Run comes back, and the
+    same from the disk.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("jaxae.train.loop.load_dataset", lambda name, report, **rules: dataset)
     recipe = jaxae.Config(
@@ -90,10 +92,12 @@ def test_fit_just_works(dataset, tmp_path, monkeypatch):
 
 def test_evaluation_needs_no_fcntl():
     """Windows has none. The module is hidden, and all that evaluates and draws is imported."""
-    code = "import sys; sys.modules['fcntl'] = None\nimport jaxae\nfor name in jaxae.__all__: getattr(jaxae, name)"
+    code = "import sys; sys.modules['fcntl'] = None\nimport jaxae\n"
+    code += "for name in jaxae.__all__: getattr(jaxae, name)"
     python(
         code
-        + "\nimport jaxae.cli.evaluate, jaxae.cli.plot; assert jaxae.load('checkpoints/released').epoch > 0"
+        + "\nimport jaxae.cli.evaluate, jaxae.cli.plot"
+        + "\nassert jaxae.load('checkpoints/released').epoch > 0"
     )
 
 
@@ -145,7 +149,9 @@ def test_the_options_people_use_stand_first_in_their_group(capsys):
 
 @pytest.mark.slow
 def test_the_wheel_holds_every_module_and_works_without_the_checkout(tmp_path):
-    """Built, installed in an empty environment, and every module imported; dependencies are borrowed from this one."""
+    """Built, installed in an empty environment, and every module imported; dependencies are
+    borrowed from this one.
+    """
     pytest.importorskip(
         "setuptools", minversion="77", reason="pip install -e '.[test]' brings setuptools"
     )

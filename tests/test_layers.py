@@ -1,4 +1,6 @@
-"""The shape of the house: imports point down, keys are derived in one place, wings and rooms stay small."""
+"""The shape of the house: imports point down, keys are derived in one place, wings and rooms stay
+small.
+"""
 
 import ast
 import functools
@@ -20,7 +22,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("__main__",),
 )
-"""Wings and loose modules from the ground up: each imports from itself and from lower floors alone."""
+"""Wings and loose modules from the ground up: each imports from itself and from lower floors alone.
+"""
 WINGS = {
     "core",
     "data",
@@ -64,7 +67,9 @@ def wing(module: str) -> str:
 
 
 def imported(path: Path) -> set[str]:
-    """Dotted names of the modules that a file imports, wherever the import stands, and of what it takes from them."""
+    """Dotted names of the modules that a file imports, wherever the import stands, and of what it
+    takes from them.
+    """
     names: set[str] = set()
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):

@@ -1,4 +1,6 @@
-"""Any input gets a result or a named error: never a crash in XLA, never a file that is believed or executed unread."""
+"""Any input gets a result or a named error: never a crash in XLA, never a file that is believed or
+executed unread.
+"""
 
 import numpy as np
 import pytest

@@ -35,7 +35,8 @@ def test_one_epoch_beats_the_mean_image_and_the_rows_that_do_not_learn_are_the_p
         Config(dataset="fashion_mnist", epochs=1), real, tmp_path / "run", report=lambda line: None
     )
     found = evaluate(load(tmp_path / "run"), real)
-    # Computed independently, with another draw of the noise: MSE .08664 and .03819, SSIM .468 on the first 2,000 images.
+    # Computed independently, with another draw of the noise: MSE .08664 and .03819, SSIM .468 on
+    # the first 2,000 images.
     assert found.mean_image.mse == pytest.approx(0.08664, abs=1e-5)
     assert found.identity.mse == pytest.approx(0.03819, abs=1e-4)
     assert found.identity.ssim_mean == pytest.approx(0.468, abs=0.005)

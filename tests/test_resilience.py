@@ -1,4 +1,6 @@
-"""What a machine may do to a run: kill it, stop it, fill its disk, damage its files, change under it."""
+"""What a machine may do to a run: kill it, stop it, fill its disk, damage its files, change under
+it.
+"""
 
 import os
 import re
@@ -71,7 +73,9 @@ def test_a_run_with_averaged_weights_resumes_and_evaluates_the_average(dataset, 
 
 
 def test_a_run_that_goes_back_to_its_best_resumes_to_the_same_bits(dataset, tmp_path):
-    """At this rate, with the running statistics of one batch, some epoch of fifteen is worse than the one before."""
+    """At this rate, with the running statistics of one batch, some epoch of fifteen is worse than
+    the one before.
+    """
     uneven: Any = {
         "learning_rate": 0.03,
         "plateau_patience": 1,
@@ -178,7 +182,8 @@ def test_no_room_is_one_clear_line_and_no_traceback_on_the_processs_stderr(
             "ulimit -f 3000; ",
             1500,
         )  # 3 MB: less than one of its arrays, however Orbax parts them into files
-    train = f"{sys.executable} -m jaxae train --dataset synthetic --batch-size 2000 --epochs 4 --seeds {members}"
+    train = f"{sys.executable} -m jaxae train --dataset synthetic --batch-size 2000 --epochs 4"
+    train += f" --seeds {members}"
     command = f"{command}exec {train} --widths {width} --run-dir {place}/run"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
@@ -212,7 +217,9 @@ def test_copies_that_a_person_made_are_kept_and_never_loaded(dataset, tmp_path):
     [("cpu 8", "cpu 1"), ("cpu 1", "cpu 8"), ("cuda 1", "cpu 1"), ("cpu 1", "cuda 1")],
 )
 def test_a_checkpoint_loads_on_other_devices(saving, loading, tmp_path):
-    """Fake CPU devices, each leaf replicated over them before it is saved; and the GPU, where there is one."""
+    """Fake CPU devices, each leaf replicated over them before it is saved; and the GPU, where there
+    is one.
+    """
     if "cuda 1" in (saving, loading) and not shutil.which("nvidia-smi"):
         pytest.skip("no NVIDIA GPU here")
     script = f"""
@@ -229,7 +236,8 @@ make = functools.partial(init_state, parts=build_parts(Config(widths=(64, 16))))
 key = root_key(0)
 if sys.argv[1] == "save":
     mesh = jax.make_mesh((jax.device_count(),), ("all",), axis_types=(jax.sharding.AxisType.Auto,))
-    state = jax.device_put(jax.jit(make)(key), jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec()))
+    everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+    state = jax.device_put(jax.jit(make)(key), everywhere)
     checkpoint.save(Path({str(tmp_path)!r}), state)
 else:
     state = checkpoint.load_latest(Path({str(tmp_path)!r}), jax.eval_shape(make, key))

@@ -1,4 +1,6 @@
-"""PyTorch as the oracle: the same weights must give the same outputs, losses, gradients and learning rates."""
+"""PyTorch as the oracle: the same weights must give the same outputs, losses, gradients and
+learning rates.
+"""
 
 import copy
 import functools
@@ -28,7 +30,8 @@ from benchmarks.speed import torch_model, torch_peer  # noqa: E402 - they import
 def twins(request):
     """A Flax model with random weights everywhere, dropout off, and its PyTorch twin.
 
-    In float64: eighteen BatchNorms in a row magnify rounding so much that float32 would need tolerances that hide bugs.
+    In float64: eighteen BatchNorms in a row magnify rounding so much that float32 would need
+    tolerances that hide bugs.
     """
     with jax.enable_x64(True):
         model = Autoencoder(dropout=(0.0, 0.0, 0.0), latent_activation=request.param)
@@ -127,7 +130,8 @@ def test_clipped_adamw_takes_pytorchs_steps():
         np.testing.assert_allclose(params, theirs.detach().numpy(), rtol=1e-5, atol=1e-6)
 
 
-# Powers of 1.05: two losses are equal or differ by far more than the threshold, so rounding decides nothing.
+# Powers of 1.05: two losses are equal or differ by far more than the threshold, so rounding decides
+# nothing.
 @given(
     exponents=st.lists(st.integers(-40, 0), min_size=1, max_size=40),
     patience=st.integers(1, 6),
@@ -150,7 +154,9 @@ def test_plateau_follows_reduce_lr_on_plateau_epoch_for_epoch(exponents, patienc
 
 @pytest.mark.parametrize("kind", ["plain", "tuned"])
 def test_the_races_peer_does_jaxaes_work(kind):
-    """The peers of benchmarks/ see every image once an epoch, with fresh noise and dropout, and take clipped AdamW steps."""
+    """The peers of benchmarks/ see every image once an epoch, with fresh noise and dropout, and
+    take clipped AdamW steps.
+    """
     images = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1), np.uint8)
     peer = torch_peer.Peer(kind, Config(dataset="synthetic", batch_size=8, clip_norm=1e-3), images)
     seen = torch.cat(list(peer.batches())).numpy()
@@ -187,7 +193,9 @@ def test_the_races_peer_multiplies_in_bfloat16_where_the_recipe_does():
 
 
 def test_the_races_peer_evaluates_what_jaxae_evaluates():
-    """Averaged weights, with batch statistics of a sample of training images, noisy and without dropout."""
+    """Averaged weights, with batch statistics of a sample of training images, noisy and without
+    dropout.
+    """
     images = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1), np.uint8)
     recipe = Config(
         dataset="synthetic",

@@ -96,7 +96,7 @@ class Source(DataPlace):
         return super().dataset(config, moved_to=moved_to or self.moved_to, report=report)
 
     def load(self, directory: Path) -> Run:
-        """Return the run in a directory, at the chosen epoch, which is then named. Raises InputError."""
+        """Return the run in a directory at the chosen epoch, and name that. Raises InputError."""
         run = load(directory, epoch=self.epoch)
         if self.epoch is not None:
             say(f"Taking epoch {run.epoch} of {directory}: all that is written is of this epoch")

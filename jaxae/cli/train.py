@@ -1,4 +1,4 @@
-"""jaxae train: trains a model, or several at once, or resumes what the run directory already holds."""
+"""jaxae train: trains a model, or several at once, or resumes what the run directory holds."""
 
 import shlex
 from collections.abc import Sequence

@@ -27,7 +27,7 @@ def as_rows(images: jax.Array) -> jax.Array:
 
 
 def check_pair(output: ArrayLike, target: ArrayLike) -> None:
-    """Raise InputError unless both are [B, H, W, C] of one shape: broadcasting would hide a mistake."""
+    """Raise InputError unless both are [B, H, W, C] of one shape: broadcasting hides mistakes."""
     first = list(np.shape(output))
     second = list(np.shape(target))
     if first != second or len(first) != 4:

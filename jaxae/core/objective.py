@@ -14,7 +14,7 @@ NEAR = 0.25
 
 
 def reconstruction_loss(reconstruction: ArrayLike, target: ArrayLike) -> jax.Array:
-    """Return mean (r - t)² + mean |r - t| over an image's values: f32[B, H, W, C] twice → f32[B]."""
+    """Return mean (r - t)² + mean |r - t| over an image: f32[B, H, W, C] twice → f32[B]."""
     check_pair(reconstruction, target)
     error = jnp.subtract(reconstruction, target)
     return jnp.mean(jnp.square(error) + jnp.abs(error), axis=(-3, -2, -1))
@@ -48,7 +48,7 @@ def similarity_mismatch(latents: ArrayLike, images: ArrayLike) -> jax.Array:
 
 
 def _centred_similarities(points: ArrayLike) -> jax.Array:
-    """Return the similarity of each pair of rows less their mean: f32[B, …] → f32[B (B - 1) / 2]."""
+    """Return pairwise similarities less their mean: f32[B, …] → f32[B (B - 1) / 2]."""
     x = jnp.reshape(points, (jnp.shape(points)[0], -1))
     squares = jnp.sum(jnp.square(x), axis=1)
 

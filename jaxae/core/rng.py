@@ -46,7 +46,7 @@ def derive_each(key: jax.Array, counters: jax.typing.ArrayLike) -> jax.Array:
 
 
 def keys_to_data(tree: Any) -> Any:
-    """Replace the keys of a tree by their data, u32[..., 2]: what files and other processes take."""
+    """Replace a tree's keys by their data, u32[..., 2], which files and other processes take."""
     return jax.tree.map(lambda leaf: jax.random.key_data(leaf) if _is_key(leaf) else leaf, tree)
 
 

@@ -38,7 +38,7 @@ class TrainState(NamedTuple):
 
 
 RESTORED = ("params", "batch_stats", "opt_state", "average")
-"""The fields of a TrainState that training goes back to: all that steps change but their counter."""
+"""Fields of a TrainState that training goes back to: what steps change, but their counter."""
 
 
 def restorable(state: TrainState) -> dict[str, Any]:

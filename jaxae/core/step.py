@@ -95,7 +95,7 @@ def train_step(
 def train_epoch(
     state: TrainState, images: jax.Array, *, batch_size: int, options: StepOptions
 ) -> tuple[TrainState, jax.Array]:
-    """Scan train_step over u8[N, H, W, C] in the epoch's order. Return the losses, f32[steps], too."""
+    """Scan train_step over u8[N, H, W, C] in the epoch's order. Return also losses f32[steps]."""
     order = state_order(state, len(images), batch_size=batch_size)
     rows = as_rows(images)
 
@@ -169,7 +169,7 @@ def _moving_average(state: TrainState, params: Any, *, decay: float) -> Any:
 
 
 def state_order(state: TrainState, size: int, *, batch_size: int) -> jax.Array:
-    """Return the order of the epoch that the state takes next, i32[size // batch_size, batch_size]."""
+    """Return the order of the state's next epoch, i32[size // batch_size, batch_size]."""
     return epoch_order(derive(state.key, Stream.ORDER, state.epoch), size, batch_size=batch_size)
 
 

@@ -84,7 +84,7 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self.progress = progress
 
     def fit(self, X: ArrayLike, y: Any = None) -> "DenoisingAutoencoder":
-        """Train on the rows of X, float or uint8 [N, features], two or more of each; y is ignored."""
+        """Train on the rows of X, float or uint8 [N, features], both 2 or more; y is ignored."""
         table: np.ndarray = validate_data(
             self, X, dtype=DTYPES, ensure_min_samples=2, ensure_min_features=2
         )
@@ -158,7 +158,7 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         return self.scale_.back(decode(run, latents))
 
     def anomaly_score(self, X: ArrayLike) -> np.ndarray:
-        """Return each row's mean squared error of reconstruction, f64[N], on the scale of X squared.
+        """Return each row's mean squared error, f64[N], on the scale of X squared.
 
         The higher, the stranger.
         """

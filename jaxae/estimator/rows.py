@@ -1,4 +1,4 @@
-"""Rows of numbers as images of height 1: their scale, their data set, and parameters as a recipe."""
+"""Rows of numbers as images of height 1: their scale, data set, and recipe."""
 
 import contextlib
 import numbers

@@ -13,7 +13,7 @@ from jaxae.core.state import TrainState
 from jaxae.train.sharding import Placement
 
 BLOCK_BYTES = 2**28
-"""Images of all members that are sent to the device at once; two such blocks are there at a time."""
+"""Images that are sent to the device at once, of all members; two blocks are there at a time."""
 
 
 class Steps(NamedTuple):
@@ -103,7 +103,7 @@ def stream_from_host(
 
 
 def fits_on_device(images: np.ndarray) -> bool:
-    """Return whether the images take at most half of a device's free memory; a CPU's is the host's."""
+    """Return whether images take at most half of a device's free memory; on a CPU, always."""
     memory = jax.local_devices()[0].memory_stats() or {}
     room = memory.get("bytes_limit", math.inf) - memory.get("bytes_in_use", 0)
     return images.nbytes <= room / 2

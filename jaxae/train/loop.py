@@ -1,4 +1,4 @@
-"""The training loop: restore, run an epoch, drop what broke, save and report, until all have ended."""
+"""The training loop: restore, run an epoch, save and report, until all members have ended."""
 
 import time
 from collections.abc import Sequence

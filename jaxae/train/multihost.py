@@ -179,7 +179,8 @@ def _check_meeting(coordinator: str, processes: int | None, process_id: int | No
         )
     if not 0 <= process_id < processes:
         raise InputError(
-            f"process_id is {process_id}: of {processes} processes it is one of 0 to {processes - 1}"
+            f"process_id is {process_id}: "
+            f"of {processes} processes it is one of 0 to {processes - 1}"
         )
 
 

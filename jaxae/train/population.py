@@ -1,4 +1,4 @@
-"""Recipes that can be trained as one program: they differ in seeds, and in values without a shape."""
+"""Recipes that can be trained as one program: they differ in seeds and scalar values."""
 
 import itertools
 from collections.abc import Sequence

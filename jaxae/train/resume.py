@@ -53,8 +53,8 @@ def begin_from(
     """Make the origin's state the first checkpoint of each run that has none.
 
     Weights, averages, the optimiser's moments and the counters go on. The learning rate and its
-    plateau start again, as the recipe says. Raises InputError where the state does not fit, or a run
-    began otherwise.
+    plateau start again, as the recipe says. Raises InputError where the state does not fit, or a
+    run began otherwise.
     """
     for run_dir, config in zip(run_dirs, configs, strict=True):
         if checkpoint.epochs(run_dir) and not overwrite:

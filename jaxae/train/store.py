@@ -157,7 +157,7 @@ class DirectoryStore:
         ]
 
     def _open_logs(self) -> list[str]:
-        """Bring environment.json and metrics.jsonl up to date. Return what has changed, or is lost."""
+        """Bring environment.json and metrics.jsonl up to date. Return what changed, or is lost."""
         environment = describe_environment(self.dataset.title, self.dataset.digest)
         before = [files.read_json(run_dir / "environment.json") for run_dir in self.run_dirs]
         notes = [line for each in before for line in changes(each, environment)]

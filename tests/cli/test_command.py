@@ -22,7 +22,8 @@ from jaxae.cli import command
 
 def main() -> None:
     a = jax.random.normal(jax.random.key(0), (300, 300))
-    print(jax.jit(lambda a: jax.lax.fori_loop(0, 9, lambda i, x: jax.nn.tanh(x @ a + jax.numpy.sin(x)), a))(a).sum())
+    step = lambda i, x: jax.nn.tanh(x @ a + jax.numpy.sin(x))
+    print(jax.jit(lambda a: jax.lax.fori_loop(0, 9, step, a))(a).sum())
 
 command.run(main)
 """
@@ -214,7 +215,9 @@ command.run(main)
     ],
 )
 def test_a_signal_in_the_last_moment_has_no_third_exit_code(main, code):
-    """Python gives signals back to the system before it deletes the modules, which takes JAX a second on a busy machine."""
+    """Python gives signals back to the system before it deletes the modules, which takes JAX a
+    second on a busy machine.
+    """
     script = f"""
 import atexit, gc, os, signal, time
 from jaxae.cli import command
@@ -297,7 +300,9 @@ def test_the_compilation_cache_is_off_unless_asked_for_and_keyed_by_jaxlib_and_p
 
 
 def test_the_compilation_cache_starts_the_same_run(tmp_path):
-    """A program from the cache, and a damaged entry, which JAX passes over, give the bits of a run without it."""
+    """A program from the cache, and a damaged entry, which JAX passes over, give the bits of a run
+    without it.
+    """
     command = [sys.executable, "-c", PROGRAM]
     environment = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
     bits = [
@@ -326,7 +331,8 @@ def test_the_compilation_cache_starts_the_same_run(tmp_path):
     ],
 )
 def test_an_environment_that_would_change_results_is_one_clear_line(name, value, words):
-    script = "from jaxae.cli import command\ndef main() -> None:\n    print('results')\ncommand.run(main)"
+    script = "from jaxae.cli import command\ndef main() -> None:\n    print('results')\n"
+    script += "command.run(main)"
     done = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,

@@ -32,7 +32,9 @@ def fresh(model: Autoencoder):
 
 
 def apply(model: Autoencoder, variables, images, **options):
-    """model.apply, jitted: layer by layer takes seconds. options: its own, but for arrays, which go into rngs."""
+    """model.apply, jitted: layer by layer takes seconds. options: its own, but for arrays, which go
+    into rngs.
+    """
     rngs = options.pop("rngs", {})
     return jax.jit(
         lambda variables, images, rngs: model.apply(variables, images, rngs=rngs, **options)
@@ -113,7 +115,9 @@ def test_dropout_needs_a_key_and_acts_in_training_alone(images):
 
 
 def test_dropout_rates_after_the_first_three_layers():
-    """ReLU alone makes about half of a layer's outputs zero; dropout 0.5 takes half of the rest as well."""
+    """ReLU alone makes about half of a layer's outputs zero; dropout 0.5 takes half of the rest as
+    well.
+    """
     images = np.random.default_rng(0).random((64, 28, 28, 1)).astype(np.float32)
     for position in range(3):
         rates = [0.0, 0.0, 0.0]
@@ -136,7 +140,9 @@ def test_dropout_rates_after_the_first_three_layers():
 
 
 def test_products_of_bfloat16_and_their_derivatives_against_numpy():
-    """Operands rounded as NumPy rounds them to ml_dtypes' bfloat16, the sums as exact as float32's; for members too."""
+    """Operands rounded as NumPy rounds them to ml_dtypes' bfloat16, the sums as exact as float32's;
+    for members too.
+    """
     rng = np.random.default_rng(0)
     x, kernel, gradient = (
         rng.standard_normal(shape, np.float32)
@@ -176,7 +182,9 @@ def gradient(model: Autoencoder, variables, images) -> np.ndarray:
 
 
 def test_a_trained_model_in_bfloat16_has_nearly_the_same_gradient(real_files, tmp_path):
-    """With the narrow layers in bfloat16 as well, the gradient is off by 0.34 of its norm, with noise on the images by 0.9."""
+    """With the narrow layers in bfloat16 as well, the gradient is off by 0.34 of its norm, with
+    noise on the images by 0.9.
+    """
     images = to_unit(
         load_dataset(
             "fashion_mnist", data_dir=tmp_path, manual_dir=real_files, report=silent

@@ -66,7 +66,9 @@ def test_clipping_agrees_with_optax(size):
 
 
 def test_packing_changes_no_bit_of_an_elementwise_update():
-    """Leaves below and above the size, a scalar and an odd order of shapes; three steps, so that the state is used."""
+    """Leaves below and above the size, a scalar and an odd order of shapes; three steps, so that
+    the state is used.
+    """
     rng = np.random.default_rng(0)
     shapes = {"b": (3, 2), "a": (20, 10), "d": (), "c": {"x": (7,), "y": (2, 100)}}
 

@@ -69,7 +69,9 @@ def test_end_epoch_notes_at_whose_end_the_rate_fell(config):
 
 
 def test_where_the_rate_falls_a_state_that_keeps_its_best_goes_back_to_it_and_others_do_not(config):
-    """Two members: the rate of the first falls at the end of epoch 4, two after its best; the other gets better."""
+    """Two members: the rate of the first falls at the end of epoch 4, two after its best; the other
+    gets better.
+    """
     recipe, trained = (
         replace(config, restore_best=True),
         ("params", "batch_stats", "opt_state", "average"),

@@ -41,7 +41,9 @@ def bound():
 
 
 def test_an_epoch_is_the_steps_one_after_another(bound, dataset):
-    """Losses agree to rounding; parameters are not compared, since AdamW turns a rounding error into a whole step."""
+    """Losses agree to rounding; parameters are not compared, since AdamW turns a rounding error
+    into a whole step.
+    """
     _, state, step, epoch = bound
     images = jnp.asarray(dataset.train.images)
     order = epoch_order(derive(state.key, Stream.ORDER, 0), len(images), batch_size=BATCH)
@@ -203,7 +205,9 @@ def test_each_image_has_noise_of_its_own_strength_within_the_range():
 
 
 def test_batch_statistics_are_those_that_numpy_finds_without_dropout(bound, dataset):
-    """Of the first layer, from the noisy batches; and of no other value than the weights, the images and the key."""
+    """Of the first layer, from the noisy batches; and of no other value than the weights, the
+    images and the key.
+    """
     parts, state, _, _ = bound
     batches = jnp.asarray(dataset.train.images[:96]).reshape(2, 48, 28, 28, 1)
     run = jax.jit(functools.partial(batch_statistics, model=parts.model, noise_factor=0.25))

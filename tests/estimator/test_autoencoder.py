@@ -1,4 +1,6 @@
-"""The estimator: scikit-learn's own checks, and what jaxae.fit, NumPy and scikit-learn say of the same data."""
+"""The estimator: scikit-learn's own checks, and what jaxae.fit, NumPy and scikit-learn say of the
+same data.
+"""
 
 import os
 import pickle
@@ -250,7 +252,8 @@ def test_a_loss_that_breaks_later_keeps_the_best_epoch_and_warns(fitted, monkeyp
 
 
 def test_without_scikit_learn_one_line_says_what_to_install():
-    code = "import sys; sys.modules['sklearn'] = None\nfrom jaxae import *\nassert 'DenoisingAutoencoder' not in dir()\n"
+    code = "import sys; sys.modules['sklearn'] = None\nfrom jaxae import *\n"
+    code += "assert 'DenoisingAutoencoder' not in dir()\n"
     code += "from jaxae import DenoisingAutoencoder"
     words = [sys.executable, "-c", code]
     done = subprocess.run(
@@ -261,5 +264,6 @@ def test_without_scikit_learn_one_line_says_what_to_install():
         timeout=100,
     )
     assert done.stderr.splitlines()[-1] == (
-        "jaxae.errors.InputError: scikit-learn is not installed: pip install -e '.[sklearn]' brings it"
+        "jaxae.errors.InputError: scikit-learn is not installed: "
+        "pip install -e '.[sklearn]' brings it"
     )

@@ -59,7 +59,9 @@ def test_what_is_saved_is_loaded_to_the_bit(state, tmp_path):
 
 
 def test_a_checkpoint_of_a_version_without_a_field_that_is_not_used_is_loaded(state, tmp_path):
-    """Orbax compares the names of fields, also of those that hold nothing: best_state was not there before."""
+    """Orbax compares the names of fields, also of those that hold nothing: best_state was not there
+    before.
+    """
     older = {
         name: value
         for name, value in checkpoint._items(state)["training"].items()
@@ -326,7 +328,9 @@ def test_a_manifest_that_lies_consistently_is_damaged(lie, state, tmp_path):
 
 
 def test_what_orbax_cannot_read_although_its_digests_fit_is_set_aside(state, tmp_path, monkeypatch):
-    """What Orbax raises of a damaged file; it goes on in threads of its own, whose end no test should wait for."""
+    """What Orbax raises of a damaged file; it goes on in threads of its own, whose end no test
+    should wait for.
+    """
     for epoch in (1, 2):
         checkpoint.save(tmp_path, at(state, epoch))
     read_items = checkpoint.read_items

@@ -1,4 +1,6 @@
-"""What JAX is told that changes draws or rounding is recorded; the noise of an evaluation is what it says it is."""
+"""What JAX is told that changes draws or rounding is recorded; the noise of an evaluation is what
+it says it is.
+"""
 
 import contextlib
 

@@ -14,7 +14,9 @@ event_pb2 = pytest.importorskip("tensorboardX.proto.event_pb2")
 
 
 def values(run_dir: Path) -> list[tuple[str, int, float]]:
-    """(tag, step, number) in RUN/tensorboard, in order. A record: u64 length, u32 CRC, that many bytes, u32 CRC (TFRecord)."""
+    """(tag, step, number) in RUN/tensorboard, in order. A record: u64 length, u32 CRC, that many
+    bytes, u32 CRC (TFRecord).
+    """
     (path,) = (run_dir / "tensorboard").iterdir()
     raw, found = path.read_bytes(), []
     while raw:

@@ -1,4 +1,6 @@
-"""Run by test_sharding in a process of its own, on eight pretended devices: prints what it finds as JSON."""
+"""Run by test_sharding in a process of its own, on eight pretended devices: prints what it finds as
+JSON.
+"""
 
 import json
 import sys

@@ -1,4 +1,6 @@
-"""Run by test_processes, once for each process: trains on a small data set together with the others."""
+"""Run by test_processes, once for each process: trains on a small data set together with the
+others.
+"""
 
 from pathlib import Path
 

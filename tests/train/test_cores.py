@@ -1,4 +1,6 @@
-"""A CPU's cores as devices: which --devices asks for, and a population that is shared out over them."""
+"""A CPU's cores as devices: which --devices asks for, and a population that is shared out over
+them.
+"""
 
 import os
 import re

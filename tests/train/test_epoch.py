@@ -1,4 +1,6 @@
-"""What an epoch evaluates: the same noise every time, the averaged weights, statistics of training images alone."""
+"""What an epoch evaluates: the same noise every time, the averaged weights, statistics of training
+images alone.
+"""
 
 from dataclasses import replace
 
@@ -26,7 +28,9 @@ ALIVE = np.array([True])
 
 @pytest.fixture(scope="module")
 def state() -> TrainState:
-    """A first state whose averaged weights are others than its weights, at a rate of 0: its weights stay as they are."""
+    """A first state whose averaged weights are others than its weights, at a rate of 0: its weights
+    stay as they are.
+    """
     first = first_state(CONFIG)
     average, late = (
         first_state(replace(CONFIG, seed=1)).params,
@@ -50,7 +54,10 @@ def run_epoch(dataset):
 
 
 def test_validation_noise_and_statistics_are_the_same_in_every_epoch(run_epoch, state):
-    """Of weights that stay. The averaged ones move towards them, so they are set back, and the rate, which has a floor."""
+    """Of weights that stay.
+
+    The averaged ones move towards them, so they are set back, and the rate, which has a floor.
+    """
     first, one = run_epoch(state)
     again = first._replace(average=state.average, step=state.step, plateau=state.plateau)
     second, two = run_epoch(again)
@@ -149,7 +156,9 @@ def test_the_weight_of_similarities_is_the_recipes(dataset):
 
 
 def test_steps_in_bfloat16_are_other_steps_and_the_evaluation_stays_in_float32(state, dataset):
-    """At a rate of 0 the weights are the same after both, so the same losses are measured, to the bit."""
+    """At a rate of 0 the weights are the same after both, so the same losses are measured, to the
+    bit.
+    """
     rounded = compile_epoch([replace(CONFIG, matmul_dtype="bfloat16")], dataset, Placement())
     exact = compile_epoch([CONFIG], dataset, Placement())
     results = [run(stack_members([state]), ALIVE)[1] for run in (rounded, exact)]

@@ -1,4 +1,6 @@
-"""The steps of an epoch on images in the host's memory: block by block, to the bits of images on the device."""
+"""The steps of an epoch on images in the host's memory: block by block, to the bits of images on
+the device.
+"""
 
 from dataclasses import replace
 

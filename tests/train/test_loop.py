@@ -101,7 +101,8 @@ def test_an_interrupted_run_ends_with_the_same_bits(
     overwrite = moment == "after the checkpoint"
     with pytest.raises(KeyboardInterrupt):
         fit_state(CONFIG, dataset, tmp_path / "run", overwrite=overwrite, report=interrupt)
-    again = f"same command again{', but without overwriting,' if overwrite else ''} to go on from there."
+    without = ", but without overwriting," if overwrite else ""
+    again = f"same command again{without} to go on from there."
     assert told[-1] == f"Interrupted: epoch 1 is saved in {tmp_path / 'run'}. Start the {again}"
     monkeypatch.undo()
     lines: list[str] = []
@@ -256,7 +257,9 @@ def test_the_end_comes_with_the_epochs_or_at_the_floor_without_a_new_best(
 
 
 def test_a_loss_that_breaks_later_keeps_the_best_epoch(dataset, tmp_path, monkeypatch):
-    """In the second epoch: in memory the best is returned, on the disk it can be loaded, and the error says where it broke."""
+    """In the second epoch: in memory the best is returned, on the disk it can be loaded, and the
+    error says where it broke.
+    """
     compiled = loop.compile_epoch
 
     def breaking(*arguments, **options):

@@ -1,4 +1,6 @@
-"""Two real processes that train together over the loopback: as one does, killed and resumed, started wrongly."""
+"""Two real processes that train together over the loopback: as one does, killed and resumed,
+started wrongly.
+"""
 
 import os
 import shutil
@@ -27,7 +29,8 @@ from tests import ROOT
 from tests.cli.test_command import call
 from tests.helpers import fit_state
 
-# Gradients of the first step agree to 5e-5; AdamW turns rounding errors into whole steps, and a tiny rate keeps these small.
+# Gradients of the first step agree to 5e-5; AdamW turns rounding errors into whole steps, and a
+# tiny rate keeps these small.
 CONFIG = Config(
     dataset="synthetic",
     epochs=3,
@@ -99,7 +102,9 @@ def whole(tmp_path_factory) -> Path:
 
 
 def gradients_differ(a: TrainState, b: TrainState) -> float:
-    """The distance of the gradients' running means, relative to their length: √2 for unrelated ones."""
+    """The distance of the gradients' running means, relative to their length: √2 for unrelated
+    ones.
+    """
     x, y = (np.asarray(ravel_pytree(tree_get(state.opt_state, "mu"))[0]) for state in (a, b))
     return float(np.linalg.norm(x - y) / np.linalg.norm(y))
 
@@ -164,7 +169,8 @@ def test_a_process_with_another_recipe_is_refused_by_both(tmp_path):
         assert code == 2
         assert err.count("error: ") == 1
         assert err.endswith(
-            "error: Process 1 has another recipe than process 0: start all with the same options and data\n"
+            "error: Process 1 has another recipe than process 0: "
+            "start all with the same options and data\n"
         )
     assert list(tmp_path.iterdir()) == []
 

@@ -127,7 +127,9 @@ def test_what_broke_last_is_named():
 
 
 def test_the_clock_counts_epochs_and_seconds(monkeypatch):
-    """By a clock that is set by hand: started at 100 s, an epoch of 4 s after 10 s, one of 2 s after 20 s."""
+    """By a clock that is set by hand: started at 100 s, an epoch of 4 s after 10 s, one of 2 s
+    after 20 s.
+    """
     now = [100.0]
     monkeypatch.setattr(progress.time, "perf_counter", lambda: now[0])
     clock = progress.Clock(800)

@@ -39,7 +39,9 @@ def found(tmp_path_factory) -> dict:
 
 @pytest.mark.slow
 def test_fifty_losses_on_eight_devices_are_those_on_one(found):
-    """Within rounding, which grows, and which a small learning rate keeps small; noise is a device's share of one draw."""
+    """Within rounding, which grows, and which a small learning rate keeps small; noise is a
+    device's share of one draw.
+    """
     one, eight = found["losses"]["1"], found["losses"]["8"]
     assert len(one) == 50
     assert len(set(one)) == 50
@@ -65,7 +67,9 @@ def test_a_placement_that_cannot_be_is_refused_in_one_line():
 
 
 def per_member(state: dict, scale: jax.Array, images: jax.Array) -> tuple[dict, jax.Array]:
-    """A step of the kind that is mapped: a matrix product, a draw from the member's own key, a reduction."""
+    """A step of the kind that is mapped: a matrix product, a draw from the member's own key, a
+    reduction.
+    """
     noise = jax.random.normal(state["key"], images.shape)
     output = jnp.tanh((images + scale * noise) @ state["weights"])
     return {**state, "weights": state["weights"] - 0.1 * images.T @ output}, output.sum(axis=1)
