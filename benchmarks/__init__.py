@@ -1,4 +1,4 @@
-"""Programs that measure jaxae. From the root of the checkout: python -m benchmarks.FOLDER.PROGRAM."""
+"""Programs that measure jaxae: python -m benchmarks.FOLDER.PROGRAM, from the checkout."""
 
 from pathlib import Path
 

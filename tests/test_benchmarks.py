@@ -1,9 +1,6 @@
-"""The benchmarks that train several seeds, from a small recipe and few images: their tables; and
-what the racers train.
-"""
+"""Tables of the benchmarks that train several seeds, what the racers train, and the mutants."""
 
 import ast
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +14,7 @@ from benchmarks.speed import racers, speed_worker
 from jaxae.config import PRESETS, Config
 from jaxae.errors import InputError
 from jaxae.inference import load
+from jaxae.runs import metrics_log
 from tests import ROOT
 
 CONFIG = Config(dataset="synthetic", epochs=2, batch_size=64, learning_rate=3e-3, widths=(64, 16))
@@ -65,24 +63,22 @@ def test_search_sorts_the_tries_and_takes_each_runs_best_loss(tmp_path, capsys):
     assert [row[1] for row in rows] == sorted(row[1] for row in rows)
     for name, stated, *_ in rows:
         runs = sorted(tmp_path.glob(f"default-2-{name.replace(' ', '-')}/*"))
-        losses = [
-            min(
-                map(
-                    float,
-                    re.findall(r'"validation_loss": ([\d.]+)', (run / "metrics.jsonl").read_text()),
-                )
-            )
-            for run in runs
-        ]
+        rows_of_runs = [metrics_log.read(run) for run in runs]
+        losses = [min(row["validation_loss"] for row in each) for each in rows_of_runs]
         assert stated == f"{np.mean(losses):.5f} ± {np.std(losses, ddof=1):.5f}"
         assert [load(run).config.seed for run in runs] == [0, 1]
 
 
 @pytest.mark.parametrize(
-    ("benchmark", "words"), [(compare, {"presets": ("best",)}), (search, {"only": ("best",)})]
+    ("benchmark", "words", "message"),
+    [
+        (compare, {"presets": ("best",)}, "best is not a preset: there are default, map"),
+        (search, {"preset": "best"}, "best is not a preset: there are default, map"),
+        (search, {"only": ("best",)}, "best is not a try: there are as it is, learning_rate"),
+    ],
 )
-def test_an_unknown_name_is_refused_with_those_there_are(benchmark, words):
-    with pytest.raises(InputError, match=r"best is no .*default"):
+def test_an_unknown_name_is_refused_with_those_there_are(benchmark, words, message):
+    with pytest.raises(InputError, match=message):
         benchmark.main(**words)
 
 

@@ -1,4 +1,4 @@
-"""The command that measures a GPU, tried on a CPU: it must not fail there for a reason of its own."""
+"""The command that measures a GPU, tried on a CPU: no reason of its own may make it fail there."""
 
 import json
 

@@ -1,9 +1,10 @@
-"""What each choice behind the default recipe is worth: one change at a time, several seeds, on the validation images alone."""
+"""Measure what each choice behind the default recipe is worth: one change at a time."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from jaxae.runs.directory import run_directory
 from jaxae.train.loop import fit_members
 from jaxae.train.population import recipes
 
-TRIES: dict[str, dict[str, Any]] = {
+TRIES: Mapping[str, Mapping[str, Any]] = {
     "as it is": {},
     "learning_rate 5e-4": {"learning_rate": 5e-4},
     "learning_rate 2e-3": {"learning_rate": 2e-3},
@@ -43,16 +44,24 @@ TRIES: dict[str, dict[str, Any]] = {
     "plain weights": {"average_decay": 0.0},
     "matmul_dtype bfloat16": {"matmul_dtype": "bfloat16"},
 }
-DIGITS = {
-    "loss": 5,
-    "noisy MSE": 5,
-    "clean MSE": 5,
-    "5-NN": 3,
-    "ℓ-Trust": 4,
-    "ℓ-Cont": 4,
-    "filled": 2,
-}
-"""The columns, with their decimals. Filled: the share of the map's box that the box of the middle 98 % of the points takes."""
+"""What is changed, by name."""
+
+
+class Values(NamedTuple):
+    """What is measured of a run, on the validation images alone."""
+
+    loss: float
+    noisy_mse: float
+    clean_mse: float
+    knn_5: float
+    l_trust: float
+    l_cont: float
+    filled: float
+    """The area of the box around the middle 98 % of the points; that around all of them is 1."""
+
+
+COLUMNS = ("loss", "noisy MSE", "clean MSE", "5-NN", "ℓ-Trust", "ℓ-Cont", "filled")
+DIGITS = Values(5, 5, 5, 3, 4, 4, 2)
 
 
 def main(
@@ -62,67 +71,76 @@ def main(
     only: tuple[str, ...] = (),
     place: Path = Path("checkpoints/search"),
 ) -> None:
-    """Trains each try, or takes what is there, and prints a table sorted by validation loss. Never reads a test image.
+    """Train each try, or take what is there, and print a table sorted by validation loss.
 
     Args:
         preset: The recipe that is changed.
         epochs: Most epochs of a try.
-        seeds: Seeds of each try, from 0, trained as one population; the table has means and standard deviations.
+        seeds: Seeds of each try, from 0, trained as one population; the table has means and
+            standard deviations.
         only: Names of tries; all by default.
         place: Folder of the runs.
     """
-    if unknown := [*({preset} - set(PRESETS)), *(set(only) - set(TRIES))]:
-        raise InputError(
-            f"{unknown[0]} is no preset or try: there are {', '.join([*PRESETS, *TRIES])}"
-        )
+    if preset not in PRESETS:
+        raise InputError(f"{preset} is not a preset: there are {', '.join(PRESETS)}")
+    if unknown := set(only) - set(TRIES):
+        raise InputError(f"{unknown.pop()} is not a try: there are {', '.join(TRIES)}")
+
     dataset = load_dataset("auto", report=messages.say)
     pca: LatentScores | None = None
-    rows = []
+    found: dict[str, list[Values]] = {}
     for name in only or TRIES:
-        configs = recipes(
-            replace(PRESETS[preset], dataset=dataset.name, epochs=epochs, **TRIES[name]),
-            seeds=seeds,
-        )
-        folder = place / re.sub(r"[^\w.-]+", "-", f"{preset}-{epochs}-{name}")
-        directories = [run_directory(folder / str(config.seed), config) for config in configs]
         messages.say(f"== {name}")
+        config = replace(PRESETS[preset], dataset=dataset.name, epochs=epochs, **TRIES[name])
+        configs = recipes(config, seeds=seeds)
+        folder = place / re.sub(r"[^\w.-]+", "-", f"{preset}-{epochs}-{name}")
+        directories = [run_directory(folder / str(each.seed), each) for each in configs]
         fit_members(configs, dataset, directories, report=messages.say)
-        found = []
+        found[name] = []
         for directory in directories:
-            values, pca = measures(directory, dataset, pca)
-            found.append(values)
-        each = np.array(found)
-        rows.append((each.mean(axis=0), each.std(axis=0, ddof=1) if seeds > 1 else None, name))
-    lines = [
-        [name, *cells(mean, deviation)]
-        for mean, deviation, name in sorted(rows, key=lambda row: row[0][0])
-    ]
-    print(markdown([f"{preset}, {epochs} epochs, seeds 0 to {seeds - 1}", *DIGITS], lines))
+            values, pca = measure(directory, dataset, pca)
+            found[name].append(values)
+
+    best_first = sorted(found, key=lambda name: np.mean([each.loss for each in found[name]]))
+    rows = [[name, *cells(found[name])] for name in best_first]
+    print(markdown([f"{preset}, {epochs} epochs, seeds 0 to {seeds - 1}", *COLUMNS], rows))
 
 
-def measures(
+def measure(
     directory: Path, dataset: Dataset, pca: LatentScores | None
-) -> tuple[list[float], LatentScores]:
-    """Return a run's values of DIGITS on the validation images, and PCA's scores, measured once."""
-    run, validation = load(directory), dataset._replace(test=dataset.validation)
+) -> tuple[Values, LatentScores]:
+    """Return what a run reaches on the validation images, and PCA's scores, measured once."""
+    run = load(directory)
     best = next(row for row in metrics_log.read(directory) if row["epoch"] == run.epoch)
-    scores = score_latent(run, validation, pca=pca)
-    ours, latents = scores.ours, encode(run, dataset.validation.images)
-    middle = np.ptp(np.quantile(latents, [0.01, 0.99], axis=0), axis=0) / np.ptp(latents, axis=0)
-    latent = [ours.mse, ours.knn_5, ours.l_trust, ours.l_cont]
-    values = [best["validation_loss"], best["validation_mse"], *latent, float(middle.prod())]
+    scores = score_latent(run, dataset._replace(test=dataset.validation), pca=pca)
+    ours = scores.ours
+    assert ours.mse is not None
+    assert ours.knn_5 is not None
+    assert ours.l_trust is not None
+    assert ours.l_cont is not None
+
+    latents = encode(run, dataset.validation.images)
+    middle = np.ptp(np.quantile(latents, [0.01, 0.99], axis=0), axis=0)
+    values = Values(
+        loss=best["validation_loss"],
+        noisy_mse=best["validation_mse"],
+        clean_mse=ours.mse,
+        knn_5=ours.knn_5,
+        l_trust=ours.l_trust,
+        l_cont=ours.l_cont,
+        filled=float(np.prod(middle / np.ptp(latents, axis=0))),
+    )
     return values, scores.pca
 
 
-def cells(mean: np.ndarray, deviation: np.ndarray | None) -> list[str]:
-    """The values of a row, with their standard deviations where there are several seeds."""
-    texts = [f"{value:.{digits}f}" for value, digits in zip(mean, DIGITS.values(), strict=True)]
-    if deviation is None:
-        return texts
-    return [
-        f"{text} ± {value:.{d}f}"
-        for text, value, d in zip(texts, deviation, DIGITS.values(), strict=True)
-    ]
+def cells(runs: list[Values]) -> list[str]:
+    """Return the means, with their sample standard deviations if there are several seeds."""
+    means = np.mean(runs, axis=0)
+    if len(runs) == 1:
+        return [f"{mean:.{digits}f}" for mean, digits in zip(means, DIGITS, strict=True)]
+    deviations = np.std(runs, axis=0, ddof=1)
+    columns = zip(means, deviations, DIGITS, strict=True)
+    return [f"{mean:.{digits}f} ± {std:.{digits}f}" for mean, std, digits in columns]
 
 
 if __name__ == "__main__":
