@@ -22,6 +22,7 @@ from jaxae.errors import InputError, brief, expand
 from jaxae.runs import directory, files
 from jaxae.runs.checkpoint import load_best
 from jaxae.runs.manifest import owner_of
+from jaxae.switches import usual_switches
 
 ROUNDING = 1e-5
 """How far outside [0, 1] a float may lie: resizing and averaging leave such."""
@@ -45,6 +46,7 @@ class Run(NamedTuple):
     """Dataset.digest of what it was trained on, where that is known."""
 
 
+@usual_switches()
 def load(run_dir: str | Path, *, epoch: int | None = None) -> Run:
     """Return the best checkpoint of a run directory, on this machine's first device.
 
@@ -66,6 +68,7 @@ def load(run_dir: str | Path, *, epoch: int | None = None) -> Run:
     return Run(config, model, best.variables, best.epoch, data_sha256)
 
 
+@usual_switches()
 def reconstruct(run: Run, images: ArrayLike) -> np.ndarray:
     """Return denoised images, f32 in [0, 1], of the shape of the images.
 
@@ -77,6 +80,7 @@ def reconstruct(run: Run, images: ArrayLike) -> np.ndarray:
     return _apply(run, "__call__", _fitting(run, images)).reshape(np.shape(images))
 
 
+@usual_switches()
 def encode(run: Run, images: ArrayLike) -> np.ndarray:
     """Return latents, f32[N, latent_dim], of images as reconstruct takes them. Raises InputError.
 
@@ -86,6 +90,7 @@ def encode(run: Run, images: ArrayLike) -> np.ndarray:
     return _apply(run, "encode", _fitting(run, images))
 
 
+@usual_switches()
 def decode(run: Run, latents: ArrayLike) -> np.ndarray:
     """Return images, f32[N, H, W, C] in [0, 1], of latents, finite numbers [N, latent_dim].
 
@@ -105,6 +110,7 @@ def decode(run: Run, latents: ArrayLike) -> np.ndarray:
     return _apply(run, "decode", array.astype(np.float32))
 
 
+@usual_switches()
 def corrupt(
     images: ArrayLike, *, std: float, draw: int = 0, indices: ArrayLike | None = None
 ) -> np.ndarray:

@@ -26,6 +26,7 @@ from jaxae.config import GROUPS, PRESETS, Config
 from jaxae.digests import json_digest
 from jaxae.errors import Diverged, InputError, brief, expand, refusal
 from jaxae.runs.environment import cpu
+from jaxae.switches import set_usual_switches
 from jaxae.train import multihost
 
 Main = Callable[..., None] | Mapping[str, Callable[..., None]]
@@ -56,7 +57,8 @@ def run(main: Main) -> None:
         _handle_signals(_stop)
         command = parse(main)
         _use_compilation_cache(os.environ.get("JAXAE_COMPILATION_CACHE"))
-        _check_jax()
+        set_usual_switches()
+        _check_device()
         command()
         if sys.stdout:
             sys.stdout.flush()
@@ -193,26 +195,22 @@ def _use_compilation_cache(directory: str | None) -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
-def _check_jax() -> None:
-    """Raise InputError where the environment asks for other draws, or for a missing device."""
-    for name in ("jax_enable_x64", "jax_debug_nans"):
-        if getattr(jax.config, name):
-            raise InputError(
-                f"{name.upper()} is on: jaxae computes in float32 and checks its losses itself; "
-                "unset it"
-            )
-
-    asked = os.environ.get("JAX_PLATFORMS")
+def _check_device() -> None:
+    """Raise InputError where the environment asks for a device that is not here."""
     # To join other processes must come before the first look at the devices.
-    several = any(word.startswith("--coordinator") for word in sys.argv)
-    if not asked or asked == "cpu" or several:
+    if any(word.startswith("--coordinator") for word in sys.argv):
         return
-    try:
-        jax.devices()
-    except RuntimeError as error:
-        raise InputError(
-            f"JAX_PLATFORMS is {asked}: {brief(error)}; unset it, or install JAX for that device"
-        ) from error
+
+    for name in ("JAX_PLATFORMS", "JAX_PLATFORM_NAME"):
+        asked = os.environ.get(name)
+        if not asked or asked == "cpu":
+            continue
+        try:
+            jax.devices()
+        except (RuntimeError, AssertionError) as error:  # JAX asserts that there is a GPU for cuda
+            raise InputError(
+                f"{name} is {asked}: {brief(error)}; unset it, or install JAX for that device"
+            ) from error
 
 
 def _handle_signals(handler: Any) -> None:

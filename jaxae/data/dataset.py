@@ -9,6 +9,7 @@ import numpy as np
 from jaxae.config import Config
 from jaxae.core.rng import Stream, derive, root_key
 from jaxae.errors import InputError
+from jaxae.switches import usual_switches
 
 Arrays = dict[str, np.ndarray]
 """{train,validation,test}_images and _labels, or images and labels; perhaps class_names."""
@@ -90,6 +91,7 @@ def check_data(config: Config, dataset: Dataset, *, trained_on: str | None = Non
         )
 
 
+@usual_switches()
 def sample(size: int, count: int) -> np.ndarray:
     """Return the indices of a fixed random sample of a split with this many images.
 

@@ -17,10 +17,12 @@ from jaxae.data.split import Shares, split
 from jaxae.data.synthetic import CLASS_NAMES, synthetic_arrays
 from jaxae.data.tfds_files import OFFICIAL, fetch, read_prepared
 from jaxae.errors import DataUnavailableError, InputError, Report, expand
+from jaxae.switches import usual_switches
 
 SHARES = (0.8, 0.1, 0.1)
 
 
+@usual_switches()
 def load_dataset(
     name: str | Path = "auto",
     *,

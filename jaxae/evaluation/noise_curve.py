@@ -18,6 +18,7 @@ from jaxae.evaluation.baselines import Denoise, fit_affine, fit_rivals, moments
 from jaxae.evaluation.metrics import psnr, ssim
 from jaxae.evaluation.records import Curve, NoiseCurve, UnseenNoise, provenance
 from jaxae.inference import Run, corrupt, noise_keys, reconstruct
+from jaxae.switches import usual_switches
 
 LEVELS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 MATCHED = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
@@ -60,6 +61,7 @@ UNSEEN = {
 }
 
 
+@usual_switches()
 def measure_noise_curve(
     run: Run, dataset: Dataset, *, images: int = 1000, draws: int = 5, report: Report = silent
 ) -> NoiseCurve:
@@ -155,6 +157,7 @@ def matched_strength(keys: jax.Array, images: np.ndarray, kind: str, *, mse: flo
     return high
 
 
+@usual_switches()
 def unseen_examples(
     run: Run, dataset: Dataset, *, std: float = 0.25
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:

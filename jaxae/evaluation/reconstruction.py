@@ -14,6 +14,7 @@ from jaxae.evaluation.records import ClassQuality, Evaluation, Provenance, Quali
 from jaxae.evaluation.tables import decibels, markdown
 from jaxae.inference import Run, corrupt, encode, reconstruct
 from jaxae.runs.environment import DRAWS, settings
+from jaxae.switches import usual_switches
 
 NEIGHBOURS = 5
 COLUMNS = ("MSE", "MAE", "PSNR of the mean MSE", "mean of image PSNR", "SSIM, mean ± std")
@@ -40,6 +41,7 @@ class ImageErrors(NamedTuple):
         return ImageErrors(self.mse[chosen], self.mae[chosen], self.ssim[chosen])
 
 
+@usual_switches()
 def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> Evaluation:
     """Return the quality of the model on all test images, next to two answers that learn nothing.
 

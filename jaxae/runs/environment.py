@@ -24,11 +24,10 @@ PACKAGES = (
     "scikit-image",
     "matplotlib",
 )
-DRAWS = {"jax_threefry_partitionable": True, "jax_random_seed_offset": 0, "jax_enable_x64": False}
-"""JAX's settings that change what a key draws, each with its default."""
+DRAWS = {"jax_threefry_partitionable": True, "jax_random_seed_offset": 0}
+"""JAX's settings that change what a key draws, each with its default; see also switches.USUAL."""
 ARITHMETIC = {
     "jax_default_matmul_precision": None,
-    "jax_numpy_dtype_promotion": "standard",
     "jax_disable_jit": False,
     "jax_threefry_gpu_kernel_lowering": False,
 }

@@ -17,6 +17,7 @@ from jaxae.data.load import canonical_name, load_dataset
 from jaxae.errors import Diverged, Report, silent
 from jaxae.inference import Run, load
 from jaxae.runs.directory import run_directory
+from jaxae.switches import usual_switches
 from jaxae.train import progress
 from jaxae.train.epoch import compile_epoch
 from jaxae.train.multihost import ALONE, Processes
@@ -25,6 +26,7 @@ from jaxae.train.sharding import Placement, make_placement
 from jaxae.train.store import MemoryStore, Store, open_directories, or_first
 
 
+@usual_switches()
 def fit(
     config: Config | None = None,
     dataset: Dataset | None = None,
@@ -72,6 +74,7 @@ def fit(
     return Run(recipe, build_model(recipe), best.variables, best.epoch, dataset.digest)
 
 
+@usual_switches()
 def fit_members(
     configs: Sequence[Config],
     dataset: Dataset,
@@ -103,6 +106,7 @@ def fit_members(
         )
 
 
+@usual_switches()
 def train(
     configs: Sequence[Config],
     dataset: Dataset,
@@ -128,9 +132,9 @@ def train(
         report(line)
 
     # In a thread, so that a signal need not wait for the compiler, and first states are drawn
-    # meanwhile: that wins a second.
+    # meanwhile: that wins a second. Switches are a thread's own.
     compiling = ThreadPoolExecutor(1).submit(
-        compile_epoch, configs, dataset, placement, on_host=on_host
+        usual_switches()(compile_epoch), configs, dataset, placement, on_host=on_host
     )
     latest = or_first(restored.states, configs)
     active = np.array([not finished(s, c) for s, c in zip(latest, configs, strict=True)])

@@ -30,7 +30,6 @@ def told(name, value):
     [
         ("jax_threefry_partitionable", False, True),
         ("jax_random_seed_offset", 3, True),
-        ("jax_enable_x64", True, True),
         ("jax_default_matmul_precision", "float32", False),
         ("jax_default_prng_impl", "rbg", False),  # every key of ours names its own
         ("jax_threefry_gpu_kernel_lowering", True, False),
