@@ -1,10 +1,11 @@
-"""PSNR and SSIM of each image: f32[B, H, W, C] in [0, 1] twice → [B]. The caller averages.
+"""PSNR and SSIM of each image: f32[B, H, W, C] in [0, 1] twice → [B]; where two curves cross.
 
-Raises InputError for two shapes that differ.
+The caller averages. Raises InputError for two shapes that differ.
 """
 
 import math
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -60,6 +61,23 @@ def ssim(output: np.ndarray, target: np.ndarray) -> np.ndarray:
     # SciPy's filters and NumPy release the interpreter lock.
     with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
         return np.concatenate([np.zeros(0), *pool.map(_ssim_of_stack, outputs, targets)])
+
+
+def break_even(levels: Sequence[float], ours: np.ndarray, theirs: np.ndarray) -> float | None:
+    """Return the lowest level above which our error stays below theirs, by linear interpolation.
+
+    None if ours is not below theirs at the highest level.
+    """
+    above = np.flatnonzero(ours >= theirs)
+    if not len(above):
+        return float(levels[0])
+
+    i = above[-1]
+    if i + 1 == len(levels):
+        return None
+
+    gap = ours[i : i + 2] - theirs[i : i + 2]
+    return float(levels[i] + (levels[i + 1] - levels[i]) * gap[0] / (gap[0] - gap[1]))
 
 
 def _ssim_of_stack(output: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """How well a run denoises at every noise level, next to rivals, and under unseen kinds of noise."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from jaxae.core.rng import Stream, derive, root_key
 from jaxae.data.dataset import REFERENCES, Dataset, check_data, sample
 from jaxae.errors import InputError, Report, silent
 from jaxae.evaluation.baselines import Denoise, fit_affine, fit_rivals, moments
-from jaxae.evaluation.metrics import psnr, ssim
+from jaxae.evaluation.metrics import break_even, psnr, ssim
 from jaxae.evaluation.records import Curve, NoiseCurve, UnseenNoise, provenance
 from jaxae.inference import Run, corrupt, noise_keys, reconstruct
 from jaxae.switches import usual_switches
@@ -113,23 +113,6 @@ def measure_noise_curve(
         ),
         unseen=unseen,
     )
-
-
-def break_even(levels: Sequence[float], ours: np.ndarray, theirs: np.ndarray) -> float | None:
-    """Return the lowest level above which our error stays below theirs, by linear interpolation.
-
-    None if ours is not below theirs at the highest level.
-    """
-    above = np.flatnonzero(ours >= theirs)
-    if not len(above):
-        return float(levels[0])
-
-    i = above[-1]
-    if i + 1 == len(levels):
-        return None
-
-    gap = ours[i : i + 2] - theirs[i : i + 2]
-    return float(levels[i] + (levels[i + 1] - levels[i]) * gap[0] / (gap[0] - gap[1]))
 
 
 def matched_strength(keys: jax.Array, images: np.ndarray, kind: str, *, mse: float) -> float | None:

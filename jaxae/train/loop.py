@@ -20,6 +20,7 @@ from jaxae.runs.directory import run_directory
 from jaxae.switches import usual_switches
 from jaxae.train import progress
 from jaxae.train.epoch import compile_epoch
+from jaxae.train.introduction import begin_lines
 from jaxae.train.multihost import ALONE, Processes
 from jaxae.train.population import check
 from jaxae.train.sharding import Placement, make_placement
@@ -128,7 +129,7 @@ def train(
         return latest
 
     epochs = [int(state.epoch) if state else 0 for state in restored.states]
-    for line in [*progress.begin_lines(store.place, epochs, configs, dataset), *restored.notes]:
+    for line in [*begin_lines(store.place, epochs, configs, dataset), *restored.notes]:
         report(line)
 
     # In a thread, so that a signal need not wait for the compiler, and first states are drawn

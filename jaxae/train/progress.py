@@ -1,20 +1,16 @@
 """What training tells: records, and lines of prose. Nothing here writes a file or prints."""
 
 import itertools
-import math
 import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, SupportsInt
 
-import jax
 import numpy as np
 
-from jaxae.build import state_shapes
 from jaxae.config import Config
 from jaxae.core.state import TrainState
-from jaxae.data.dataset import Dataset
 from jaxae.train.epoch import EpochResult
-from jaxae.train.population import labels, varying
+from jaxae.train.population import labels
 
 
 class Row(NamedTuple):
@@ -135,43 +131,6 @@ def describe_epoch(
         )
         rows.append(row)
     return Epoch(tuple(rows), configs[0].epochs, len(configs))
-
-
-def begin_lines(
-    place: str, epochs: Iterable[int], configs: Sequence[Config], dataset: Dataset
-) -> list[str]:
-    """Return where the run is kept, after which epoch it goes on; its data, model and recipe."""
-    done = list(epochs)
-    config = configs[0]
-
-    shape = "×".join(map(str, dataset.image_shape))
-    sizes = ", ".join(
-        f"{len(part.images):,} {name}"
-        for name, part in (
-            ("training", dataset.train),
-            ("validation", dataset.validation),
-            ("test", dataset.test),
-        )
-    )
-    widths = "→".join(map(str, [math.prod(dataset.image_shape), *config.widths]))
-    leaves = jax.tree.leaves(state_shapes(config).params)
-    parameters = sum(math.prod(leaf.shape) for leaf in leaves)
-
-    noise = " to ".join(f"{level:g}" for level in config.noise_range or [config.noise_factor])
-    if len(configs) == 1:
-        which = f"learning rate {config.learning_rate:g}, seed {config.seed}"
-    else:
-        differences = ", ".join([*varying(configs), "seed"])
-        which = f"{len(configs)} members that differ in {differences}"
-
-    return [
-        f"Resuming after epoch {span(done)} in {place}" if any(done) else f"Training in {place}",
-        f"  data    {dataset.title}, images of {shape}: {sizes}",
-        f"          from {dataset.source}",
-        f"  model   {widths}→{config.latent_dim} and back, {parameters:,} parameters",
-        f"  recipe  at most {config.epochs} epochs, batches of {config.batch_size}, noise {noise}, "
-        + which,
-    ]
 
 
 def nothing_to_do_line(place: str, states: Sequence[TrainState]) -> str:

@@ -4,7 +4,7 @@ from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structu
 
 from jaxae.core.objective import mae, mse
 from jaxae.evaluation import metrics
-from jaxae.evaluation.metrics import psnr, ssim
+from jaxae.evaluation.metrics import break_even, psnr, ssim
 
 
 @pytest.fixture(params=["random", "alike", "black and white", "checkerboard"])
@@ -55,3 +55,10 @@ def test_identical_images():
     images = np.random.default_rng(1).random((3, 28, 28, 1)).astype(np.float32)
     assert (np.asarray(psnr(mse(images, images))) == np.inf).all()
     np.testing.assert_allclose(ssim(images, images), 1, rtol=1e-12)
+
+
+def test_break_even_is_where_two_lines_cross():
+    levels = [0.0, 0.1, 0.2, 0.3]
+    assert break_even(levels, np.array([4, 4, 4, 4]), np.array([0, 2, 6, 9])) == pytest.approx(0.15)
+    assert break_even(levels, np.array([4, 4, 4, 4]), np.array([5, 6, 7, 8])) == 0
+    assert break_even(levels, np.array([4, 4, 4, 4]), np.array([0, 1, 2, 3])) is None

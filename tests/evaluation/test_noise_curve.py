@@ -8,7 +8,6 @@ from jaxae.evaluation import noise_curve as module
 from jaxae.evaluation.baselines import LABELS
 from jaxae.evaluation.noise_curve import (
     UNSEEN,
-    break_even,
     matched_strength,
     measure_noise_curve,
     unseen_examples,
@@ -68,13 +67,6 @@ def test_the_curve_has_every_method_at_every_level_and_draw(run, dataset, monkey
             noisy = corrupt(clean, std=point.matches_std, indices=chosen)
             target = np.square(noisy - clean).mean()
             np.testing.assert_allclose(point.input_mse[0], target, rtol=0.02)
-
-
-def test_break_even_is_where_two_lines_cross():
-    levels = [0.0, 0.1, 0.2, 0.3]
-    assert break_even(levels, np.array([4, 4, 4, 4]), np.array([0, 2, 6, 9])) == pytest.approx(0.15)
-    assert break_even(levels, np.array([4, 4, 4, 4]), np.array([5, 6, 7, 8])) == 0
-    assert break_even(levels, np.array([4, 4, 4, 4]), np.array([0, 1, 2, 3])) is None
 
 
 @pytest.mark.parametrize("kind", UNSEEN)

@@ -1,4 +1,3 @@
-import itertools
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +9,7 @@ from jaxae.cli.messages import ranking
 from jaxae.config import Config
 from jaxae.train import progress
 from jaxae.train.epoch import EpochResult
+from jaxae.train.introduction import begin_lines
 from jaxae.train.progress import Epoch, Row
 
 ROW = Row(
@@ -49,40 +49,10 @@ def test_lines_fit_a_hundred_columns(dataset):
     lines = [
         str(Epoch((big,), 999, 1)),
         str(Epoch((big,) * 64, 999, 64)),
-        *progress.begin_lines("/runs/default", [0], [config], dataset),
+        *begin_lines("/runs/default", [0], [config], dataset),
         *progress.drop_lines(1e-3, 5e-4, restore_best=True),
     ]
     assert [line for line in lines if len(line) > 100] == []
-
-
-def test_the_first_lines_name_data_model_and_recipe(dataset):
-    widths = [784, 512, 256, 128, 64, 32, 16, 8, 4, 2]
-    weights = 2 * sum(a * b for a, b in itertools.pairwise(widths))
-    parameters = (
-        weights + 2 * 2 * sum(widths[1:-1]) + 2 + 784
-    )  # scales and shifts of BatchNorm; two layers have a bias
-    text = "\n".join(progress.begin_lines("/runs/x", [0], [Config(dataset="synthetic")], dataset))
-    for part in (
-        "Training in /runs/x",
-        "SYNTHETIC",
-        "28×28×1",
-        "550 training, 50 validation, 103 test",
-        "jaxae, which drew it",
-    ):
-        assert part in text
-    assert f"784→512→256→128→64→32→16→8→4→2 and back, {parameters:,} parameters" in text
-    for part in (
-        "at most 300 epochs",
-        "batches of 128",
-        "noise 0.25",
-        "learning rate 0.001",
-        "seed 0",
-    ):
-        assert part in text
-    assert (
-        progress.begin_lines("/runs/x", [3, 4], [Config()] * 2, dataset)[0]
-        == "Resuming after epoch 3 to 4 in /runs/x"
-    )
 
 
 @pytest.mark.parametrize(("before", "drops"), [(0.0015, 0), (0.003, 1)])
@@ -169,11 +139,3 @@ def test_the_last_line_has_epochs_best_ones_and_the_loss_that_there_is():
 )
 def test_what_was_compiled_names_the_devices(devices, words):
     assert str(progress.Compiled(8, devices, "cpu")).startswith(words)
-
-
-def test_the_first_lines_of_several_members_say_in_what_they_differ(dataset):
-    recipe = Config(dataset="synthetic")
-    lines = progress.begin_lines(
-        "/runs/x", [0, 0], [recipe, replace(recipe, seed=1, learning_rate=0.5)], dataset
-    )
-    assert lines[-1].endswith("2 members that differ in learning_rate, seed")

@@ -1,0 +1,111 @@
+"""The first lines of a training: where it is kept, what the data are, the model and the recipe."""
+
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+
+import jax
+import numpy as np
+
+from jaxae.build import state_shapes
+from jaxae.config import Config
+from jaxae.core.state import TrainState
+from jaxae.data.dataset import Dataset
+from jaxae.train.population import varying
+from jaxae.train.progress import span
+
+FEW_CLASSES = 10
+LONGEST_NAME = 24
+COLUMNS = 100
+INDENT = " " * 10
+KINDS = {1: "grey", 3: "colour"}
+"""What images of this many channels are called."""
+
+
+def begin_lines(
+    place: str, epochs: Iterable[int], configs: Sequence[Config], dataset: Dataset
+) -> list[str]:
+    """Return where the run is kept, after which epoch it goes on; its data, model and recipe."""
+    done = list(epochs)
+    config = configs[0]
+
+    shape = "×".join(map(str, dataset.image_shape))
+    sizes = ", ".join(
+        f"{len(part.images):,} {name}"
+        for name, part in (
+            ("training", dataset.train),
+            ("validation", dataset.validation),
+            ("test", dataset.test),
+        )
+    )
+    widths = "→".join(map(str, [math.prod(dataset.image_shape), *config.widths]))
+
+    noise = " to ".join(f"{level:g}" for level in config.noise_range or [config.noise_factor])
+    if len(configs) == 1:
+        which = f"learning rate {config.learning_rate:g}, seed {config.seed}"
+    else:
+        differences = ", ".join([*varying(configs), "seed"])
+        which = f"{len(configs)} members that differ in {differences}"
+
+    return [
+        f"Resuming after epoch {span(done)} in {place}" if any(done) else f"Training in {place}",
+        f"  data    {dataset.title}, images of {shape}: {sizes}",
+        f"          from {dataset.source}",
+        f"{INDENT}{describe_pixels(dataset.train.images)}",
+        *describe_classes(dataset),
+        f"  model   {widths}→{config.latent_dim} and back, {_parameters(config):,} parameters",
+        f"  recipe  at most {config.epochs} epochs, batches of {config.batch_size}, noise {noise}, "
+        + which,
+    ]
+
+
+def describe_pixels(images: np.ndarray) -> str:
+    """Return colour or grey, and the range of the values, which data of another scale give away."""
+    channels = images.shape[-1]
+    kind = KINDS.get(channels, f"{channels} channels")
+    if channels == 3 and (images == images[..., :1]).all():
+        kind = "grey in three equal channels"
+
+    low = float(images.min())
+    high = float(images.max())
+    return f"{kind}, training pixels from {low:g} to {high:g} (white is 255)"
+
+
+def describe_classes(dataset: Dataset) -> list[str]:
+    """Return the classes and the number of their training images, ten of them at most."""
+    labels = dataset.train.labels
+    names = dataset.class_names
+    if labels is None or not names:
+        return [f"{INDENT}no classes"]
+
+    sizes = np.bincount(labels, minlength=len(names))
+    shown = [
+        f"{_on_one_line(name)} {size:,}"
+        for name, size in zip(names[:FEW_CLASSES], sizes, strict=False)
+    ]
+    if len(names) > FEW_CLASSES:
+        shown.append(f"and {len(names) - FEW_CLASSES:,} more")
+
+    # A name and its size stay on one line.
+    text = f"{len(names):,} classes: " + ", ".join(each.replace(" ", "\0") for each in shown)
+    lines = textwrap.wrap(
+        text,
+        COLUMNS,
+        initial_indent=INDENT,
+        subsequent_indent=INDENT + "  ",
+        break_on_hyphens=False,
+    )
+    return [line.replace("\0", " ") for line in lines]
+
+
+def _on_one_line(name: str) -> str:
+    """Return the name without line breaks, cut in the middle: long names often begin alike."""
+    words = " ".join(name.split())
+    if len(words) <= LONGEST_NAME:
+        return words
+    return f"{words[:14]}…{words[-9:]}"
+
+
+def _parameters(config: Config) -> int:
+    state: TrainState = state_shapes(config)
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(state.params))
