@@ -26,7 +26,7 @@ from hypothesis import settings
 from jaxae.config import Config
 from jaxae.data.dataset import Dataset
 from jaxae.data.load import synthetic_dataset
-from jaxae.data.tfds_files import FILES
+from jaxae.data.official_files import FILES
 
 settings.register_profile("few", max_examples=40, deadline=None)
 settings.register_profile(

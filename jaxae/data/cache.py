@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,27 +13,38 @@ from jaxae.errors import InputError, Report
 from jaxae.temporary import replacing
 
 DIGEST = "sha256"
-"""The name in the file of the arrays' own digest."""
+SOURCE = "source"
+"""Names in the file of the arrays' own digest, and of what the arrays were decoded from."""
 
 
 def cached(
-    path: Path, build: Callable[[], Arrays], *, sha256: str | None = None, report: Report
+    path: Path,
+    build: Callable[[], Arrays],
+    *,
+    sha256: str | None = None,
+    source: str = "",
+    report: Report,
 ) -> Arrays:
     """Return what build returns, which is kept in an .npz file and built again if that is damaged.
 
     sha256: the digest that the arrays must have. Without it the file holds the one that they had
-    when it was written. Raises InputError.
+    when it was written.
+    source: the state of the files that build reads; a file that was made from another is replaced.
+    Raises InputError.
     """
     if os.path.exists(path):  # false where the folder may not be looked into
-        arrays = _read(path, sha256)
-        if arrays is not None:
-            return arrays
-        report(f"The cache {path} is damaged: building it again.")
+        kept = _read(path)
+        if kept is None or (kept.source == source and kept.digest != (sha256 or kept.told)):
+            report(f"The cache {path} is damaged: building it again.")
+        elif kept.source == source:
+            if source:
+                report(f"They were decoded before: taking {path}")
+            return kept.arrays
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         arrays = build()
-        own = {} if sha256 else {DIGEST: np.array(digest(arrays))}
+        own = {} if sha256 else {DIGEST: np.array(digest(arrays)), SOURCE: np.array(source)}
         with replacing(path) as unfinished, unfinished.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays, **own)
     except OSError as error:
@@ -43,14 +55,24 @@ def cached(
     return arrays
 
 
-def _read(path: Path, sha256: str | None) -> Arrays | None:
-    """Return the arrays in the file, None unless they have their digest."""
+class _Kept(NamedTuple):
+    """The contents of a cache."""
+
+    arrays: Arrays
+    digest: str
+    """The digest that the arrays have."""
+    told: str
+    """The digest that they had when they were written; empty in a cache without it."""
+    source: str
+
+
+def _read(path: Path) -> _Kept | None:
+    """Return what the file holds, None if it can't be read."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        own = str(arrays.pop(DIGEST, ""))
-        found = digest(arrays)
+        told = str(arrays.pop(DIGEST, ""))
+        source = str(arrays.pop(SOURCE, ""))
+        return _Kept(arrays, digest(arrays), told, source)
     except Exception:  # zipfile, zlib and NumPy raise many types for a damaged file
         return None
-
-    return arrays if found == (sha256 or own) else None

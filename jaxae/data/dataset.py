@@ -12,15 +12,15 @@ from jaxae.errors import InputError
 from jaxae.switches import usual_switches
 
 Arrays = dict[str, np.ndarray]
-"""{train,validation,test}_images and _labels, or images and labels; perhaps class_names."""
+"""{train,validation,test}_images and _labels, or images and labels; and class_names, if known."""
 REFERENCES = 60_000
 """Most training images that evaluation searches for neighbours, or fits rivals on."""
 FASHION_MNIST_SHA256 = "f4b1aad3f964531ee0c5c3dc2bb211b3ea6680e78a3568e251ad3bdef30098b4"
-"""digests.digest of the arrays in the four official files: no other data pass for Fashion-MNIST."""
+"""Digest of the arrays in the four official files: other data do not pass for Fashion-MNIST."""
 
 
 class Split(NamedTuple):
-    """Images and, where there are any, their labels."""
+    """Images, with labels if there are any."""
 
     images: np.ndarray
     """u8[N, H, W, C]."""
@@ -31,8 +31,10 @@ class Split(NamedTuple):
         """Return the split, or a sample of this many of its images if it has more."""
         if len(self.images) <= count:
             return self
+        return self.take(sample(len(self.images), count))
 
-        chosen = sample(len(self.images), count)
+    def take(self, chosen: np.ndarray | slice) -> "Split":
+        """Return some of the images, by their indices, a mask or a slice."""
         labels = None if self.labels is None else self.labels[chosen]
         return Split(self.images[chosen], labels)
 
@@ -41,16 +43,16 @@ class Dataset(NamedTuple):
     """Three splits, and what a person calls them."""
 
     name: str
-    """What a recipe calls it: fashion_mnist, or the absolute path of a file or folder."""
+    """The name in a recipe: fashion_mnist, or the absolute path of a file or folder."""
     title: str
-    """What figures and tables call it; SYNTHETIC stands in that of made-up data."""
+    """The name in figures and tables. SYNTHETIC is in that of made-up data."""
     digest: str
-    """SHA-256 of the arrays, and of the shares where the splits were made from them."""
+    """SHA-256 of the arrays, and of the shares if the splits were made from them."""
     train: Split
     validation: Split
     test: Split
     class_names: tuple[str, ...] = ()
-    """The name of label 0, 1, …; none where there are no labels."""
+    """The names of labels 0, 1, …; empty without labels."""
     source: str = "memory"
     """Where the arrays come from, for a person."""
 
@@ -62,32 +64,33 @@ class Dataset(NamedTuple):
 
 
 def check_data(config: Config, dataset: Dataset, *, trained_on: str | None = None) -> None:
-    """Raises InputError where a recipe is for other data: what is written would carry the wrong name.
+    """Raise InputError if a recipe is for other data: results would carry the wrong name.
 
-    trained_on: the digest of the data that a run was trained on, where that is known. Data of that digest may have moved.
+    trained_on: the digest of the data that a run was trained on, if known. Data of that digest may
+    have moved.
     """
-    moved = trained_on is not None and all(
-        Path(name).is_absolute() for name in (config.dataset, dataset.name)
-    )
-    if (
-        config.dataset != dataset.name and trained_on != dataset.digest and not moved
-    ):  # of moved data the digest decides, below
+    same_name = config.dataset == dataset.name
+    both_paths = Path(config.dataset).is_absolute() and Path(dataset.name).is_absolute()
+    moved = trained_on is not None and both_paths  # then the digest decides, below
+    if not same_name and trained_on != dataset.digest and not moved:
         raise InputError(
-            f"The config's dataset is {config.dataset}, and the data are {dataset.name}: give the one named"
+            f"The config's dataset is {config.dataset}, and the data are {dataset.name}: "
+            "give the one named"
         )
     if dataset.name == "fashion_mnist" and dataset.digest != FASHION_MNIST_SHA256:
         raise InputError(
-            f"The data are called fashion_mnist, and are not it (SHA-256 {dataset.digest:.12}): load_dataset has it"
+            f"Expected Fashion-MNIST, but the digest of the arrays differs "
+            f"(SHA-256 {dataset.digest:.12}): take them from load_dataset"
         )
     if config.image_shape != dataset.image_shape:
         raise InputError(
-            f"The model is for images of the shape {list(config.image_shape)}, and {dataset.title} has "
-            f"{list(dataset.image_shape)}: train one for these"
+            f"The model is for images of the shape {list(config.image_shape)}, and "
+            f"{dataset.title} has {list(dataset.image_shape)}: train one for these"
         )
     if trained_on not in (None, dataset.digest):
-        found = f"SHA-256 {dataset.digest:.12}, not {trained_on:.12}"
         raise InputError(
-            f"The data are not those that the run was trained on ({found}): give those, or another run"
+            "The data are not those that the run was trained on "
+            f"(SHA-256 {dataset.digest:.12}, not {trained_on:.12}): give those, or another run"
         )
 
 
@@ -114,6 +117,6 @@ def sample_indices(part: Split, count: int) -> np.ndarray:
 
     by_class = np.argsort(part.labels, kind="stable")
     labels = part.labels[by_class]
-    turn = np.empty(len(labels), int)  # of each image among those of its class
+    turn = np.empty(len(labels), int)  # an image's number among those of its class
     turn[by_class] = np.arange(len(labels)) - np.searchsorted(labels, labels)
     return np.argsort(turn, kind="stable")[:count]

@@ -1,21 +1,22 @@
-"""Data sets by their names in a recipe: official ones, files, folders, and what TFDS has prepared."""
+"""Load data sets by their names in a recipe: official ones, files, folders, TFDS's."""
 
 import functools
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import jax
 
 from jaxae.core.rng import Stream, derive, root_key
 from jaxae.data import image_folder
-from jaxae.data.array_files import read_arrays
+from jaxae.data.array_files import Size, read_arrays
 from jaxae.data.cache import cached
 from jaxae.data.dataset import FASHION_MNIST_SHA256, Arrays, Dataset
+from jaxae.data.folder_layout import find_pictures
+from jaxae.data.official_files import OFFICIAL, fetch
 from jaxae.data.split import Shares, split
 from jaxae.data.synthetic import CLASS_NAMES, synthetic_arrays
-from jaxae.data.tfds_files import OFFICIAL, fetch, read_prepared
+from jaxae.data.tfds_files import read_prepared
+from jaxae.digests import json_digest
 from jaxae.errors import DataUnavailableError, InputError, Report, expand
 from jaxae.switches import usual_switches
 
@@ -26,52 +27,56 @@ SHARES = (0.8, 0.1, 0.1)
 def load_dataset(
     name: str | Path = "auto",
     *,
-    image_size: image_folder.Size | None = None,
+    image_size: Size | None = None,
     shares: Shares = SHARES,
     skip_damaged: bool = False,
     data_dir: str | Path | None = None,
     manual_dir: str | Path | None = None,
     report: Report = print,
 ) -> Dataset:
-    """The data set by its name in a recipe. Raises DataUnavailableError, or InputError for what can't be read.
+    """Return the data set with this name in a recipe.
 
-    name: fashion_mnist, mnist or kmnist; synthetic, drawn here; auto, which takes Fashion-MNIST and, where it can't be had,
-    reports why and takes synthetic; an .npz or .npy file; a folder of pictures; or another image set that TFDS has prepared.
-    image_size, skip_damaged: for a folder. shares: of training, validation and test images, where there are no splits.
-    data_dir: where decoded data are kept (default $TFDS_DATA_DIR or ~/tensorflow_datasets). manual_dir: a folder with the
-    official .gz files (default $JAXAE_MANUAL_DIR).
+    name: fashion_mnist, mnist or kmnist; synthetic, drawn here; auto, Fashion-MNIST or, with a
+    report of the reason, synthetic; an .npz or .npy file; a folder of pictures; or another image
+    set that TFDS has prepared.
+    image_size, skip_damaged: for a folder.
+    shares: of training, validation and test images, for data without splits.
+    data_dir: where decoded data are kept (default $TFDS_DATA_DIR or ~/tensorflow_datasets).
+    manual_dir: a folder with the official .gz files (default $JAXAE_MANUAL_DIR).
+    Raises DataUnavailableError, or InputError for data that can't be read.
 
     >>> dataset = jaxae.load_dataset()
     >>> dataset.train.images.shape, dataset.class_names[0]
     ((55000, 28, 28, 1), 'T-shirt')
     """
     text = canonical_name(str(name))
-    path, place = Path(text), data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    path = Path(text)
+    place = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+
     if (image_size or skip_damaged) and not path.is_dir():
         raise InputError(
-            f"image_size and skip_damaged are for a folder of pictures, and {name} is none: leave them out"
+            f"image_size and skip_damaged are for a folder of pictures, and {name} is none: "
+            "leave them out"
         )
     if text == "synthetic":
-        return synthetic_dataset(derive(root_key(0), Stream.SYNTHETIC))  # one data set for all runs
-    if text in ("auto", *OFFICIAL):
-        name, manual = (
-            "fashion_mnist" if text == "auto" else text,
-            manual_dir or os.environ.get("JAXAE_MANUAL_DIR"),
-        )
+        return synthetic_dataset(derive(root_key(0), Stream.SYNTHETIC))  # the same for all runs
+    if text == "auto":
         try:
-            return _official(name, expand(place), expand(manual) if manual else None, report)
+            return _official("fashion_mnist", place, manual_dir, report)
         except DataUnavailableError as error:
-            if text != "auto":
-                raise
             report(str(error))
             return load_dataset("synthetic")
+    if text in OFFICIAL:
+        return _official(text, place, manual_dir, report)
+
     if path.is_dir():
         arrays = _folder(path, expand(place), report, size=image_size, skip_damaged=skip_damaged)
     elif path.is_file():
         arrays = read_arrays(path, report=report)
     elif path.is_absolute():
         raise InputError(
-            f"{name} does not exist: give --dataset a file, a folder (where it is now), or a name such as mnist"
+            f"{name} does not exist: "
+            "give dataset a file, a folder (where it is now), or a name such as mnist"
         )
     else:
         arrays = read_prepared(text, expand(place))
@@ -79,15 +84,26 @@ def load_dataset(
 
 
 def canonical_name(name: str) -> str:
-    """A data set's name in a recipe: as it is given, but for files and folders, whose paths become absolute."""
+    """Return a data set's name in a recipe, the absolute path of a file or folder.
+
+    FashionMNIST and Fashion-MNIST are fashion_mnist, unless there is such a file or folder.
+    """
     if name in ("auto", "synthetic", *OFFICIAL):
         return name
+
     path = expand(name)
-    return str(path.absolute()) if path.exists() or len(path.parts) > 1 or path.suffix else name
+    if path.exists():
+        return str(path.absolute())
+
+    folded = {_folded(each): each for each in ("auto", "synthetic", *OFFICIAL)}
+    if _folded(name) in folded:
+        return folded[_folded(name)]
+
+    return str(path.absolute()) if len(path.parts) > 1 or path.suffix else name
 
 
 def synthetic_dataset(key: jax.Array, *, train: int = 6000, test: int = 1000) -> Dataset:
-    """The stand-in as a data set: so many training images, of which 1/12 are for validation, and test images."""
+    """Return the SYNTHETIC data set. train: images, of which a twelfth is for validation."""
     arrays = synthetic_arrays(key, train=train, test=test)
     return split(
         arrays,
@@ -98,49 +114,63 @@ def synthetic_dataset(key: jax.Array, *, train: int = 6000, test: int = 1000) ->
     )
 
 
-def _official(name: str, place: Path, manual_dir: Path | None, report: Report) -> Dataset:
-    build = functools.partial(fetch, name, place, manual_dir, report)
+def _folded(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter not in "-_ ")
+
+
+def _official(
+    name: str, data_dir: str | Path, manual_dir: str | Path | None, report: Report
+) -> Dataset:
+    place = expand(data_dir)
+    manual = manual_dir or os.environ.get("JAXAE_MANUAL_DIR")
+    build = functools.partial(fetch, name, place, expand(manual) if manual else None, report)
+
     if name == "fashion_mnist":
-        arrays = cached(
-            place / "jaxae" / f"{name}.npz", build, sha256=FASHION_MNIST_SHA256, report=report
-        )
-    else:  # no digest of the decoded arrays is known that a cache could be held to; the files themselves are quick
+        path = place / "jaxae" / f"{name}.npz"
+        arrays = cached(path, build, sha256=FASHION_MNIST_SHA256, report=report)
+    else:  # no digest of their arrays is known to check a cache; the files themselves are quick
         arrays = build()
-    return split(
-        arrays,
-        name=name,
-        title=OFFICIAL[name].title,
-        class_names=OFFICIAL[name].class_names,
-        source=str(place),
-    )
+
+    title, class_names, _ = OFFICIAL[name]
+    return split(arrays, name=name, title=title, class_names=class_names, source=str(place))
 
 
-def _folder(path: Path, place: Path, report: Report, **rules: Any) -> Arrays:
-    pictures = image_folder.find_pictures(path, report)
-    kept = place / "jaxae" / "folders" / f"{image_folder.fingerprint(pictures, **rules)[:32]}.npz"
-    report(
-        f"Reading {len(pictures):,} pictures in {path}"
-        + (f", decoded before in {kept}" if kept.exists() else "")
-    )
-    return cached(
-        kept,
-        lambda: image_folder.read_pictures(path, pictures, report=report, **rules),
+def _folder(
+    path: Path, place: Path, report: Report, *, size: Size | None, skip_damaged: bool
+) -> Arrays:
+    """Return the arrays of a folder's pictures, which are decoded once and kept."""
+    pictures = find_pictures(path, report)
+    rules = json_digest([str(path), size, skip_damaged])
+    kept = place / "jaxae" / "folders" / f"{path.name}-{rules[:16]}.npz"
+    state = image_folder.fingerprint(pictures, size=size, skip_damaged=skip_damaged)
+
+    report(f"Reading {len(pictures):,} pictures in {path}")
+    build = functools.partial(
+        image_folder.read_pictures,
+        path,
+        pictures,
+        size=size,
+        skip_damaged=skip_damaged,
         report=report,
     )
+    return cached(kept, build, source=state, report=report)
 
 
-def _own(arrays: Mapping[str, Any], name: str, shares: Shares, report: Report) -> Dataset:
+def _own(arrays: Arrays, name: str, shares: Shares, report: Report) -> Dataset:
+    """Return a data set of the user's own arrays, and say how it is split."""
     rest = {each: array for each, array in arrays.items() if each != "class_names"}
     names = tuple(map(str, arrays.get("class_names", ())))
-    dataset = split(
-        rest, name=name, title=Path(name).stem, class_names=names, source=name, shares=shares
-    )
+    title = Path(name).stem
+    dataset = split(rest, name=name, title=title, class_names=names, source=name, shares=shares)
+
     if "validation_images" not in arrays:
-        report(
-            f"Its splits are made by the images' bytes, in shares of {', '.join(f'{share:g}' for share in shares)}"
-        )
+        made = "Its splits are" if "images" in arrays else "Its validation split is"
+        listed = ", ".join(f"{share:g}" for share in shares)
+        report(f"{made} made by the images' bytes, in shares of {listed}")
+
     if not dataset.class_names and any(each.endswith("labels") for each in arrays):
         report(
-            "All of its images have one label, which tells nothing: they are taken as images without labels"
+            "All of its images have one label, which tells nothing: "
+            "they are taken as images without labels"
         )
     return dataset

@@ -97,7 +97,7 @@ def hostile() -> bytes:
         (b"", "damaged, or not a file of arrays"),
         (b"hello", "damaged, or not a file of arrays"),
         (hostile(), "damaged, or not a file of arrays"),
-        (content(pictures=IMAGES), "holds pictures: the names are"),
+        (content(pictures=IMAGES), "holds pictures: give arrays with the names"),
         (content(labels=LABELS), "give images, or train_images and test_images"),
         (content(images=IMAGES.astype(int)), "are int64: give uint8"),
         (content(images=IMAGES / 255.0 * 2 - 1), "have values from -1 to 1: give floats in"),
@@ -120,9 +120,7 @@ def test_a_file_that_holds_no_images_is_one_line(raw, words, tmp_path):
 
 
 def test_what_is_not_there_is_named(tmp_path):
-    with pytest.raises(
-        InputError, match=r"no\.npz does not exist: give --dataset a file, a folder"
-    ):
+    with pytest.raises(InputError, match=r"no\.npz does not exist: give dataset a file, a folder"):
         load_dataset(tmp_path / "no.npz", report=silent)
     with pytest.raises(InputError, match="image_size and skip_damaged are for a folder"):
         load_dataset("synthetic", image_size=(5, 5), report=silent)

@@ -57,7 +57,7 @@ def test_other_data_than_those_of_the_training_are_refused(dataset):
     check_data(config, dataset)  # not known
     with pytest.raises(InputError, match="not those that the run was trained on"):
         check_data(config, dataset, trained_on="0" * 64)
-    with pytest.raises(InputError, match="are called fashion_mnist, and are not it"):
+    with pytest.raises(InputError, match="Expected Fashion-MNIST, but the digest"):
         check_data(Config(dataset="fashion_mnist"), dataset._replace(name="fashion_mnist"))
 
 

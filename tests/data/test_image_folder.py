@@ -2,6 +2,7 @@
 
 import os
 import struct
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 from PIL import Image
 
 from jaxae.data.array_files import read_picture
-from jaxae.data.image_folder import find_pictures, read_pictures
+from jaxae.data.folder_layout import find_pictures
+from jaxae.data.image_folder import read_pictures
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError, silent
+from tests.runs.test_directory import nobody
 
 RNG = np.random.default_rng(0)
 
@@ -81,11 +84,20 @@ def test_without_folders_there_are_no_labels_and_other_files_are_passed_over(tmp
 
 
 @pytest.mark.parametrize(
-    "names", [("train", "validation", "test"), ("Train", "val", "test"), ("train", "test")]
+    "names",
+    [
+        ("train", "validation", "test"),
+        ("Train", "val", "test"),
+        ("training", "dev", "testing"),
+        ("TRAIN", "valid", "eval"),
+        ("train", "test"),
+        ("training", "testing"),
+    ],
 )
 def test_own_splits_are_kept(names, tmp_path):
     for number, name in enumerate(names):
-        fill(tmp_path / "pics" / name, count=(60, 12, 8)[-1 if name == "test" else number])
+        count = 8 if name == names[-1] else (60, 12)[number]
+        fill(tmp_path / "pics" / name, count=count)
     data, _ = load(tmp_path / "pics", tmp_path)
     assert len(data.test.images) == 8
     assert len(data.train.images) + len(data.validation.images) == (72 if len(names) == 3 else 60)
@@ -98,10 +110,31 @@ def test_it_is_decoded_once_and_again_when_a_file_changes(tmp_path):
     first, _ = load(root, tmp_path)
     again, lines = load(root, tmp_path)
     assert again.digest == first.digest
-    assert any("decoded before in" in line for line in lines)
+    assert any("decoded before" in line for line in lines)
     victim = next(iter(sorted(root.rglob("*.png"))))
     os.utime(save(victim, random(6, 5)), (1, 1))
     assert load(root, tmp_path)[0].digest != first.digest
+    smaller, _ = load(root, tmp_path, image_size=(3, 2))
+    assert smaller.image_shape == (3, 2, 1)
+    assert len(list((tmp_path / "cache").rglob("*.npz"))) == 2  # one for each way to read it
+
+
+def test_a_renamed_picture_is_the_same_data_and_another_class_is_not(tmp_path):
+    root = fill(tmp_path / "pics")
+    first, _ = load(root, tmp_path)
+    picture = root / "a" / "1.png"
+    picture = picture.rename(root / "a" / "zebra.png")
+    renamed, _ = load(root, tmp_path)
+    assert renamed.digest == first.digest
+    np.testing.assert_array_equal(renamed.train.images, first.train.images)
+    picture.rename(root / "b" / "zebra.png")
+    assert load(root, tmp_path)[0].digest != first.digest
+
+
+def test_images_are_in_no_order_of_classes(tmp_path):
+    data, _ = load(fill(tmp_path / "pics", count=200), tmp_path)
+    labels = np.asarray(data.train.labels)
+    assert 0.2 < labels[: len(labels) // 2].mean() < 0.8
 
 
 def test_a_damaged_cache_is_built_again(tmp_path):
@@ -177,7 +210,7 @@ def test_several_sizes_want_an_image_size(tmp_path):
     save(root / "large.png", np.kron(random(6, 5), np.ones((2, 3), np.uint8)))
     with pytest.raises(
         InputError,
-        match=r"6×5.*large\.png is 12×15.*--image-size HEIGHT WIDTH|12×15.*6×5.*--image-size",
+        match=r"6×5.*large\.png is 12×15.*give image_size|12×15.*6×5.*give image_size",
     ):
         load(root, tmp_path)
     data, _ = load(root, tmp_path, image_size=(6, 5))
@@ -212,7 +245,7 @@ def test_a_damaged_picture_is_named_and_left_out_only_when_told_to(spoil, words,
     with pytest.raises(InputError, match=words) as caught:
         load(root, tmp_path)
     assert str(victim) in str(caught.value)
-    assert "--skip-damaged" in str(caught.value)
+    assert "give skip_damaged" in str(caught.value)
     assert "\n" not in str(caught.value)
     data, lines = load(root, tmp_path, skip_damaged=True)
     assert sum(len(part.images) for part in (data.train, data.validation, data.test)) == 59
@@ -240,6 +273,15 @@ def bomb(path: Path) -> None:
         ),
         (lambda root: save(fill(root) / "beside.png", random(6, 5)), "beside.png in none"),
         (lambda root: fill(root / "train"), "give train and test"),
+        (lambda root: [fill(root / "val"), fill(root / "test")], "give train and test"),
+        (
+            lambda root: [fill(root / name) for name in ("train", "test", "extra")],
+            "holds the splits test, train, and extra: move that folder away",
+        ),
+        (
+            lambda root: [fill(root / name) for name in ("train", "test", "eval")],
+            "eval, test, train: name one folder for each split",
+        ),
         (
             lambda root: [fill(root / "train"), fill(root / "test", classes=())],
             "in folders of classes",
@@ -265,3 +307,68 @@ def test_reading_says_how_far_it_is(tmp_path, monkeypatch):
     lines: list[str] = []
     read_pictures(root, find_pictures(root, silent), report=lines.append)
     assert lines[4] == f"Reading the pictures in {root}: 5 of 20"
+
+
+def test_what_systems_leave_and_folders_without_pictures_are_no_classes(tmp_path):
+    root = tmp_path / "pics"
+    for name, count in (("training", 60), ("testing", 8)):
+        fill(root / name, count=count)
+    for name in ("__MACOSX/training", ".git", "notes"):
+        (root / name).mkdir(parents=True)
+    save(root / "__MACOSX" / "training" / "._1.png", random(6, 5))
+    save(root / "__MACOSX" / "2.png", random(6, 5))
+    (root / "notes" / "README").write_text("hello")
+    (root / ".DS_Store").write_text("")
+
+    data, lines = load(root, tmp_path)
+    assert (data.class_names, len(data.test.images)) == (("a", "b"), 8)
+    assert f"The folder {root / '__MACOSX'} is passed over: it is a system's" in lines
+    assert f"The folder {root / 'notes'} is passed over: it holds no pictures" in lines
+
+
+def test_a_class_may_have_the_name_of_a_split(tmp_path):
+    data, _ = load(fill(tmp_path / "pics", classes=("train", "bus", "car")), tmp_path)
+    assert data.class_names == ("bus", "car", "train")
+
+
+def test_linked_classes_are_read_and_loops_end(tmp_path):
+    fill(tmp_path / "elsewhere", classes=("c",), count=20)
+    root = fill(tmp_path / "pics", count=40)
+    (root / "c").symlink_to(tmp_path / "elsewhere" / "c")
+    for name, target in (("loop", root), ("up", tmp_path), ("itself", root / "a" / "itself")):
+        (root / "a" / name).symlink_to(target)
+    data, _ = load(root, tmp_path)
+    assert data.class_names == ("a", "b", "c")
+    assert sum(len(part.images) for part in (data.train, data.validation, data.test)) == 60
+
+
+def test_a_link_to_nothing_among_pictures_is_named_or_left_out(tmp_path):
+    root = fill(tmp_path / "pics")
+    (root / "a" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(InputError, match=r"gone\.png can't be read"):
+        load(root, tmp_path)
+    _, lines = load(root, tmp_path, skip_damaged=True)
+    assert f"1 damaged pictures are left out, such as {root / 'a' / 'gone.png'}" in lines
+
+
+def test_a_class_that_may_not_be_read_is_an_error():
+    with tempfile.TemporaryDirectory() as name:
+        root = fill(Path(name) / "pics", classes=("a", "b", "c"))
+        Path(name).chmod(0o755)
+        (root / "b").chmod(0)
+        with nobody(), pytest.raises(InputError, match=f"{root / 'b'} can't be read"):
+            find_pictures(root, silent)
+        (root / "b").chmod(0o755)
+
+
+def test_pillow_decides_what_a_picture_is(tmp_path):
+    """By the names that it knows, and by the beginning of files with other names."""
+    root = tmp_path / "pics"
+    for number in range(20):
+        for kind, options in (("jfif", {"format": "JPEG"}), ("TIF", {}), ("", {"format": "PNG"})):
+            save(root / (kind or "none") / f"{number}.{kind}".rstrip("."), random(6, 5), **options)
+    (root / "none" / "list.txt").write_text("1 2 3")
+    (root / "none" / "data.h5").write_text("no picture")
+    data, lines = load(root, tmp_path)
+    assert data.class_names == ("TIF", "jfif", "none")
+    assert any(line.startswith("2 other files are passed over") for line in lines)

@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 
 from jaxae.core import step
-from jaxae.data import array_files, load, tfds_files
+from jaxae.data import array_files, load, official_files
 from jaxae.data.load import load_dataset
-from jaxae.data.tfds_files import FILES
+from jaxae.data.official_files import FILES
 from jaxae.digests import digest
 from jaxae.errors import DataUnavailableError, InputError
 
 
 @pytest.fixture
 def no_network(monkeypatch):
-    monkeypatch.setattr(tfds_files, "_reachable", lambda url: False)
+    monkeypatch.setattr(official_files, "_reachable", lambda url: False)
 
 
 @pytest.fixture
@@ -54,6 +54,24 @@ def test_cache_is_filled_once_and_gives_the_same_arrays(small_source, tmp_path):
     assert (second.validation.images[..., 0] == arrays["train_images"][22:]).all()
     assert (second.test.labels == arrays["test_labels"]).all()
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["fashion_mnist.npz"]
+
+
+@pytest.mark.parametrize("name", ["FashionMNIST", "Fashion-MNIST", "fashion mnist", "KMNIST"])
+def test_spellings_of_known_names_are_folded_unless_there_is_such_a_folder(
+    name, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert load.canonical_name(name) == ("kmnist" if name == "KMNIST" else "fashion_mnist")
+    (tmp_path / name).mkdir()
+    assert load.canonical_name(name) == str(tmp_path / name)
+
+
+def test_a_name_that_tfds_does_not_have_is_answered_with_near_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "tensorflow_datasets.builder", lambda *_, **__: pytest.fail("TFDS was asked")
+    )
+    with pytest.raises(InputError, match=r"cifar11 is neither .*did you mean cifar10"):
+        load_dataset("cifar11", data_dir=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -96,14 +114,14 @@ def test_unwritable_data_dir_is_one_clear_line(small_source, tmp_path):
 
 
 def test_without_files_and_network_the_error_names_three_ways(no_network, tmp_path):
-    with pytest.raises(DataUnavailableError, match=r"--manual-dir.*--data-dir.*network"):
+    with pytest.raises(DataUnavailableError, match=r"manual_dir.*data_dir.*network"):
         load_dataset("fashion_mnist", data_dir=tmp_path, manual_dir=tmp_path)
 
 
 def test_data_that_tfds_has_prepared_are_named(no_network, tmp_path):
     (tmp_path / "fashion_mnist" / "3.0.1").mkdir(parents=True)
     with pytest.raises(
-        DataUnavailableError, match=r"fashion_mnist/3\.0\.1 holds it in TFDS's own form"
+        DataUnavailableError, match=r"fashion_mnist/3\.0\.1 holds TFDS's prepared records"
     ):
         load_dataset("fashion_mnist", data_dir=tmp_path)
 
@@ -114,7 +132,9 @@ def test_what_tfds_has_downloaded_is_taken_before_the_network_is_asked(
 ):
     from tensorflow_datasets.core.download import resource
 
-    monkeypatch.setattr(tfds_files, "_reachable", lambda url: pytest.fail("the network was asked"))
+    monkeypatch.setattr(
+        official_files, "_reachable", lambda url: pytest.fail("the network was asked")
+    )
     folder = tmp_path / "downloads" / ("fashion_mnist" if version == "4.9" else "")
     folder.mkdir(parents=True)
     for url, info in tfds_builder().url_infos.items():
@@ -138,7 +158,7 @@ def tfds_builder():
     ("what", "words"), [("stalls", "timed out"), ("breaks off", "3 more expected"), ("arrives", "")]
 )
 def test_a_download_ends_also_where_the_server_stalls_half_way(what, words, monkeypatch, tmp_path):
-    monkeypatch.setattr(tfds_files, "SECONDS", 0.5)
+    monkeypatch.setattr(official_files, "SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer() -> None:
@@ -154,11 +174,11 @@ def test_a_download_ends_also_where_the_server_stalls_half_way(what, words, monk
         threading.Thread(target=answer, daemon=True).start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}/x"
         if what == "arrives":
-            tfds_files._download(url, tmp_path / "x")
+            official_files._download(url, tmp_path / "x")
             assert (tmp_path / "x").read_bytes() == b"abcdef"
         else:
             with pytest.raises(DataUnavailableError, match=f"can't be downloaded .*{words}"):
-                tfds_files._download(url, tmp_path / "x")
+                official_files._download(url, tmp_path / "x")
 
 
 def test_auto_falls_back_to_synthetic_and_reports_why(no_network, tmp_path):
@@ -172,7 +192,7 @@ def test_a_server_that_never_answers_counts_as_none():
     """It accepts the connection and stays silent: the worst network, since no error ever comes."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         started = time.perf_counter()
-        assert not tfds_files._reachable(
+        assert not official_files._reachable(
             f"http://127.0.0.1:{server.getsockname()[1]}/", seconds=0.5
         )
         assert time.perf_counter() - started < 5
@@ -187,7 +207,9 @@ def test_a_server_that_talks_nonsense_counts_as_none():
                 connection.sendall(b"hello\r\n\r\n")
 
         threading.Thread(target=answer, daemon=True).start()
-        assert not tfds_files._reachable(f"http://127.0.0.1:{server.getsockname()[1]}/", seconds=5)
+        assert not official_files._reachable(
+            f"http://127.0.0.1:{server.getsockname()[1]}/", seconds=5
+        )
 
 
 def test_idx_of_any_rank(tmp_path):

@@ -111,3 +111,17 @@ def test_bad_input_is_one_line(arrays, options, words):
     with pytest.raises(InputError, match=words) as caught:
         split(arrays, name="mine", **{"shares": SHARES, **options})
     assert "\n" not in str(caught.value)
+
+
+def test_classes_that_are_numbers_are_in_the_order_of_numbers():
+    texts = np.array([str(number) for number in np.arange(600) % 12])
+    data = split({"images": IMAGES, "labels": texts}, name="mine", shares=SHARES)
+    assert data.class_names == tuple(str(number) for number in range(12))
+    assert data.train.labels is not None
+    by_image = dict(zip((image.tobytes() for image in IMAGES), texts, strict=True))
+    for image, label in zip(data.train.images, data.train.labels, strict=True):
+        assert data.class_names[label] == by_image[image.tobytes()]
+
+    mixed = np.where(np.arange(600) % 12 == 11, "x", texts)
+    names = split({"images": IMAGES, "labels": mixed}, name="mine", shares=SHARES).class_names
+    assert names[:4] == ("0", "1", "10", "2")  # as texts, since one is no number

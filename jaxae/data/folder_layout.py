@@ -1,0 +1,159 @@
+"""Find the pictures in a folder, with their classes and splits.
+
+root/*.png has no classes, root/CLASS/*.png has. root/{train,validation,test}/… has its own splits,
+under any of the names in SPLITS.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from jaxae.errors import InputError, Report
+
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+    "eval": "test",
+}
+"""The names of folders of splits, in lower case."""
+
+OF_SYSTEMS = {"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"}
+"""Folders that systems and archives leave; hidden ones are passed over too."""
+
+STUBS = {"BUFR", "EPS", "FPX", "GRIB", "HDF5", "MIC", "MPEG", "PDF", "WMF"}
+"""Formats that Pillow knows by name, but reads only with another program, or not at all."""
+
+
+class Picture(NamedTuple):
+    """A file, and what its folders say about it."""
+
+    path: Path
+    part: str
+    """train, validation or test; empty if the folder has no splits of its own."""
+    label: str | None
+
+
+def find_pictures(root: Path, report: Report) -> list[Picture]:
+    """Return the pictures below a folder, by their paths. Links are followed.
+
+    Raises InputError if there are none, if a folder can't be read, or if it is not clear which
+    folders are classes and which are splits.
+    """
+    files = list(_files(root))
+    paths = [path for path in files if _is_picture(path)]
+    if not paths:
+        raise InputError(f"{root} holds no pictures: name another folder as dataset")
+
+    others = sorted(set(files) - set(paths))
+    if others:
+        report(f"{len(others):,} other files are passed over, such as {others[0]}")
+
+    folders = {path.relative_to(root).parts[0] for path in paths if path.parent != root}
+    _report_empty(root, folders, report)
+    has_splits = _has_splits(root, folders)
+
+    pictures = [_describe(path, path.relative_to(root).parts[:-1], has_splits) for path in paths]
+    _check_labels(root, pictures)
+    if has_splits:
+        _check_splits(root, pictures)
+    return pictures
+
+
+def _files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """Yield the files below a folder, by name. above: the real folders on the way here."""
+    here = (*above, folder.resolve())
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(
+            f"{folder} can't be read ({error.strerror}): get permission, or move it away"
+        ) from error
+
+    for path in entries:
+        if path.name.startswith(".") or path.name in OF_SYSTEMS:
+            continue
+        if not path.is_dir():
+            yield path
+        elif not _leads_back(path, here):
+            yield from _files(path, here)
+
+
+def _leads_back(path: Path, here: tuple[Path, ...]) -> bool:
+    """Whether a folder is a link to one on the way here, or to one around it."""
+    target = path.resolve()
+    return any(place.is_relative_to(target) for place in here)
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether Pillow reads files with such a name or, for another name, with such a beginning."""
+    Image.init()
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind is not None:
+        return kind in Image.OPEN and kind not in STUBS
+
+    with_marks = [each for each, (_, accept) in Image.OPEN.items() if accept and each not in STUBS]
+    try:
+        with Image.open(path, formats=with_marks):
+            return True
+    except Exception:  # Pillow's decoders raise many types
+        return False
+
+
+def _report_empty(root: Path, folders: set[str], report: Report) -> None:
+    """Name the folders without pictures, which are no classes."""
+    for path in sorted(root.iterdir()):
+        if path.is_dir() and path.name not in folders and not path.name.startswith("."):
+            reason = "it is a system's" if path.name in OF_SYSTEMS else "it holds no pictures"
+            report(f"The folder {path} is passed over: {reason}")
+
+
+def _has_splits(root: Path, folders: set[str]) -> bool:
+    """Whether the folders with pictures are those of splits. Raises InputError if it is not clear."""
+    splits = {name for name in folders if name.lower() in SPLITS}
+    parts = [SPLITS[name.lower()] for name in splits]
+    strangers = sorted(folders - splits)
+
+    if len(splits) > 1 and strangers:
+        raise InputError(
+            f"{root} holds the splits {', '.join(sorted(splits))}, and {strangers[0]}: "
+            "move that folder away, or rename it or the splits"
+        )
+    if not strangers and len(set(parts)) < len(parts):
+        raise InputError(
+            f"{root} holds {', '.join(sorted(splits))}: name one folder for each split"
+        )
+    return bool(splits) and not strangers
+
+
+def _describe(path: Path, folders: tuple[str, ...], has_splits: bool) -> Picture:
+    """Return the picture with its split and class. folders: those between the root and the file."""
+    part = ""
+    if has_splits and folders:
+        part = SPLITS[folders[0].lower()]
+        folders = folders[1:]
+
+    return Picture(path, part, folders[0] if folders else None)
+
+
+def _check_labels(root: Path, pictures: list[Picture]) -> None:
+    without = [picture.path for picture in pictures if picture.label is None]
+    if without and len(without) < len(pictures):
+        raise InputError(
+            f"{root} holds pictures in folders of classes, and {without[0]} in none: "
+            "give each a class, or none of them"
+        )
+
+
+def _check_splits(root: Path, pictures: list[Picture]) -> None:
+    parts = {picture.part for picture in pictures}
+    if not {"train", "test"} <= parts or "" in parts:
+        found = ", ".join(sorted(part or "no split" for part in parts))
+        raise InputError(f"{root} holds pictures for {found}: give train and test")
