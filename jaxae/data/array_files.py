@@ -61,7 +61,8 @@ def read_arrays(path: Path, *, report: Report = silent) -> Arrays:
 def read_idx(path: Path) -> np.ndarray:
     """Return the array in a gzipped IDX file of bytes (LeCun). Raises InputError.
 
-    Such a file has two zeros, 8 for unsigned bytes, the rank, the shape as big-endian u32, the data.
+    The bytes of such a file: two zeros, 8 for unsigned bytes, the rank, the shape as big-endian
+    u32, the data.
     """
     try:
         raw = gzip.decompress(path.read_bytes())

@@ -116,7 +116,10 @@ def _report_empty(root: Path, folders: set[str], report: Report) -> None:
 
 
 def _has_splits(root: Path, folders: set[str]) -> bool:
-    """Whether the folders with pictures are those of splits. Raises InputError if it is not clear."""
+    """Whether the folders with pictures are those of splits.
+
+    Raises InputError if that is not clear.
+    """
     splits = {name for name in folders if name.lower() in SPLITS}
     parts = [SPLITS[name.lower()] for name in splits]
     strangers = sorted(folders - splits)

@@ -1,7 +1,8 @@
-"""A procedural stand-in for Fashion-MNIST: ten garment silhouettes, drawn from a key. Not a benchmark.
+"""Draw the SYNTHETIC garments: silhouettes of ten classes, for tests and demos.
 
-Garments are unions of convex quadrilaterals, with dark details on top; each image jitters the corners, places, shears,
-shades and stripes its garment. The key's uniform draws and NumPy's +, -, ×, ÷ and √ give the same bits on every machine.
+Garments are unions of convex quadrilaterals, with dark details on top. Each image jitters the
+corners, places, shears, shades and stripes its garment. The key's uniform draws and NumPy's +, -,
+×, ÷ and √ give the same bits on every machine.
 """
 
 from typing import NamedTuple
@@ -30,7 +31,7 @@ def _box(left: float, top: float, right: float, bottom: float) -> Quad:
 
 
 def _pair(*quad: tuple[float, float]) -> tuple[Quad, Quad]:
-    """A quadrilateral and its mirror image: sleeves, legs."""
+    """Return a quadrilateral and its mirror image: sleeves, legs."""
     a, b, c, d = quad
     return (a, b, c, d), ((-a[0], a[1]), (-b[0], b[1]), (-c[0], c[1]), (-d[0], d[1]))
 
@@ -94,7 +95,10 @@ GARMENTS = (
 def synthetic_arrays(
     key: jax.Array, *, train: int = 6000, test: int = 1000
 ) -> dict[str, np.ndarray]:
-    """{train,test}_images: u8[N, 28, 28] and {train,test}_labels: u8[N], the classes in equal numbers; key is consumed."""
+    """Return {train,test}_images u8[N, 28, 28] and {train,test}_labels u8[N].
+
+    The classes have equal numbers of images, and take turns.
+    """
     uniform = np.asarray(jax.random.uniform(key, (train + test, 12 + 64)), np.float64)
     labels = (np.arange(train + test) % 10).astype(np.uint8)
     images = np.zeros((train + test, 28, 28), np.uint8)
@@ -109,17 +113,21 @@ def synthetic_arrays(
 
 
 def _draw(garment: Garment, uniform: np.ndarray) -> np.ndarray:
-    """u8[n, 28, 28] of one garment. uniform: f64[n, 76] in [0, 1): 12 for the whole, 64 for up to eight quads' corners."""
-    whole, corners = uniform[:, :12, None, None], uniform[:, 12:].reshape(-1, 8, 4, 2)
+    """Return u8[n, 28, 28] of one garment.
+
+    uniform: f64[n, 76] in [0, 1): 12 numbers for the whole, 64 for the corners of eight quads.
+    """
+    whole = uniform[:, :12, None, None]
+    corners = uniform[:, 12:].reshape(-1, 8, 4, 2)
 
     def between(i: int, low: float, high: float) -> np.ndarray:
         return low + (high - low) * whole[:, i]
 
     grid = (np.arange(28) + 0.5) / 14 - 1
     y = (grid[:, None] - between(0, -0.08, 0.08)) / between(1, 0.82, 1.0)
-    x = (grid[None, :] - between(2, -0.08, 0.08)) / between(3, 0.75, 1.0) + between(
-        4, -0.12, 0.12
-    ) * y
+    x = (grid[None, :] - between(2, -0.08, 0.08)) / between(3, 0.75, 1.0)
+    x = x + between(4, -0.12, 0.12) * y
+
     coverage = [
         _coverage(np.array(quad) + 0.08 * (corners[:, i] - 0.5), x, y)
         for i, quad in enumerate(garment.bright + garment.dark)
@@ -127,6 +135,7 @@ def _draw(garment: Garment, uniform: np.ndarray) -> np.ndarray:
     shade = between(5, 0.45, 1.0) + between(6, -0.2, 0.2) * x + between(7, -0.15, 0.15) * y
     stripes = (y * between(8, 3.0, 7.0)) % 1.0 < 0.5
     shade = shade * np.where(stripes & (whole[:, 9] < 0.3), 0.7, 1.0)
+
     image = np.maximum.reduce(coverage[: len(garment.bright)]) * shade
     for detail in coverage[len(garment.bright) :]:
         image = image * (1 - between(10, 0.5, 0.9) * detail)
@@ -134,9 +143,13 @@ def _draw(garment: Garment, uniform: np.ndarray) -> np.ndarray:
 
 
 def _coverage(quad: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Share of each pixel inside a convex quadrilateral, from its signed distance. quad: f64[n, 4, 2] → f64[n, 28, 28]."""
+    """Return the share of each pixel inside a convex quadrilateral, f64[n, 28, 28].
+
+    It follows from the signed distance of the pixel's middle. quad: f64[n, 4, 2].
+    """
     px, py = quad[..., 0], quad[..., 1]
-    ex, ey = np.roll(px, -1, axis=1) - px, np.roll(py, -1, axis=1) - py
+    ex = np.roll(px, -1, axis=1) - px
+    ey = np.roll(py, -1, axis=1) - py
     area = (px * np.roll(py, -1, axis=1) - py * np.roll(px, -1, axis=1)).sum(axis=1, keepdims=True)
     scale = np.sign(area) / np.sqrt(ex * ex + ey * ey)
     edges = zip(*(v.T[:, :, None, None] for v in (px, py, ex, ey, scale)), strict=True)

@@ -27,7 +27,7 @@ def test_floats_become_the_nearest_of_256_levels(tmp_path):
 
 
 def test_a_file_whose_list_has_lost_an_array_is_refused(tmp_path):
-    """The entry before it says that the lost one's bytes are its comment, and zipfile believes that."""
+    """The entry before it calls the lost one's bytes its comment, and zipfile believes that."""
     path = tmp_path / "x.npz"
     np.savez(path, train_images=IMAGES, train_labels=LABELS, test_images=IMAGES, test_labels=LABELS)
     raw = bytearray(path.read_bytes())

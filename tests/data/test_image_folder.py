@@ -1,4 +1,7 @@
-"""Folders of pictures as people have them, good and bad. Pillow wrote them, by other calls than those that read them."""
+"""Folders of pictures as people have them, good and bad.
+
+Pillow wrote them, by other calls than those that read them.
+"""
 
 import os
 import struct

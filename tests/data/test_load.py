@@ -246,7 +246,8 @@ def test_real_files_become_the_official_splits(real_files, tmp_path):
 
     code = (
         "import sys; from pathlib import Path; from jaxae.data.load import load_dataset\n"
-        f"assert load_dataset('fashion_mnist', data_dir=Path({str(tmp_path)!r})).digest == {dataset.digest!r}\n"
+        f"found = load_dataset('fashion_mnist', data_dir=Path({str(tmp_path)!r}))\n"
+        f"assert found.digest == {dataset.digest!r}\n"
         "assert not {'tensorflow', 'tensorflow_datasets'} & set(sys.modules), 'the cache is there'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

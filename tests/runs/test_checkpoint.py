@@ -209,8 +209,11 @@ def test_a_released_checkpoint_is_small_evaluates_and_says_that_it_does_not_resu
     checkpoint.save(whole, state)
     variables = model_variables(like(RECIPE))
     checkpoint.release(whole, small, variables)
-    size = lambda path: sum(file.stat().st_size for file in path.rglob("*") if file.is_file())  # noqa: E731
-    assert size(small) < 0.4 * size(whole)
+    sizes = [
+        sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+        for place in (small, whole)
+    ]
+    assert sizes[0] < 0.4 * sizes[1]
     assert equal(checkpoint.load_best(small, variables)[0], model_variables(state))
     with pytest.raises(InputError, match="can't be resumed"):
         checkpoint.load_latest(small, like(RECIPE))
