@@ -68,7 +68,7 @@ def build_step(
     return StepOptions(
         model=parts.model.clone(matmul_dtype=config.matmul_dtype),
         optimizer=parts.optimizer,
-        noise_factor=config.training_noise,
+        noise=config.training_noise,
         average_decay=config.average_decay,
         similarity_weight=config.similarity_weight,
         split_batch=split_batch,
@@ -81,7 +81,7 @@ def first_state(config: Config) -> TrainState:
 
 
 def first_states(configs: Sequence[Config]) -> list[TrainState]:
-    """Return first_state of recipes that differ in nothing that has a shape, by one program."""
+    """Return first states of recipes that differ only in seeds and scalars, by one program."""
     init = _init_program(compiled_part(configs[0]))
     return [init(root_key(config.seed)) for config in configs]
 
@@ -97,7 +97,7 @@ def _init_program(config: Config) -> Callable[[jax.Array], TrainState]:
 
 
 def compiled_part(config: Config) -> Config:
-    """Return the recipe without what no compiled program depends on, as a key to share programs."""
+    """Return the recipe with options that no program uses set to fixed values: a key to share."""
     return replace(config, dataset="auto", seed=0, epochs=1, early_stop_patience=1)
 
 
@@ -108,6 +108,6 @@ def finished(state: TrainState, config: Config) -> bool:
     """
     if int(state.epoch) >= config.epochs:
         return True
-    at_floor = float(state.plateau.scale) <= float(np.float32(config.min_scale))
+    at_floor = float(state.plateau.scale) <= float(np.float32(config.min_scale))  # scale is f32
     last_progress = max(int(state.best_epoch), int(state.drop_epoch))
     return at_floor and int(state.epoch) - last_progress >= config.early_stop_patience

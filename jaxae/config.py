@@ -53,7 +53,7 @@ class DataOptions:
     """Images per step. Images that do not fill a batch are left out of that epoch."""
 
     image_size: Annotated[Size | None, arg(metavar="HEIGHT WIDTH", help_behavior_hint="")] = None
-    """Resize the pictures of a folder to this. Without it they need one size."""
+    """Resize the pictures of a folder to this. Without it they must all have the same size."""
 
     split: Shares = (0.8, 0.1, 0.1)
     """Shares for training, validation and test, where the data have no splits of their own."""
@@ -70,7 +70,7 @@ class NetworkOptions:
     """Standard deviation of the Gaussian noise on the input, for pixels in [0, 1]."""
 
     noise_range: Annotated[Range | None, arg(metavar="LOW HIGH", help_behavior_hint="")] = None
-    """Draw each training image's standard deviation between these. Validation keeps the above."""
+    """Draw each training image's standard deviation between these. Validation uses noise_factor."""
 
     dropout: Rates = (0.2, 0.2, 0.1)
     """Dropout rates after the first three layers of the encoder."""
@@ -148,6 +148,7 @@ GROUPS = (DataOptions, NetworkOptions, OptimizerOptions, PlateauOptions)
     kw_only=True,
     config=ConfigDict(extra="forbid", allow_inf_nan=False, strict=True),
 )
+# Dataclass fields come from the last base first: data, network, optimiser, plateau.
 class Config(PlateauOptions, OptimizerOptions, NetworkOptions, DataOptions):
     """Everything that decides a run's result, apart from the machine and the versions.
 
@@ -159,21 +160,21 @@ class Config(PlateauOptions, OptimizerOptions, NetworkOptions, DataOptions):
 
     @pydantic.field_validator("noise_range")
     @classmethod
-    def _ascending(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+    def _low_before_high(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
         if value and value[0] > value[1]:
             raise ValueError("Give the lower one first")
         return value
 
     @pydantic.field_validator("split")
     @classmethod
-    def _whole(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
+    def _sums_to_one(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
         if abs(sum(value) - 1) > 1e-6:
             raise ValueError("Give three shares whose sum is 1")
         return value
 
     @pydantic.field_validator("statistics_images")
     @classmethod
-    def _enough(cls, value: int) -> int:
+    def _enough_images(cls, value: int) -> int:
         if 0 < value < 100:
             raise ValueError("Give 100 or more, or 0")
         return value
@@ -228,7 +229,8 @@ class Config(PlateauOptions, OptimizerOptions, NetworkOptions, DataOptions):
 
 def _one_line(location: tuple[int | str, ...], message: str, value: object) -> str:
     name = repr(".".join(map(str, location)) or "the recipe")[1:-1]  # it may hold line breaks
-    return f"{name} is {value!r:.60}: {message[0].lower()}{message[1:]}"
+    reason = message.removeprefix("Value error, ")
+    return f"{name} is {value!r:.60}: {reason[0].lower()}{reason[1:]}"
 
 
 CLEAN = Config(noise_range=(0.0, 0.4), dropout=(0.0, 0.0, 0.0), plateau_patience=15)

@@ -49,7 +49,7 @@ class SeveralModels:
     ] = ()
 
     devices: str = "auto"
-    """How many of each process share the work, or all. auto: one, or a CPU's cores for models."""
+    """Devices per process, or all. auto: one; a CPU's cores for several models."""
 
     images_on_host: bool = False
     """Send the images to the device in blocks, as is done where they don't fit. No bit changes."""
@@ -150,13 +150,16 @@ def main(
         tensorboard: Write RUN/tensorboard too: losses and figures. Needs tensorboardX.
         quiet: Print only errors, the run directory's path, and that data are SYNTHETIC.
     """
+    # The groups hold the preset's values already: cli/command parses a second time for them.
     recipe = join_groups([data, network_and_noise, optimiser, plateau_and_end])
+    origin = another_run.origin
     members = recipes(recipe, seeds=several_models.seeds, sweep=several_models.sweep)
     if several_processes.coordinator is None:
         take_cores(several_models.devices, members=len(members))
 
     processes = several_processes.join(report=silent if quiet else say)
-    report = say if processes.first and not quiet else silent
+    shown = processes.first and not quiet
+    report = say if shown else silent
     changes = PRESETS[preset].differences(Config())
     if changes:
         report(f"The preset {preset} has {'; '.join(changes)}")
@@ -168,6 +171,7 @@ def main(
         recipe=[config.to_json() for config in configs],
         data=dataset.digest,
         devices=several_models.devices,
+        images_on_host=several_models.images_on_host,
     )
 
     with processes.share_errors():
@@ -175,23 +179,19 @@ def main(
         directories = member_directories(
             directory, labels(configs), overwrite=overwrite, write=processes.first
         )
-        if another_run.origin and processes.first:
-            begin_from(
-                another_run.origin,
-                directories,
-                configs,
-                dataset,
-                overwrite=overwrite,
-                report=report,
-            )
-            overwrite = False  # what there was is gone already
+        writes_events = tensorboard and processes.first
+        events = [Events(each) for each in directories] if writes_events else []
+        if origin and processes.first:
+            begin_from(origin, directories, configs, dataset, overwrite=overwrite, report=report)
+    if origin:
+        overwrite = False  # what there was is gone already
 
-    events = [Events(each) for each in directories] if tensorboard and processes.first else []
-    live = live_line(report) if report is say else nullcontext(report)
+    live = live_line(report) if shown else nullcontext(report)
 
     with synthetic_banner(configs[0]), live as tell:
 
         def tell_events_first(told: Any) -> None:
+            # TensorBoard has an epoch before its line is out, as the disk has.
             if isinstance(told, Epoch):
                 for each in events:
                     each.update()

@@ -1,4 +1,4 @@
-"""Noise for clean images. Images are float32 in [0, 1], before and after. Keys are consumed."""
+"""Noise for clean images. Images are float32 in [0, 1], before and after. Use each key once."""
 
 import functools
 
@@ -28,6 +28,7 @@ def add_training_noise(
     if not isinstance(noise, tuple):
         return add_gaussian_noise(key, clean, std=noise)
 
+    # A key of its own for the levels: they do not depend on the pixels' noise.
     low, high = noise
     level_key = derive(derive(root, Stream.NOISE_LEVEL, stream), stream, counter)
     std = jax.random.uniform(level_key, (len(clean), 1, 1, 1), minval=low, maxval=high)

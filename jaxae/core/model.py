@@ -16,7 +16,7 @@ WIDTHS = (512, 256, 128, 64, 32, 16, 8, 4)
 BATCH_NORM_EPSILON = 1e-5
 
 NARROW = 16
-"""Layers of this many units or fewer begin shifted, and multiply in float32.
+"""Layers of this many units or fewer start with a positive shift, and multiply in float32.
 
 If only one unit of a narrow layer is active, different images collapse onto one ray of the map.
 In bfloat16, narrow products turn a trained model's gradient by some 60 degrees.
@@ -24,7 +24,7 @@ In bfloat16, narrow products turn a trained model's gradient by some 60 degrees.
 
 
 class LayerOptions(NamedTuple):
-    """What all layers of a network share."""
+    """Options common to all layers."""
 
     momentum: float
     narrow_shift: float
@@ -75,7 +75,7 @@ class Decoder(nn.Module):
 def hidden_layer(
     x: jax.Array, i: int, width: int, options: LayerOptions, *, train: bool
 ) -> jax.Array:
-    """Apply Dense → BatchNorm → ReLU, the i-th of a half: f32[B, n] → f32[B, width]."""
+    """Apply Dense → BatchNorm → ReLU, layer i of a half: f32[B, n] → f32[B, width]."""
     shift = options.narrow_shift if width <= NARROW else 0.0
     batch_norm = nn.BatchNorm(
         use_running_average=not train,
@@ -88,7 +88,7 @@ def hidden_layer(
 
 
 def dense(i: int, width: int, options: LayerOptions, *, use_bias: bool = True) -> nn.Dense:
-    """Return the i-th Dense layer of a half."""
+    """Return the Dense layer i of the encoder or decoder."""
     product = multiply_wide_in_bfloat16 if options.matmul_dtype == "bfloat16" else None
     return nn.Dense(width, use_bias=use_bias, dot_general=product, name=f"dense_{i}")
 
@@ -147,9 +147,9 @@ def multiply_wide_in_bfloat16(x: jax.Array, kernel: jax.Array, *_: Any, **__: An
 
 @jax.custom_vjp
 def matmul_bfloat16(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Return x @ kernel of operands rounded to bfloat16, summed in float32; so its derivatives.
+    """Return x @ kernel of operands rounded to bfloat16, summed in float32.
 
-    f32[B, n], f32[n, m] → f32[B, m]. JAX's own derivative would multiply float32 with bfloat16,
+    f32[B, n], f32[n, m] → f32[B, m]. The derivatives are computed in the same way: JAX's own derivative would multiply float32 with bfloat16,
     which processors have no instruction for.
     """
     return _forward(x, kernel)[0]

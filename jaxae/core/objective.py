@@ -1,4 +1,4 @@
-"""The training objective, per image and unreduced. Images are f32[B, H, W, C] in [0, 1]."""
+"""The losses, per image and unreduced, and a term for the map. Images: f32[B, H, W, C]."""
 
 import jax
 import jax.numpy as jnp
@@ -52,8 +52,9 @@ def _centred_similarities(points: ArrayLike) -> jax.Array:
     x = jnp.reshape(points, (jnp.shape(points)[0], -1))
     squares = jnp.sum(jnp.square(x), axis=1)
 
-    # One matrix product gives all distances. Rounding may leave some below 0.
-    squared = jnp.maximum(squares[:, None] + squares - 2 * x @ x.T, 0)
+    # One matrix product gives all distances. Rounding may leave some below 0; a GPU's TF32, more.
+    products = jnp.matmul(x, x.T, precision="highest")
+    squared = jnp.maximum(squares[:, None] + squares - 2 * products, 0)
     squared = squared[jnp.triu_indices(len(x), k=1)]
 
     similarities = 1 / (1 + squared / (NEAR * jnp.mean(squared) + TINY))

@@ -13,7 +13,7 @@ from jaxae.core.rng import Stream, derive
 
 
 class TrainState(NamedTuple):
-    """Arrays only. The model, the optimiser and the plateau are bound to the steps."""
+    """Arrays only; model, optimiser and plateau are in Parts."""
 
     step: jax.Array
     """i32[]: updates done."""
@@ -28,7 +28,7 @@ class TrainState(NamedTuple):
     best_epoch: jax.Array
     """i32[]: the epoch of best_loss. A tie keeps the earlier one."""
     drop_epoch: jax.Array
-    """i32[]: the epoch at whose end the learning rate fell last, 0 before the first time."""
+    """i32[]: the last epoch after which the learning rate fell; 0 if none."""
     key: jax.Array
     """The root key: never split, never advanced."""
     average: Any = None
@@ -38,7 +38,7 @@ class TrainState(NamedTuple):
 
 
 RESTORED = ("params", "batch_stats", "opt_state", "average")
-"""Fields of a TrainState that training goes back to: what steps change, but their counter."""
+"""The fields that restore_best sets back: all that a step changes, except `step`."""
 
 
 def restorable(state: TrainState) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def restorable(state: TrainState) -> dict[str, Any]:
 
 
 class Parts(NamedTuple):
-    """What acts on a TrainState and holds no arrays."""
+    """The parts of training that hold no arrays."""
 
     model: Autoencoder
     optimizer: optax.GradientTransformation
@@ -96,9 +96,10 @@ def end_epoch(
     *,
     plateau: optax.GradientTransformationExtraArgs,
 ) -> tuple[TrainState, jax.Array]:
-    """Count the epoch, step the plateau, note the best. Return the state and whether it is, bool[].
+    """Return the state after the epoch, and whether its validation loss is the lowest, bool[].
 
-    A state that keeps its best goes back to it when the learning rate drops; its counters stay.
+    With best_state: when the learning rate drops, the fields in RESTORED go back to the best epoch;
+    the counters do not.
     """
     epoch = state.epoch + 1
     _, plateau_state = plateau.update({}, state.plateau, value=validation_loss)

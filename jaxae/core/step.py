@@ -30,11 +30,11 @@ def whole(batch: jax.Array) -> jax.Array:
 
 
 class StepOptions(NamedTuple):
-    """What a training step needs apart from the state and the images."""
+    """The arguments of a training step, except the state and the images."""
 
     model: Autoencoder
     optimizer: optax.GradientTransformation
-    noise_factor: Noise
+    noise: Noise
     average_decay: float = 0.0
     """Decay of the exponential moving average of the weights; 0 keeps none."""
     similarity_weight: float = 0.0
@@ -47,12 +47,12 @@ def train_step(
 ) -> tuple[TrainState, jax.Array]:
     """Update the state on one batch u8[B, H, W, C]. Return it, and the batch's mean loss, f32[].
 
-    Minimised is loss + weight / (1 + step / SIMILARITY_STEPS) * similarity_mismatch. The loss that
-    is returned is the reconstruction loss alone.
+    Minimises loss + weight / (1 + step / SIMILARITY_STEPS) * similarity_mismatch; returns the
+    reconstruction loss alone.
     """
     model = options.model
     clean = to_unit(as_rows(images))
-    noisy = add_training_noise(state.key, Stream.NOISE, state.step, clean, options.noise_factor)
+    noisy = add_training_noise(state.key, Stream.NOISE, state.step, clean, options.noise)
     dropout_key = derive(state.key, Stream.DROPOUT, state.step)
 
     def objective(params: Any) -> tuple[jax.Array, tuple[jax.Array, Any]]:
@@ -121,7 +121,7 @@ def batch_statistics(
     batches: jax.Array,
     *,
     model: Autoencoder,
-    noise_factor: Noise,
+    noise: Noise,
     split_batch: SplitBatch = whole,
 ) -> Any:
     """Return the batch statistics of the weights that are evaluated, means over u8[K, B, H, W, C].
@@ -136,7 +136,7 @@ def batch_statistics(
         number, batch = numbered_batch
         clean = to_unit(split_batch(as_rows(batch)))
         # The same noise after every epoch, as in validation, so that epochs compare.
-        noisy = add_training_noise(state.key, Stream.STATISTICS, number, clean, noise_factor)
+        noisy = add_training_noise(state.key, Stream.STATISTICS, number, clean, noise)
         noisy = noisy.reshape(len(noisy), *model.image_shape)
         _, updated = fresh.apply(variables, noisy, train=True, mutable=["batch_stats"])
         return updated["batch_stats"]

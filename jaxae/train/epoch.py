@@ -31,8 +31,7 @@ from jaxae.train.feed import (
     BLOCK_BYTES,
     FromHost,
     OnDevice,
-    Steps,
-    fits_on_device,
+    UncompiledSteps,
     keep_on_device,
     stream_from_host,
     wait,
@@ -65,7 +64,7 @@ class CompiledEpoch(NamedTuple):
 
     learning_rates: np.ndarray
     steps: OnDevice | FromHost
-    statistics: "Statistics | None"
+    statistics: Callable[[TrainState], Any] | None
     validate: Callable[[TrainState, jax.Array], ImageErrors]
     validation: jax.Array
     end: Callable[..., tuple[TrainState, jax.Array, jax.Array, jax.Array]]
@@ -105,10 +104,9 @@ def compile_epoch(
 ) -> CompiledEpoch:
     """Compile an epoch of members that differ in their seeds and in what population.varying allows.
 
-    on_host: leave the training images in the host's memory, as is done where they do not fit.
+    on_host: leave the training images in the host's memory, for a device that can't hold them.
     """
     images = dataset.train.images
-    on_host = on_host or not fits_on_device(images)
     shared = (compiled_part(configs[0]), len(configs), placement)
 
     return CompiledEpoch(
@@ -137,7 +135,9 @@ def compile_steps(
     state = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct((count, *leaf.shape), leaf.dtype), state_shapes(config)
     )
-    steps = Steps(_steps_program(compiled_part(config), count, placement, on_host), state, swept)
+    steps = UncompiledSteps(
+        _steps_program(compiled_part(config), count, placement, on_host), state, swept
+    )
 
     if not on_host:
         return keep_on_device(steps, images, placement=placement)
@@ -156,7 +156,9 @@ def compile_steps(
 
 @functools.lru_cache
 def _steps_program(config: Config, count: int, placement: Placement, on_host: bool) -> Any:
-    def steps(state: TrainState, swept: Any, active: Any, images: Any) -> tuple[TrainState, Any]:
+    def member_steps(
+        state: TrainState, swept: Any, active: Any, images: Any
+    ) -> tuple[TrainState, Any]:
         options = build_step(config, swept=swept, split_batch=placement.split_batch)
         if on_host:
             trained, losses = train_batches(state, images, options=options)
@@ -171,7 +173,7 @@ def _steps_program(config: Config, count: int, placement: Placement, on_host: bo
         "in_shardings": (by_member, by_member, by_member, by_member if on_host else everywhere),
         "out_shardings": (by_member, everywhere),
     }
-    members = placement.over_members(steps, count, shared=0 if on_host else 1)
+    members = placement.over_members(member_steps, count, shared=0 if on_host else 1)
     return jax.jit(members, donate_argnums=0, **shardings)
 
 
@@ -183,29 +185,19 @@ def _order_program(
     return jax.jit(placement.over_members(order, count), out_shardings=placement.everywhere)
 
 
-class Statistics(NamedTuple):
-    """batch_statistics of all members, and the training images that they are taken from."""
-
-    program: Callable[[TrainState, jax.Array], Any]
-    batches: jax.Array
-
-    def __call__(self, state: TrainState) -> Any:
-        """Return the members' batch statistics."""
-        return self.program(state, self.batches)
-
-
 def _bind_statistics(
     configs: Sequence[Config], images: np.ndarray, placement: Placement
-) -> Statistics | None:
-    count = min(configs[0].statistics_images, len(images))
-    if not count:
+) -> Callable[[TrainState], Any] | None:
+    wanted = min(configs[0].statistics_images, len(images))
+    if not wanted:
         return None  # the recipe keeps the running ones
 
-    number = math.ceil(count / STATISTICS_BATCH)
-    size = count // number  # batches of one size, and nearly all of the images
+    number = math.ceil(wanted / STATISTICS_BATCH)
+    size = wanted // number  # batches of one size, and nearly all of the images
     batches = images[sample(len(images), number * size)].reshape(number, size, *images.shape[1:])
     program = _statistics_program(compiled_part(configs[0]), len(configs), placement)
-    return Statistics(program, placement.put_everywhere(jnp.asarray(batches)))
+    there = placement.put_everywhere(jnp.asarray(batches))
+    return lambda state: program(state, there)
 
 
 @functools.lru_cache
@@ -213,7 +205,7 @@ def _statistics_program(config: Config, count: int, placement: Placement) -> Cal
     statistics = functools.partial(
         batch_statistics,
         model=build_model(config),
-        noise_factor=config.training_noise,
+        noise=config.training_noise,
         split_batch=placement.split_batch,
     )
     members = placement.over_members(statistics, count, shared=1)

@@ -16,8 +16,8 @@ BLOCK_BYTES = 2**28
 """Images that are sent to the device at once, of all members; two blocks are there at a time."""
 
 
-class Steps(NamedTuple):
-    """Training steps of all members before they are compiled, and what they take but for images."""
+class UncompiledSteps(NamedTuple):
+    """The jitted steps of an epoch, and their arguments except the images."""
 
     program: Any
     """The jitted function: (state, swept, active, images) → the state and the losses."""
@@ -57,7 +57,7 @@ class FromHost(NamedTuple):
     placement: Placement
 
     def __call__(self, state: TrainState, active: np.ndarray) -> tuple[TrainState, jax.Array]:
-        """Do what OnDevice does, to the same bits."""
+        """Return the state and the losses, the same bits as OnDevice."""
         order = wait(self.order(state))
         block_steps = max(self.programs)
         losses: list[jax.Array] = []
@@ -74,14 +74,14 @@ class FromHost(NamedTuple):
         return state, jnp.concatenate(losses, axis=1)
 
 
-def keep_on_device(steps: Steps, images: np.ndarray, *, placement: Placement) -> OnDevice:
+def keep_on_device(steps: UncompiledSteps, images: np.ndarray, *, placement: Placement) -> OnDevice:
     """Bind steps to images u8[N, H, W, C], which go to every device."""
     there = placement.put_everywhere(jnp.asarray(images))
     return OnDevice(steps.compile(there), steps.swept, there, placement)
 
 
 def stream_from_host(
-    steps: Steps,
+    steps: UncompiledSteps,
     images: np.ndarray,
     *,
     placement: Placement,
@@ -95,8 +95,13 @@ def stream_from_host(
     step_bytes = batch_size * images[0].nbytes * members
     block_steps = min(all_steps, max(1, block_bytes // step_bytes))
 
+    sizes = {block_steps}
+    rest = all_steps % block_steps
+    if rest:
+        sizes.add(rest)
+
     programs = {}
-    for count in {block_steps, all_steps % block_steps} - {0}:
+    for count in sizes:
         shape = (members, count, batch_size, *images.shape[1:])
         programs[count] = steps.compile(jax.ShapeDtypeStruct(shape, np.uint8))
     return FromHost(programs, order, steps.swept, images, placement)

@@ -20,6 +20,7 @@ from jaxae.runs.directory import run_directory
 from jaxae.switches import usual_switches
 from jaxae.train import progress
 from jaxae.train.epoch import compile_epoch
+from jaxae.train.feed import fits_on_device
 from jaxae.train.introduction import begin_lines
 from jaxae.train.multihost import ALONE, Processes
 from jaxae.train.population import check
@@ -41,7 +42,8 @@ def fit(
     config: by default the default recipe. dataset: by default the one that the recipe names.
     run_dir: where the run is kept, and resumed from when fit is called again; on synthetic data its
     name gets SYNTHETIC. Without it nothing is written. report: takes what is told, such as an
-    Epoch, whose str() is a line. Raises InputError; Diverged where the loss breaks.
+    Epoch; str() gives its line. Raises InputError; Diverged if the loss stops being finite, but in
+    memory only if no epoch was finished: otherwise the best one is returned.
 
     >>> run = jaxae.fit(jaxae.Config(epochs=3), run_dir="checkpoints/three")
     >>> denoised = jaxae.reconstruct(run, images)
@@ -91,9 +93,9 @@ def fit_members(
 
     configs may differ in what population.varying allows. Each run resumes, and ends, on its own; a
     member whose loss is no longer finite is reported and left alone.
-    devices: "all", or how many of each process share the work, members first; no file changes by
-    it, and numbers by rounding alone. images_on_host: leave the training images in the host's
-    memory; no bit changes. Raises InputError; Diverged where the loss of every member has broken.
+    devices: "all", "auto", or a number per process; members come first, then their batches.
+    Losses may differ by rounding. images_on_host: leave the training images in the host's memory;
+    no bit changes. Raises InputError; Diverged where the loss of every member has broken.
     """
     check(configs, dataset)
     placement = make_placement(devices, members=len(configs), batch_size=configs[0].batch_size)
@@ -101,10 +103,10 @@ def fit_members(
     opened = open_directories(
         run_dirs, configs, dataset, overwrite=overwrite, processes=processes, report=report
     )
+    too_large = not fits_on_device(dataset.train.images)
+    on_host = processes.any(images_on_host or too_large)  # all compile the same programs
     with opened as store:
-        return train(
-            configs, dataset, store, placement=placement, on_host=images_on_host, report=report
-        )
+        return train(configs, dataset, store, placement=placement, on_host=on_host, report=report)
 
 
 @usual_switches()
@@ -114,21 +116,24 @@ def train(
     store: Store,
     *,
     placement: Placement | None = None,
-    on_host: bool = False,
+    on_host: bool | None = None,
     report: Report,
 ) -> list[TrainState]:
     """Train all members to their ends and return their last states.
 
-    Raises Diverged where the loss of each has broken.
+    placement: by default one device. on_host: leave the training images in the host's memory; by
+    default if they do not fit on the device. Raises Diverged where the loss of each has broken.
     """
     placement = placement or Placement()
+    if on_host is None:
+        on_host = not fits_on_device(dataset.train.images)
     restored = store.restore()
     if restored.finished:
         latest = or_first(restored.states, configs)
         report(progress.nothing_to_do_line(store.place, latest))
         return latest
 
-    epochs = [int(state.epoch) if state else 0 for state in restored.states]
+    epochs = [0 if state is None else int(state.epoch) for state in restored.states]
     for line in [*begin_lines(store.place, epochs, configs, dataset), *restored.notes]:
         report(line)
 
@@ -172,23 +177,23 @@ def train(
         store.save(taken, epoch, drops)
 
         if lost.any():
-            store.wait()  # for the epoch's own line
+            store.wait()  # the epoch's own line, which the store's thread writes, comes first
         for line in progress.broken_lines(configs, result, lost):
             report(line)
-        active = np.array([k in taken and not finished(taken[k], c) for k, c in enumerate(configs)])
+        ended = np.array([finished(s, c) for s, c in zip(latest, configs, strict=True)])
+        active &= ~lost & ~ended
 
     store.wait()
     if broken.all():
         raise Diverged(progress.all_broken(configs, result, lost))
-    for line in progress.end_lines(configs, latest, clock.seconds):
-        report(line)
+    report(progress.end_line(latest, clock.seconds))
     return latest
 
 
 def settle(config: Config, dataset: Dataset) -> Config:
     """Return the recipe with the data's own name and the shape of its images. Raises InputError.
 
-    A recipe that names a shape of its own wants data of that shape.
+    image_shape is taken from the data, unless the recipe changes the default.
     """
     name = dataset.name if config.dataset == "auto" else canonical_name(config.dataset)
     settled = replace(config, dataset=name)

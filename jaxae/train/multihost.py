@@ -49,6 +49,10 @@ class Processes:
         rows = _in_thread(lambda: multihost_utils.process_allgather(padded))
         return [bytes(row).rstrip(b"\0").decode(errors="ignore") for row in rows]
 
+    def any(self, value: bool) -> bool:
+        """Return whether the value is true in one process or more."""
+        return "True" in self.gather(str(value))
+
     def from_first(self, tree: Any, like: Any) -> Any:
         """Return the first process's arrays on every process.
 

@@ -141,7 +141,7 @@ def nothing_to_do_line(place: str, states: Sequence[TrainState]) -> str:
 
 
 def drop_lines(before: float, now: float, *, restore_best: bool = False) -> list[str]:
-    """Return a line if the learning rate has dropped, and one about where the epoch began."""
+    """Return lines if the learning rate has dropped, and if the best weights are taken again."""
     if now >= before:
         return []
     drop = (
@@ -175,15 +175,19 @@ def all_broken(configs: Sequence[Config], result: EpochResult, lost: np.ndarray)
     subject = "The loss is no longer a finite number"
     if len(configs) > 1:
         subject = "The loss of every member is no longer a finite number, the last"
+    broke = f"{subject} {_where(result, k)}"
+    good = int(result.epoch[k]) - 1
+    if not good:
+        return f"{broke}: give a lower learning_rate than {rate:g}"
     return (
-        f"{subject} {_where(result, k)}. Epoch {result.epoch[k] - 1} is the last good one, and the "
-        f"best stays the best; to go on, train in another run_dir with a lower learning_rate than "
-        f"{rate:g}, afresh or with this run as resume_from"
+        f"{broke}. Epoch {good} is the last good one, and the best stays the best; to go on, train "
+        f"in another run_dir with a lower learning_rate than {rate:g}, afresh or with this run as "
+        "resume_from"
     )
 
 
-def end_lines(configs: Sequence[Config], states: Sequence[TrainState], seconds: float) -> list[str]:
-    """Return the last line: epochs, best epochs, and the validation loss there, of many a mean."""
+def end_line(states: Sequence[TrainState], seconds: float) -> str:
+    """Return the last line: epochs, best epochs, validation loss (the mean for several members)."""
     losses = np.array([float(state.best_loss) for state in states])
     done = span(state.epoch for state in states)
     best = span(state.best_epoch for state in states)
@@ -192,10 +196,20 @@ def end_lines(configs: Sequence[Config], states: Sequence[TrainState], seconds: 
 
     minutes, rest = divmod(round(seconds), 60)
     duration = f"{minutes} min {rest} s" if minutes else f"{rest} s"
-    return [
+    return (
         f"Finished after epoch {done} in {duration}; "
         f"best epoch {best}, {kind}validation loss {mean:.5f}."
-    ]
+    )
+
+
+def interrupted_line(place: str, saved: Sequence[int]) -> str:
+    """Return the line after an interruption. saved: each member's epoch that is kept."""
+    if not any(saved):
+        return "Interrupted: no epoch is saved yet."
+    return (
+        f"Interrupted: epoch {span(saved)} is saved in {place}. "
+        "Start the same command again, without overwriting, to go on from there."
+    )
 
 
 def span(numbers: Iterable[SupportsInt]) -> str:

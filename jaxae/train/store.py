@@ -5,7 +5,7 @@ Both stores have the three methods that the loop calls: restore, save, wait.
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent import futures
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -18,30 +18,31 @@ from jaxae.runs import checkpoint, directory, files, metrics_log
 from jaxae.runs.environment import ORIGIN, changes, describe_environment
 from jaxae.runs.manifest import owner_of
 from jaxae.train.multihost import ALONE, Processes
-from jaxae.train.progress import Epoch, Row, span
+from jaxae.train.progress import Epoch, Row, interrupted_line
 
 
 class Restored(NamedTuple):
-    """Each member's latest state, None where nothing is saved; and what to tell about it."""
+    """Where members go on from, and what to tell about it."""
 
     states: list[TrainState | None]
+    """Each member's latest state. None if nothing is saved; several processes have first states."""
     notes: list[str]
     finished: bool
     """All members have come to their ends."""
 
 
 class Store(Protocol):
-    """What the loop sees of a store."""
+    """The interface that the loop uses."""
 
     @property
     def place(self) -> str:
-        """What to call where runs are kept."""
+        """The name of the place, for messages."""
 
     def restore(self) -> Restored:
         """Return where each member goes on from."""
 
     def save(self, states: Mapping[int, TrainState], epoch: Epoch, notes: Sequence[str]) -> None:
-        """Keep the states of the members that took this epoch, then report the notes and it."""
+        """Save the states of the members that took this epoch, then report the notes and it."""
 
     def wait(self) -> None:
         """Return when every epoch is kept. Raise what went wrong."""
@@ -104,14 +105,14 @@ class DirectoryStore:
         self.processes = processes
         self.report = report
         self.owners = [owner_of(config, data_sha256=dataset.digest) for config in configs]
-        self.check_places: list[Callable[[], None]] = []
+        self.check_not_moved: list[Callable[[], None]] = []
         self.saved: list[int] = []  # each member's epoch on disk, once they are restored
-        self.writer = ThreadPoolExecutor(1)
-        self.writing: Future[None] | None = None
+        self.writer = futures.ThreadPoolExecutor(1)
+        self.writing: futures.Future[None] | None = None
 
     @property
     def place(self) -> str:
-        """What to call the directories."""
+        """The name of the directories, for messages."""
         if len(self.run_dirs) == 1:
             return str(self.run_dirs[0])
         return f"{self.run_dirs[0].parent} ({len(self.run_dirs)} members)"
@@ -129,11 +130,12 @@ class DirectoryStore:
         with self.processes.share_errors():
             if self.processes.first:
                 states = self._load(shapes, notes.append)
-                self.saved = [int(state.epoch) if state else 0 for state in states]
+                self.saved = [0 if state is None else int(state.epoch) for state in states]
                 if not all_finished(states, self.configs):
                     notes += self._open_logs()
 
         if self.processes.count > 1:
+            # The first process's states are sent; the others need their shapes alone.
             begun = or_first(states, self.configs) if self.processes.first else shapes
             states = self.processes.from_first(begun, shapes)
         return Restored(states, notes, finished=all_finished(states, self.configs))
@@ -149,6 +151,12 @@ class DirectoryStore:
         with self.processes.share_errors():
             if self.writing:
                 self.writing.result()
+
+    def finish_writing(self) -> None:
+        """Return when nothing is being written, however often that is interrupted."""
+        while self.writing and not self.writing.done():
+            with contextlib.suppress(KeyboardInterrupt):
+                futures.wait([self.writing])
 
     def _load(self, shapes: Sequence[TrainState], report: Report) -> list[TrainState | None]:
         return [
@@ -172,7 +180,7 @@ class DirectoryStore:
         """Write an epoch, then report it: its line is out when it is on disk."""
         for row in epoch.rows:
             k = row.member
-            self.check_places[k]()
+            self.check_not_moved[k]()
             # The row first: when the run resumes, a row too many is cut.
             metrics_log.append(self.run_dirs[k], row.to_json(self.dataset.title))
             checkpoint.save(self.run_dirs[k], states[k], owner=self.owners[k])
@@ -210,20 +218,14 @@ def open_directories(
                     opened = directory.open_run(
                         run_dir, config, data=dataset.title, overwrite=overwrite
                     )
-                    store.check_places.append(stack.enter_context(opened))
+                    store.check_not_moved.append(stack.enter_context(opened))
 
         stack.enter_context(store.writer)
         try:
             yield store
         except KeyboardInterrupt:
-            with contextlib.suppress(KeyboardInterrupt):
-                store.writer.shutdown()
-            if store.saved:
-                without = ", but without overwriting," if overwrite else ""
-                report(
-                    f"Interrupted: epoch {span(store.saved)} is saved in {store.place}. "
-                    f"Start the same command again{without} to go on from there."
-                )
+            store.finish_writing()
+            report(interrupted_line(store.place, store.saved))
             raise
 
 
@@ -239,4 +241,5 @@ def or_first(loaded: Sequence[TrainState | None], configs: Sequence[Config]) -> 
     if len(saved) == len(loaded):
         return saved
     first = first_states(configs)
-    return [state or begun for state, begun in zip(loaded, first, strict=True)]
+    pairs = zip(loaded, first, strict=True)
+    return [begun if state is None else state for state, begun in pairs]

@@ -210,7 +210,7 @@ def test_batch_statistics_are_those_that_numpy_finds_without_dropout(bound, data
     """
     parts, state, _, _ = bound
     batches = jnp.asarray(dataset.train.images[:96]).reshape(2, 48, 28, 28, 1)
-    run = jax.jit(functools.partial(batch_statistics, model=parts.model, noise_factor=0.25))
+    run = jax.jit(functools.partial(batch_statistics, model=parts.model, noise=0.25))
     found = run(state, batches)
     kernel = np.asarray(state.params["encoder"]["dense_0"]["kernel"], np.float64)
     means, variances = [], []

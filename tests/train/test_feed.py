@@ -13,7 +13,7 @@ from jaxae.config import Config
 from jaxae.core.state import stack_members
 from jaxae.errors import silent
 from jaxae.runs.manifest import tree_digest
-from jaxae.train import epoch
+from jaxae.train import epoch, feed, loop
 from jaxae.train.epoch import FromHost, compile_steps
 from jaxae.train.loop import fit_members
 from jaxae.train.population import recipes
@@ -71,12 +71,16 @@ def test_images_that_take_more_than_half_of_the_devices_free_memory_stay_on_the_
     images = dataset.train.images
     for limit, fits in ((2 * images.nbytes + 1000, True), (2 * images.nbytes + 998, False)):
         monkeypatch.setattr(jax, "local_devices", lambda limit=limit: [Device(limit)])
-        assert epoch.fits_on_device(images) == fits
+        assert feed.fits_on_device(images) == fits
     monkeypatch.undo()
     asked: list[bool] = []
-    monkeypatch.setattr(epoch, "fits_on_device", lambda images: False)
-    monkeypatch.setattr(
-        epoch, "compile_steps", lambda *given, on_host, **options: asked.append(on_host)
-    )
-    epoch.compile_epoch([replace(CONFIG, statistics_images=0)], dataset, Placement())
-    assert asked == [True]
+
+    def compile_epoch(*given, on_host):
+        asked.append(on_host)
+        return epoch.compile_epoch(*given, on_host=on_host)
+
+    monkeypatch.setattr(loop, "compile_epoch", compile_epoch)
+    for fits in (True, False):
+        monkeypatch.setattr(loop, "fits_on_device", lambda images, fits=fits: fits)
+        loop.fit(replace(CONFIG, epochs=1), dataset, report=silent)
+    assert asked == [False, True]

@@ -117,12 +117,12 @@ def test_the_last_line_has_epochs_best_ones_and_the_loss_that_there_is():
         for epoch, best, loss in ((9, 7, 0.125), (5, 5, 0.375), (2, 0, float("inf")))
     ]
     configs = [Config(seed=seed) for seed in range(3)]
-    alone = ["Finished after epoch 9 in 1 min 0 s; best epoch 7, validation loss 0.12500."]
-    assert progress.end_lines(configs[:1], states[:1], 59.6) == alone
-    assert progress.end_lines(configs[:2], states[:2], 12)[-1].endswith(
+    alone = "Finished after epoch 9 in 1 min 0 s; best epoch 7, validation loss 0.12500."
+    assert progress.end_line(states[:1], 59.6) == alone
+    assert progress.end_line(states[:2], 12).endswith(
         "best epoch 5 to 7, mean validation loss 0.25000."
     )
-    (line,) = progress.end_lines(configs, states, 12)
+    line = progress.end_line(states, 12)
     assert (
         line
         == "Finished after epoch 2 to 9 in 12 s; best epoch 0 to 7, mean validation loss 0.25000."
