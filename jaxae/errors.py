@@ -42,6 +42,11 @@ def brief(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
+def readable(name: str) -> str:
+    r"""Return a file's name as text that can be printed and drawn: bytes not in UTF-8 as \xe9."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def refusal(error: OSError) -> str:
     """Return what the system has refused as one line."""
     return f"{error.filename or 'the system'}: {error.strerror or error}"

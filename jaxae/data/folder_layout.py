@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from jaxae.errors import InputError, Report
+from jaxae.errors import InputError, Report, readable
 
 SPLITS = {
     "train": "train",
@@ -143,7 +143,7 @@ def _describe(path: Path, folders: tuple[str, ...], has_splits: bool) -> Picture
         part = SPLITS[folders[0].lower()]
         folders = folders[1:]
 
-    return Picture(path, part, folders[0] if folders else None)
+    return Picture(path, part, readable(folders[0]) if folders else None)
 
 
 def _check_labels(root: Path, pictures: list[Picture]) -> None:

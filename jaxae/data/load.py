@@ -17,7 +17,7 @@ from jaxae.data.split import Shares, split
 from jaxae.data.synthetic import CLASS_NAMES, synthetic_arrays
 from jaxae.data.tfds_files import read_prepared
 from jaxae.digests import json_digest
-from jaxae.errors import DataUnavailableError, InputError, Report, expand
+from jaxae.errors import DataUnavailableError, InputError, Report, expand, readable
 from jaxae.switches import usual_switches
 
 SHARES = (0.8, 0.1, 0.1)
@@ -160,8 +160,14 @@ def _own(arrays: Arrays, name: str, shares: Shares, report: Report) -> Dataset:
     """Return a data set of the user's own arrays, and say how it is split."""
     rest = {each: array for each, array in arrays.items() if each != "class_names"}
     names = tuple(map(str, arrays.get("class_names", ())))
-    title = Path(name).stem
-    dataset = split(rest, name=name, title=title, class_names=names, source=name, shares=shares)
+    dataset = split(
+        rest,
+        name=name,
+        title=readable(Path(name).stem),
+        class_names=names,
+        source=readable(name),
+        shares=shares,
+    )
 
     if "validation_images" not in arrays:
         made = "Its splits are" if "images" in arrays else "Its validation split is"

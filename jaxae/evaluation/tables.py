@@ -10,7 +10,7 @@ from jaxae.evaluation.records import Evaluation, MeanStd, Scorecard, Spread
 
 def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table with the first column aligned left, and the others right."""
-    lines = [[str(cell) for cell in line] for line in (columns, *rows)]
+    lines = [[_cell(cell) for cell in line] for line in (columns, *rows)]
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
 
     def line(cells: Sequence[str]) -> str:
@@ -21,6 +21,11 @@ def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     rule = "|".join(["-" * (widths[0] + 2), *("-" * (width + 1) + ":" for width in widths[1:])])
 
     return "\n".join([line(lines[0]), f"|{rule}|", *map(line, lines[1:])])
+
+
+def _cell(text: object) -> str:
+    """Return a text for a cell, which a line break or | of a name would end."""
+    return " ".join(str(text).split("\n")).replace("|", "\\|")
 
 
 def decibels(value: float | None) -> str:

@@ -13,6 +13,7 @@ from matplotlib.figure import SubFigure
 from jaxae.figures.map_view import (
     DIMENSIONS,
     FEW,
+    NAME_LENGTH,
     View,
     aspect,
     draw_points,
@@ -20,7 +21,7 @@ from jaxae.figures.map_view import (
     robust_view,
     set_view,
 )
-from jaxae.figures.style import WIDTH, Figure, class_colours, point_colours, shorten, styled
+from jaxae.figures.style import WIDTH, Figure, class_colours, point_colours, short_names, styled
 
 MAP_HEIGHT = 5.4
 OUTLINE: Any = [matplotlib.patheffects.withStroke(linewidth=1.5, foreground="white")]
@@ -86,17 +87,24 @@ def _colour_by(figure: SubFigure, axes: Axes, values: np.ndarray, label: str) ->
 
 
 def _name_classes(axes: Axes, points: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> None:
-    """Add a legend for a few classes; for many their numbers, which the panels below name."""
+    """Add a legend for a few classes; write the names of many at the middles of their points."""
     if len(names) <= FEW:
         for colour, name in zip(class_colours(len(names)), names, strict=True):
             axes.scatter([], [], s=25, color=colour, label=name)
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
         return
 
-    look: Any = {"ha": "center", "va": "center", "fontsize": 7, "path_effects": OUTLINE}
+    look: Any = {
+        "ha": "center",
+        "va": "center",
+        "fontsize": 6,
+        "path_effects": OUTLINE,
+        "clip_on": True,
+    }
+    short = short_names(names, NAME_LENGTH)
     for label in np.unique(labels):
         x, y = np.median(points[labels == label], axis=0)
-        axes.text(x, y, str(label), zorder=5, **look)
+        axes.text(x, y, short[label], zorder=5, **look)
 
 
 def _draw_classes(
@@ -111,6 +119,7 @@ def _draw_classes(
     """Draw each class over all points in grey."""
     near = points[~view.outside(points)]
     few = len(names) <= FEW
+    titles = names if few else short_names(names, NAME_LENGTH)
     colours = class_colours(len(names))
 
     for label, panel in enumerate(panels.ravel()):
@@ -123,5 +132,4 @@ def _draw_classes(
         draw_points(panel, mine, np.tile(colours[label], (len(mine), 1)), view, size=size)
         set_view(panel, view, ticks=False)
 
-        title = names[label] if few else f"{label} {shorten(names[label], 9)}"
-        panel.set_title(title, pad=3, fontsize=8 if few else 6)
+        panel.set_title(titles[label], pad=3, fontsize=8 if few else 6)

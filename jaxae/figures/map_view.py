@@ -11,10 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 from matplotlib.lines import Line2D
 
-from jaxae.figures.style import SMALL, class_colours, shorten
+from jaxae.figures.style import SMALL, class_colours, short_names
 
 FEW = 10
 """Most classes that a legend names in full."""
+NAME_LENGTH = 10
+"""Most characters of the name of one of many classes."""
 DIMENSIONS = ("latent dimension 1", "latent dimension 2")
 EDGE: Any = {"edgecolors": "black", "linewidths": 0.3, "clip_on": False, "zorder": 4}
 """The look of a point outside the map."""
@@ -111,7 +113,7 @@ def add_class_legend(figure: SubFigure, names: Sequence[str]) -> None:
     ]
     figure.legend(
         marks,
-        [name if few else shorten(name, 10) for name in names],
+        names if few else short_names(names, NAME_LENGTH),
         loc="outside lower center",
         frameon=False,
         **(FEW_LEGEND if few else MANY_LEGEND),

@@ -5,13 +5,15 @@ Colours are chosen for colour-blind readers: inferno and cividis are perceptuall
 ten classes have Petroff's ten accessible colours. No list is as safe for more classes.
 """
 
+import contextlib
 import functools
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec
 
 import matplotlib
 import matplotlib.figure
+import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -30,6 +32,7 @@ STYLE: Any = {
     "axes.linewidth": 0.6,
     "lines.linewidth": 1.4,
     "lines.markersize": 4,
+    "text.parse_math": False,  # a name with $ is a name
 }
 
 
@@ -58,8 +61,24 @@ TEN_COLOURS = _ten_colours()
 MORE_COLOURS = _more_colours()
 
 
+def own_style() -> contextlib.AbstractContextManager[None]:
+    """Return a context with STYLE on matplotlib's defaults, without the user's matplotlibrc."""
+    return matplotlib.style.context(STYLE, after_reset=True)
+
+
 class Figure(matplotlib.figure.Figure):
-    """A matplotlib Figure that a notebook shows as a picture without pyplot."""
+    """A matplotlib Figure that a notebook shows as a picture without pyplot.
+
+    It is laid out, drawn and saved in our own style too: matplotlib looks up fonts only then.
+    """
+
+    def draw(self, renderer: Any) -> None:
+        with own_style():
+            super().draw(renderer)
+
+    def savefig(self, *args: Any, **kwargs: Any) -> None:
+        with own_style():
+            super().savefig(*args, **kwargs)
 
     def _repr_png_(self) -> bytes:
         picture = io.BytesIO()
@@ -68,11 +87,11 @@ class Figure(matplotlib.figure.Figure):
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Make a function draw with STYLE, whatever the user's settings are."""
+    """Make a function draw in our own style, whatever the user's settings are."""
 
     @functools.wraps(draw)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with matplotlib.rc_context(STYLE):
+        with own_style():
             return draw(*args, **kwargs)
 
     return wrapped
@@ -92,9 +111,22 @@ def point_colours(labels: np.ndarray | None, count: int, *, classes: int) -> np.
     return np.array(class_colours(max(classes, 1)))[labels]
 
 
-def shorten(name: str, most: int) -> str:
-    """Return the name, cut to this many characters."""
-    return name if len(name) <= most else name[: most - 1] + "…"
+def short_names(names: Sequence[str], most: int) -> list[str]:
+    """Return names of at most this many characters.
+
+    Long ones lose their ends; if two became equal that way, all lose their middles instead.
+    """
+    ends = [_cut(name, most, tail=0) for name in names]
+    if len(set(ends)) == len(set(names)):
+        return ends
+    return [_cut(name, most, tail=(most - 1) // 2) for name in names]
+
+
+def _cut(name: str, most: int, *, tail: int) -> str:
+    """Return the name with … for what is too long, before this many last characters."""
+    if len(name) <= most:
+        return name
+    return name[: most - 1 - tail] + "…" + name[len(name) - tail :]
 
 
 def show(

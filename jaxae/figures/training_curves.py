@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator
 
 from jaxae.figures.style import TEN_COLOURS, WIDTH, Colour, Figure, styled
 
@@ -37,6 +37,8 @@ def draw_training_curves(members: Sequence[Sequence[Row]], *, title: str) -> Fig
     losses.yaxis.set_minor_formatter(lambda loss, _: _short(loss, 2))
     losses.legend()
     rates.set(xlabel="epoch", ylabel="learning rate", yscale="log")
+    rates.yaxis.set_major_formatter(LogFormatter())
+    rates.yaxis.set_minor_formatter(LogFormatter())
     rates.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axes in (losses, rates):
         axes.grid(alpha=0.3)

@@ -298,6 +298,19 @@ def test_a_folder_in_no_order_is_one_line(make, words, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_classes_have_names_that_can_be_printed_and_drawn(tmp_path):
+    """$ and | are part of a name; a byte that is not UTF-8 is written as Python would."""
+    root = tmp_path / "pictures"
+    for name in (b"caf\xe9", b"a|b", b"$5 and $6$"):
+        folder = Path(os.fsdecode(os.fsencode(root) + b"/" + name))
+        for number in range(12):
+            save(folder / f"{number}.png", random(8, 8))
+
+    dataset, _ = load(root, tmp_path)
+    assert dataset.class_names == ("$5 and $6$", "a|b", "caf\\xe9")
+    dataset.title.encode()
+
+
 def test_one_class_alone_is_taken_as_no_labels(tmp_path):
     data, lines = load(fill(tmp_path / "pics", classes=("only",)), tmp_path)
     assert (data.class_names, data.test.labels) == ((), None)

@@ -16,6 +16,14 @@ def test_a_table_is_markdown_and_aligned():
     ]
 
 
+def test_a_name_with_a_bar_or_a_line_break_stays_in_its_cell():
+    assert markdown(["", "a|b"], [["cat|dog\nbird", "1"]]).splitlines() == [
+        "|               | a\\|b |",
+        "|---------------|-----:|",
+        "| cat\\|dog bird |    1 |",
+    ]
+
+
 def test_an_infinite_psnr_is_said():
     assert decibels(None) == "inf dB"
     assert decibels(16.094) == "16.09 dB"

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
@@ -178,14 +179,58 @@ def test_points_without_classes_have_the_colour_of_their_value_else_one_colour()
     assert "error" in texts(valued)
 
 
-def test_many_classes_have_their_numbers_on_the_map_and_named_panels():
-    labels = np.arange(1000) % 12
-    names = [f"class number {k}" for k in range(12)]
+TWELVE = range(12)
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        ([str(k) for k in range(10, -1, -1)], [str(k) for k in range(10, -1, -1)]),
+        ([f"{k:02d} is too long" for k in TWELVE], [f"{k:02d} is too…" for k in TWELVE]),
+        ([f"class number {k:02d}" for k in TWELVE], [f"class…r {k:02d}" for k in TWELVE]),
+    ],
+)
+def test_many_classes_have_their_own_names_on_map_panels_and_legend(names, short):
+    labels = np.arange(1000) % len(names)
     whole, *alone = draw_latent_space(POINTS, labels, names=names, title="").axes
-    numbers = {each.get_text(): each.get_position() for each in whole.texts}
-    for k in range(12):
-        assert numbers[str(k)] == pytest.approx(np.median(POINTS[labels == k], axis=0))
-    assert [panel.get_title() for panel in alone] == [f"{k} class nu…" for k in range(12)]
+
+    written = {each.get_text(): each.get_position() for each in whole.texts}
+    for k, name in enumerate(short):
+        assert written[name] == pytest.approx(np.median(POINTS[labels == k], axis=0))
+
+    assert [panel.get_title() for panel in alone] == short
+    legend = drift(names=names).subfigs[0].legends[0]
+    assert [text.get_text() for text in legend.texts] == short
+
+
+def test_names_with_dollars_and_a_users_matplotlibrc_change_no_pixel():
+    """LaTeX, fonts that are not here, and other sizes: figures are drawn in our own style."""
+    names = [f"${k}$" for k in range(10)]
+
+    def pictures() -> list[bytes]:
+        figures = [
+            draw_latent_space(POINTS, LABELS, names=names, title="5 $ and 6 $"),
+            draw_training_curves([EPOCHS], title="SYNTHETIC"),
+        ]
+        shown = figures[0].axes[0].get_legend().texts  # type: ignore[union-attr]
+        assert [text.get_text() for text in shown] == names
+        assert not any(text.get_parse_math() for text in shown)
+        return [figure._repr_png_() for figure in figures]
+
+    usual = pictures()
+    theirs: Any = {
+        "text.usetex": True,
+        "font.family": "no such font",
+        "font.size": 30,
+        "axes.facecolor": "black",
+        "savefig.transparent": True,
+        "savefig.bbox": "tight",
+        "mathtext.fontset": "cm",
+        "axes.formatter.use_mathtext": True,
+    }
+    with matplotlib.rc_context(theirs):
+        assert pictures() == usual
+        assert matplotlib.rcParams["font.size"] == 30
 
 
 def test_class_colours_are_ten_fixed_ones_then_others_then_they_repeat():
