@@ -1,4 +1,4 @@
-"""README and docs are true: the Python runs, tables are the released run's, what is named exists."""
+"""README and docs are true: their Python runs, their tables are the released run's files."""
 
 import ast
 import contextlib

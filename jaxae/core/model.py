@@ -149,8 +149,8 @@ def multiply_wide_in_bfloat16(x: jax.Array, kernel: jax.Array, *_: Any, **__: An
 def matmul_bfloat16(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Return x @ kernel of operands rounded to bfloat16, summed in float32.
 
-    f32[B, n], f32[n, m] → f32[B, m]. The derivatives are computed in the same way: JAX's own derivative would multiply float32 with bfloat16,
-    which processors have no instruction for.
+    f32[B, n], f32[n, m] → f32[B, m]. The derivatives are computed in the same way: JAX's own would
+    multiply float32 with bfloat16, which processors have no instruction for.
     """
     return _forward(x, kernel)[0]
 
