@@ -110,7 +110,7 @@ def gradients_differ(a: TrainState, b: TrainState) -> float:
 
 
 def test_two_processes_train_as_one(whole, dataset, tmp_path):
-    """Losses and gradients of 24 steps agree within rounding; another seed, the control, does not."""
+    """Losses and gradients of 24 steps agree within rounding; those of another seed do not."""
     alone, other = (
         fit_state(replace(CONFIG, seed=seed), dataset, tmp_path / str(seed), report=silent)
         for seed in (CONFIG.seed, CONFIG.seed + 1)
