@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from jaxae.build import build_model
 from jaxae.config import Config
 from jaxae.core.corruption import add_noise_to_each
-from jaxae.core.images import to_unit
+from jaxae.core.images import ROUNDING, to_unit
 from jaxae.core.model import Autoencoder
 from jaxae.core.rng import Stream, derive, derive_each, root_key
 from jaxae.core.state import init_variables
@@ -23,9 +23,6 @@ from jaxae.runs import directory, files
 from jaxae.runs.checkpoint import load_best
 from jaxae.runs.manifest import owner_of
 from jaxae.switches import usual_switches
-
-ROUNDING = 1e-5
-"""How far outside [0, 1] a float may lie: resizing and averaging leave such."""
 
 COUNTERS = 2**32
 """Number of counters that a key tells apart."""

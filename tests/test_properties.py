@@ -10,11 +10,12 @@ from hypothesis.extra import numpy as hnp
 
 from jaxae.core import step
 from jaxae.core.corruption import add_gaussian_noise
+from jaxae.core.images import ROUNDING, to_unit
 from jaxae.core.objective import mae, mse, reconstruction_loss
 from jaxae.core.rng import root_key
 from jaxae.errors import InputError
 from jaxae.evaluation.metrics import psnr, ssim
-from jaxae.inference import ROUNDING, Run, encode, reconstruct, to_unit
+from jaxae.inference import Run, encode, reconstruct
 from tests.helpers import untrained_run
 
 NAMED = (InputError, TypeError, ValueError)

@@ -10,6 +10,9 @@ from jax.typing import ArrayLike
 
 from jaxae.errors import InputError
 
+ROUNDING = 1e-5
+"""How far outside [0, 1] a float may lie: resizing and averaging leave such."""
+
 Array = TypeVar("Array", jax.Array, np.ndarray)
 
 

@@ -9,6 +9,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
+from jaxae.core.images import ROUNDING
 from jaxae.data.dataset import Arrays
 from jaxae.errors import InputError, Report, brief, silent
 
@@ -164,12 +165,12 @@ def _as_bytes(images: np.ndarray, what: str) -> np.ndarray:
         raise InputError(f"{what} are {images.dtype}: give uint8 in 0 ... 255, or floats in [0, 1]")
 
     low, high = (float(images.min()), float(images.max())) if images.size else (0.0, 1.0)
-    if not (low >= 0 and high <= 1):  # false for NaN too
+    if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # false for NaN too
         raise InputError(
             f"{what} have values from {low:g} to {high:g}: "
             "give floats in [0, 1], or uint8 in 0 ... 255"
         )
-    return np.rint(images * 255).astype(np.uint8)
+    return np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
 
 
 def _plain(image: Image.Image) -> Image.Image:

@@ -5,7 +5,7 @@ import numpy as np
 from jaxae.core.images import to_unit
 from jaxae.data.dataset import REFERENCES, Dataset, check_data
 from jaxae.evaluation.baselines import apply_affine, fit_pca
-from jaxae.evaluation.embedding_quality import geometry, knn_predict, neighbourhoods
+from jaxae.evaluation.embedding_quality import NEIGHBOURS, geometry, knn_predict, neighbourhoods
 from jaxae.evaluation.reconstruction import introduction
 from jaxae.evaluation.records import LatentScores, Scorecard, provenance
 from jaxae.evaluation.tables import markdown
@@ -27,6 +27,8 @@ COLUMNS = {
     "silhouette": "silhouette",
 }
 """The fields of LatentScores, and their names in a table."""
+GEOMETRY = list(COLUMNS.values())[5:]
+"""The names of the measures that need neighbourhoods of ten images and more."""
 LABELS = {"ours": "jaxae", "pca": "PCA-2, computed here"}
 """The names of a scorecard's rows in a table."""
 TESTED = 10_000
@@ -52,7 +54,7 @@ def score_latent(run: Run, dataset: Dataset, *, pca: LatentScores | None = None)
 
     return Scorecard(
         about=provenance(run, dataset, split=f"test, {count} images, clean"),
-        neighbours=int(neighbourhoods(len(test))[-1]),
+        neighbours=int(max(neighbourhoods(len(test)), default=0)),
         ours=ours,
         pca=pca or _pca_scores(dataset, train, test),
     )
@@ -79,11 +81,15 @@ def _scores(
             found = knn_predict(train, dataset.train.labels, test, k=k)
             accuracy[f"knn_{k}"] = float(np.mean(found == dataset.test.labels))
 
+    shape = {}
+    if len(neighbourhoods(len(test))):
+        shape = geometry(clean, test, labels=dataset.test.labels)._asdict()
+
     return LatentScores(
         mse=float(np.square(error).mean()),
         mae=float(np.abs(error).mean()),
         **accuracy,
-        **geometry(clean, test, labels=dataset.test.labels)._asdict(),
+        **shape,
     )
 
 
@@ -100,7 +106,10 @@ def table(scores: Scorecard) -> str:
     for (name, source), row in published.items():
         rows.append([name + note(source), *cells(row)])
 
-    means = f"means over k = 10, 20 … {scores.neighbours} neighbours"
+    if scores.neighbours:
+        means = f"means over k = 10, 20 … {scores.neighbours} neighbours"
+    else:
+        means = f"{', '.join(GEOMETRY)} need more than {2 * NEIGHBOURS[0]} test images"
     lines = [introduction(scores.about, means), "", markdown(["", *COLUMNS.values()], rows)]
     if published:
         lines.append("")

@@ -109,7 +109,7 @@ class Scorecard:
 
     about: Provenance
     neighbours: int
-    """The largest number of neighbours that the means over k go to."""
+    """The largest number of neighbours that the means over k go to; 0 for a small set without."""
     ours: LatentScores
     pca: LatentScores
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from jaxae.config import Config
 from jaxae.errors import InputError, expand
 from jaxae.runs.files import file_errors, read_json, write_json, write_text
+from jaxae.runs.manifest import with_ends
 
 SYNTHETIC_SUFFIX = "-SYNTHETIC"
 CONFIG = "config.json"
@@ -152,7 +153,8 @@ def _empty(run_dir: Path) -> None:
 
 
 def _check_recipe(run_dir: Path, config: Config) -> None:
-    old = _stored_config(run_dir)
+    """Raise InputError unless the run has this recipe; when it ends may change, as it goes on."""
+    old = with_ends(_stored_config(run_dir), config)
     if old != config:
         differences = "; ".join(config.differences(old))
         raise InputError(

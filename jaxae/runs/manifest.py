@@ -4,6 +4,7 @@ Orbax casts a wrong dtype silently and loads an array with a flipped bit; the ma
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,11 @@ class _Stored(BaseModel, extra="forbid", strict=True):
 
     sha256: str
     content: dict[str, Any]
+
+
+def with_ends(config: Config, other: Config) -> Config:
+    """Return a recipe that ends when the other one does."""
+    return replace(config, **{name: getattr(other, name) for name in ENDS})
 
 
 def owner_of(config: Config, *, data_sha256: str | None = None) -> Owner:

@@ -130,7 +130,7 @@ def train(
     restored = store.restore()
     if restored.finished:
         latest = or_first(restored.states, configs)
-        report(progress.nothing_to_do_line(store.place, latest))
+        report(progress.nothing_to_do_line(store.place, latest, configs))
         return latest
 
     epochs = [0 if state is None else int(state.epoch) for state in restored.states]

@@ -133,11 +133,24 @@ def describe_epoch(
     return Epoch(tuple(rows), configs[0].epochs, len(configs))
 
 
-def nothing_to_do_line(place: str, states: Sequence[TrainState]) -> str:
-    """Return the line for a run that is finished."""
+def nothing_to_do_line(place: str, states: Sequence[TrainState], configs: Sequence[Config]) -> str:
+    """Return the line for a run that is finished: why it ended, and how to go on."""
     done = span(state.epoch for state in states)
     best = span(state.best_epoch for state in states)
-    return f"{place} is finished: epoch {done}, best epoch {best}. To train it again, overwrite it."
+    stopped = [
+        config
+        for state, config in zip(states, configs, strict=True)
+        if int(state.epoch) < config.epochs
+    ]
+    if stopped:
+        patience = stopped[0].early_stop_patience
+        way = (
+            f"The early stop ended it, {patience} epochs after the last progress. To go on, give "
+            "a larger early_stop_patience, or another run_dir with this run as resume_from"
+        )
+    else:
+        way = "To go on, give more epochs"
+    return f"{place} is finished: epoch {done}, best epoch {best}. {way}."
 
 
 def drop_lines(before: float, now: float, *, restore_best: bool = False) -> list[str]:

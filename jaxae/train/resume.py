@@ -75,6 +75,16 @@ def begin_from(
         )
 
 
+def check_epochs(run_dir: Path, config: Config) -> None:
+    """Raise InputError if a run has done more epochs than its recipe has now."""
+    done = max(checkpoint.epochs(run_dir), default=0)
+    if config.epochs < done:
+        raise InputError(
+            f"epochs is {config.epochs}, and the run in {run_dir} has done {done}: "
+            f"give {done} or more, or another run_dir"
+        )
+
+
 def _read(
     run_dir: Path, epoch: int, config: Config, *, old: Config, data_sha256: str
 ) -> TrainState:

@@ -19,6 +19,7 @@ from jaxae.runs.environment import ORIGIN, changes, describe_environment
 from jaxae.runs.manifest import owner_of
 from jaxae.train.multihost import ALONE, Processes
 from jaxae.train.progress import Epoch, Row, interrupted_line
+from jaxae.train.resume import check_epochs
 
 
 class Restored(NamedTuple):
@@ -215,6 +216,8 @@ def open_directories(
         with processes.share_errors():
             if processes.first:
                 for run_dir, config in zip(run_dirs, configs, strict=True):
+                    if not overwrite:
+                        check_epochs(run_dir, config)
                     opened = directory.open_run(
                         run_dir, config, data=dataset.title, overwrite=overwrite
                     )

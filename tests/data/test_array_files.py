@@ -26,6 +26,19 @@ def test_floats_become_the_nearest_of_256_levels(tmp_path):
     )
 
 
+def test_floats_that_rounding_left_outside_are_taken_as_encode_takes_them(tmp_path):
+    """And those further away are refused."""
+    images = np.full((4, 6, 5), 0.5)
+    images[0, 0, :2] = [1 + 1e-9, -1e-9]
+    np.savez(tmp_path / "x.npz", images=images)
+    assert read_arrays(tmp_path / "x.npz")["images"][0, 0].tolist() == [255, 0, 128, 128, 128]
+
+    images[0, 0, 0] = 1.001
+    np.savez(tmp_path / "x.npz", images=images)
+    with pytest.raises(InputError, match="have values from"):
+        read_arrays(tmp_path / "x.npz")
+
+
 def test_a_file_whose_list_has_lost_an_array_is_refused(tmp_path):
     """The entry before it calls the lost one's bytes its comment, and zipfile believes that."""
     path = tmp_path / "x.npz"

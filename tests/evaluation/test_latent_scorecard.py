@@ -68,6 +68,26 @@ def test_of_a_large_set_a_part_is_scored_and_the_table_says_so(dataset, monkeypa
     assert "50 of 103 images" in table(scores)
 
 
+def test_of_a_small_set_what_can_be_computed_is_and_the_table_says_what_needs_more(dataset):
+    run = untrained_run(widths=(8, 4))
+    few = dataset._replace(test=dataset.test.take(np.arange(20)))
+    scores = latent_scorecard.score_latent(run, few)
+    images = few.test.images / np.float32(255)
+
+    error = np.square(reconstruct(run, images) - images).mean()
+    assert scores.ours.mse == pytest.approx(error, rel=1e-4)
+    assert scores.ours.knn_5 is not None
+    assert scores.neighbours == 0
+    assert scores.ours.trust_k5 is scores.ours.l_cont is scores.ours.silhouette is None
+    assert "trust k=5, ℓ-Trust, ℓ-Cont, ℓ-MRRE, KL0.01, KL0.1, KL1, silhouette need" in table(
+        scores
+    )
+    assert "more than 20 test images" in table(scores)
+
+    enough = dataset._replace(test=dataset.test.take(np.arange(21)))
+    assert latent_scorecard.score_latent(run, enough).ours.trust_k5 is not None
+
+
 def test_errors_and_neighbours_are_those_that_numpy_and_scikit_learn_find(dataset):
     run = untrained_run(widths=(8, 4))
     train, clean = (part.images / np.float32(255) for part in (dataset.train, dataset.test))

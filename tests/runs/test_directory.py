@@ -35,8 +35,17 @@ def test_the_same_recipe_opens_again_and_another_is_refused_by_field(tmp_path):
     opened(tmp_path / "run", Config(epochs=5))
     opened(tmp_path / "run", Config(epochs=5))
     assert directory.read_config(tmp_path / "run") == Config(epochs=5)
-    with pytest.raises(InputError, match=r"seed: 1, not 0; epochs: 6, not 5"):
+    with pytest.raises(InputError, match=r"seed: 1, not 0; batch_size: 64, not 128\)"):
+        opened(tmp_path / "run", Config(epochs=5, seed=1, batch_size=64))
+    with pytest.raises(InputError, match=r"\(seed: 1, not 0\)"):
         opened(tmp_path / "run", Config(epochs=6, seed=1))
+
+
+def test_when_a_run_ends_may_change(tmp_path):
+    longer = Config(epochs=6, early_stop_patience=30)
+    opened(tmp_path / "run", Config(epochs=5))
+    opened(tmp_path / "run", longer)
+    assert directory.read_config(tmp_path / "run") == longer
 
 
 def test_overwrite_deletes_a_run_and_nothing_else(tmp_path):

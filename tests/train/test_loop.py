@@ -2,6 +2,7 @@ import contextlib
 import json
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -167,6 +168,23 @@ def test_a_finished_run_says_so_and_is_left_alone(whole, dataset):
     assert len(lines) == 1
     assert "is finished" in lines[0]
     assert (run_dir / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_finished_run_goes_on_to_more_epochs_as_if_it_had_had_them_at_once(
+    whole, dataset, tmp_path
+):
+    """Nothing is overwritten, and fewer epochs than it has done are refused."""
+    _, state, _ = whole
+    fit_state(replace(CONFIG, epochs=1), dataset, tmp_path)
+    lines: list[str] = []
+    longer = fit_state(CONFIG, dataset, tmp_path, report=lambda told: lines.append(str(told)))
+    assert lines[0].startswith("Resuming after epoch 1 in ")
+    assert tree_digest(longer) == tree_digest(state)
+    assert Config.from_json((tmp_path / "config.json").read_text()) == CONFIG
+
+    with pytest.raises(InputError, match=r"epochs is 2, and the run in .* has done 3: give 3 or"):
+        fit_state(replace(CONFIG, epochs=2), dataset, tmp_path)
+    assert Config.from_json((tmp_path / "config.json").read_text()) == CONFIG
 
 
 def test_other_versions_are_reported_and_other_data_refused_on_resuming(dataset, tmp_path):

@@ -205,7 +205,6 @@ def test_a_member_is_an_ordinary_run(whole, dataset, tmp_path):
     ) == tree_digest(whole[1][0])
     assert "is finished" in lines[0]
     longer = replace(config, epochs=4)
-    (run / "config.json").write_text(longer.to_json())
     assert int(fit_state(longer, dataset, run, report=silent).epoch) == 4
 
 

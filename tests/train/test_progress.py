@@ -129,9 +129,11 @@ def test_the_last_line_has_epochs_best_ones_and_the_loss_that_there_is():
     )
     table = ranking(configs, [state.best_loss for state in states])
     assert table.splitlines()[2].split()[1:6:2] == ["0", "0", "0.12500"]
-    assert progress.nothing_to_do_line("x", states[:2]).startswith(
-        "x is finished: epoch 5 to 9, best epoch 5 to 7."
-    )
+    line = progress.nothing_to_do_line("x", states[:2], [Config(epochs=9)] * 2)
+    assert line.startswith("x is finished: epoch 5 to 9, best epoch 5 to 7. The early stop ended")
+    assert "larger early_stop_patience, or another run_dir with this run as resume_from" in line
+    line = progress.nothing_to_do_line("x", states[:2], [Config(epochs=5)] * 2)
+    assert line.endswith("best epoch 5 to 7. To go on, give more epochs.")
 
 
 @pytest.mark.parametrize(
