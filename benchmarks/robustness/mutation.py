@@ -41,6 +41,7 @@ NEAR = {
     "digests": ("test_digests", "data/test_load"),
     "errors": ("test_errors", "cli/test_command"),
     "inference": ("test_inference", "test_front_door"),
+    "switches": ("test_switches",),
     "temporary": ("runs/test_files", "data/test_load"),
 }
 """For each wing and loose module the tests outside tests/WING that are near to it.
