@@ -64,19 +64,45 @@ class DataPlace:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source(DataPlace):
-    """A run to look at, and the data to look with."""
+class Place:
+    """A run to look at."""
 
     run: tyro.conf.Positional[Path]
     """Run directory, as jaxae train writes it."""
 
+    member: Annotated[
+        int | None, optional("INT", "Which member of a population to look at, from 0.")
+    ] = None
+
+    @property
+    def directories(self) -> list[Path]:
+        """The run, the chosen member of a population, or all of them. Raises InputError."""
+        found = members(self.run)
+        if self.member is None:
+            return found
+        if not 0 <= self.member < len(found) or found == [self.run]:
+            has = f"has members 0 to {len(found) - 1}"
+            if found == [self.run]:
+                has = "is an ordinary run"
+            raise InputError(f"member is {self.member}, but {self.run} {has}")
+        return [found[self.member]]
+
+    @property
+    def directory(self) -> Path:
+        """The run, or the chosen member of a population. Raises InputError."""
+        found = self.directories
+        if len(found) > 1:
+            raise InputError(f"{self.run} has {len(found)} members: choose one, from --member 0 on")
+        return found[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(Place, DataPlace):
+    """A run to look at, and the data to look with."""
+
     epoch: Annotated[
         int | None,
         optional("INT", "Take this epoch's checkpoint; by default the best one."),
-    ] = None
-
-    member: Annotated[
-        int | None, optional("INT", "Which member of a population to look at, from 0.")
     ] = None
 
     moved_to: Annotated[
@@ -101,27 +127,6 @@ class Source(DataPlace):
         if self.epoch is not None:
             say(f"Taking epoch {run.epoch} of {directory}: all that is written is of this epoch")
         return run
-
-    @property
-    def directories(self) -> list[Path]:
-        """The run, the chosen member of a population, or all of them. Raises InputError."""
-        found = members(self.run)
-        if self.member is None:
-            return found
-        if not 0 <= self.member < len(found) or found == [self.run]:
-            has = f"has members 0 to {len(found) - 1}"
-            if found == [self.run]:
-                has = "is an ordinary run"
-            raise InputError(f"member is {self.member}, but {self.run} {has}")
-        return [found[self.member]]
-
-    @property
-    def directory(self) -> Path:
-        """The run, or the chosen member of a population. Raises InputError."""
-        found = self.directories
-        if len(found) > 1:
-            raise InputError(f"{self.run} has {len(found)} members: choose one, from --member 0 on")
-        return found[0]
 
 
 def save(path: Path, result: Evaluation | Scorecard | NoiseCurve | Spread) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jaxae.cli.messages import say
-from jaxae.cli.options import Source, save
+from jaxae.cli.options import Place, Source, save
 from jaxae.data.dataset import Dataset
 from jaxae.errors import InputError
 from jaxae.evaluation import plots
@@ -102,7 +102,7 @@ def seed_agreement(source: Source) -> None:
     save_figure(source.run, "seed_agreement", figure)
 
 
-def training_curves(source: Source) -> None:
+def training_curves(source: Place) -> None:
     """Losses and learning rate by epoch, also while training runs; of a population, all members."""
     needed = {"data", "best", *metrics_log.SCALARS}
     members = []

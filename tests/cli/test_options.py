@@ -122,8 +122,6 @@ TABLES: dict[str, dict[str, Entry]] = {
     "release": {},
     **{f"plot {name}": table for name, table in FIGURES.items()},
 }
-UNUSED = {"plot training-curves": {"--epoch", "--dataset", "--data-dir", "--manual-dir"}}
-"""Options that a command shares with others and has no use for: it reads metrics.jsonl alone."""
 
 MAINS: dict[str, Callable[..., None]] = {
     "train": train.main,
@@ -256,7 +254,7 @@ def test_every_option_of_every_command_has_an_entry_here(capsys, monkeypatch):
     assert TABLES.keys() == MAINS.keys()
     for name, table in TABLES.items():
         listed = options_of(name, capsys, monkeypatch)
-        assert listed == table.keys() | UNUSED.get(name, set()), name
+        assert listed == table.keys(), name
 
 
 @pytest.mark.parametrize("name", TABLES)
