@@ -87,7 +87,7 @@ class SeveralProcesses:
             )
         if self.processes is not None or self.process_id is not None:
             raise InputError(
-                "processes and process_id are given without coordinator: "
+                "--processes and --process-id are given without --coordinator: "
                 "say where process 0 can be reached"
             )
         return ALONE

@@ -179,7 +179,7 @@ def _check_meeting(coordinator: str, processes: int | None, process_id: int | No
     if processes is None or process_id is None:
         raise InputError(
             f"coordinator is {coordinator}: "
-            "give processes and process_id too, or the coordinator auto"
+            "give process_id too, and how many processes there are; or the coordinator auto"
         )
     if not 0 <= process_id < processes:
         raise InputError(

@@ -188,10 +188,10 @@ def test_one_process_alone_agrees_with_itself():
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--processes", "2"], "without coordinator"),
+        (["--processes", "2"], "without --coordinator"),
         (["--coordinator", "localhost"], "give HOST:PORT"),
         (["--coordinator", "5555"], "give HOST:PORT"),
-        (["--coordinator", "localhost:1"], "give processes and --process-id"),
+        (["--coordinator", "localhost:1"], "give --process-id too, and how many processes"),
         (
             ["--coordinator", "localhost:1", "--processes", "2", "--process-id", "2"],
             "one of 0 to 1",
