@@ -64,15 +64,14 @@ IMAGES = np.random.default_rng(0).random((64, 28, 28, 1), np.float32)
 
 def test_dropout_silences_the_share_of_units_that_the_recipe_says():
     model = build_model(Config(dropout=(0.6, 0.0, 0.0), widths=(512, 256)))
-    variables = model.init(jax.random.key(0), IMAGES)
-    _, seen = model.apply(
-        variables,
-        IMAGES,
-        train=True,
-        rngs={"dropout": jax.random.key(1)},
-        mutable=["batch_stats", "intermediates"],
-        capture_intermediates=lambda module, _: module.name in ("dropout_0", "dropout_1"),
-    )
+    variables = jax.jit(model.init)(jax.random.key(0), IMAGES)
+    options: Any = {
+        "train": True,
+        "rngs": {"dropout": jax.random.key(1)},
+        "mutable": ["batch_stats", "intermediates"],
+        "capture_intermediates": lambda module, _: module.name in ("dropout_0", "dropout_1"),
+    }
+    _, seen = jax.jit(lambda v, x: model.apply(v, x, **options))(variables, IMAGES)
     layers = seen["intermediates"]["encoder"]
     shares = [
         float((np.asarray(layers[name]["__call__"][0]) == 0).mean())

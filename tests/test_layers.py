@@ -66,6 +66,7 @@ def wing(module: str) -> str:
     return module.partition(".")[2].partition(".")[0]
 
 
+@functools.cache
 def imported(path: Path) -> set[str]:
     """Dotted names of the modules that a file imports, wherever the import stands, and of what it
     takes from them.
