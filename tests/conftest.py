@@ -14,6 +14,10 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
+# A test compiles longer than it computes. LLVM's optimisation is a third of a session's CPU time;
+# what is computed is decided before, by XLA's own passes.
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
+
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 ):  # of a job in the background; what the tests start must not inherit it

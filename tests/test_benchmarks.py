@@ -103,10 +103,10 @@ def test_mutants_are_of_every_module_and_the_near_tests_are_there():
         if not path.stem.startswith("__")
     }
     mutants = mutants_of_jaxae()
-    plain = {file for file in modules if not list(mutants_of(ROOT / file))}
-    assert {mutant.file for mutant in mutants} == modules - plain
+    plain = modules - {mutant.file for mutant in mutants}
+    assert not [mutant for file in plain for mutant in mutants_of(ROOT / file)]
     assert len(plain) < 4
-    for mutant in mutants[::50]:
+    for mutant in mutants[::200]:
         raw = (ROOT / mutant.file).read_bytes()
         assert raw[mutant.start : mutant.end].decode() == mutant.before
         ast.parse(raw[: mutant.start] + mutant.after.encode() + raw[mutant.end :])

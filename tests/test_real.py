@@ -28,6 +28,7 @@ def real(real_files, prepared) -> Dataset:
     return load_dataset("fashion_mnist", data_dir=prepared, manual_dir=real_files)
 
 
+@pytest.mark.slow
 def test_one_epoch_beats_the_mean_image_and_the_rows_that_do_not_learn_are_the_published_ones(
     real, tmp_path
 ):

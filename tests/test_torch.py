@@ -55,7 +55,7 @@ def close(ours, theirs) -> None:
 
 def test_evaluation_outputs(twins):
     model, variables, twin, images = twins
-    output = np.asarray(model.apply(variables, images)).reshape(128, 784)
+    output = np.asarray(jax.jit(model.apply)(variables, images)).reshape(128, 784)
     assert 0.1 < output.min() < output.max() < 0.9  # no sigmoid is saturated
     assert output.std(axis=0).mean() > 1e-4  # and the images count
     close(output, twin.eval()(torch.tensor(images.reshape(128, 784))))
@@ -65,16 +65,14 @@ def test_training_outputs_loss_gradients_and_statistics(twins):
     model, variables, twin, images = twins
     target = images[::-1].copy()
 
-    @jax.jit
     def loss_of(params):
         output, updated = model.apply(
             {**variables, "params": params}, images, train=True, mutable=["batch_stats"]
         )
         return reconstruction_loss(output, target).mean(), (output, updated["batch_stats"])
 
-    (loss, (output, stats)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
-        variables["params"]
-    )
+    gradient = jax.jit(jax.value_and_grad(loss_of, has_aux=True))
+    (loss, (output, stats)), gradients = gradient(variables["params"])
     running = [
         norm.running_var.numpy().copy()
         for norm in twin.modules()
@@ -130,6 +128,13 @@ def test_clipped_adamw_takes_pytorchs_steps():
         np.testing.assert_allclose(params, theirs.detach().numpy(), rtol=1e-5, atol=1e-6)
 
 
+@functools.cache
+def compiled_plateau(factor: float, patience: int):
+    """Return the plateau and its jitted update, (state, value) → state."""
+    plateau = make_plateau(factor=factor, patience=patience, min_scale=0.01)
+    return plateau, jax.jit(lambda state, value: plateau.update({}, state, value=value)[1])
+
+
 # Powers of 1.05: two losses are equal or differ by far more than the threshold, so rounding decides
 # nothing.
 @given(
@@ -139,8 +144,7 @@ def test_clipped_adamw_takes_pytorchs_steps():
 )
 @settings(max_examples=60, deadline=None)
 def test_plateau_follows_reduce_lr_on_plateau_epoch_for_epoch(exponents, patience, factor):
-    plateau = make_plateau(factor=factor, patience=patience, min_scale=0.01)
-    update = jax.jit(lambda state, value: plateau.update({}, state, value=value)[1])
+    plateau, update = compiled_plateau(factor, patience)
     state = plateau.init(jnp.zeros(1))
     sgd = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(

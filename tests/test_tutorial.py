@@ -5,6 +5,7 @@ import re
 import runpy
 
 import jax
+import pytest
 
 import jaxae
 from tests import ROOT
@@ -13,6 +14,7 @@ TUTORIAL = ROOT / "docs" / "tutorial.py"
 Config = jaxae.Config
 
 
+@pytest.mark.slow
 def test_the_tutorial_runs_on_synthetic_data_and_its_claims_hold(monkeypatch, capsys):
     synthetic = jaxae.load_dataset("synthetic")
     short = {"epochs": 2, "statistics_images": 100, "widths": (64, 16)}

@@ -8,6 +8,7 @@ which JAX's threads do not survive; cosmic-ray changes the checkout itself and t
 import ast
 import collections
 import contextlib
+import functools
 import json
 import os
 import random
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,7 +47,7 @@ NEAR = {
 }
 """For each wing and loose module the tests outside tests/WING that are near to it.
 
-Those that import the changed module of a wing are near too.
+Those that import the changed module are near too, but for the loose modules here, which many do.
 """
 PASSED, NO_TESTS = 0, 5
 """Exit codes of pytest."""
@@ -134,21 +135,22 @@ def tests_of(place: Path, file: str) -> tuple[list[str], list[str]]:
     for path in sorted((place / "tests").rglob("test_*.py")):
         name = path.relative_to(place / "tests").with_suffix("").as_posix()
         is_near = (
-            name in NEAR[wing]
+            name in NEAR.get(wing, ())
             or name.startswith(f"{wing}/")
-            or (bool(rest) and module in imported(path))
+            or ((rest or wing not in NEAR) and module in imported(path))
         )
         (near if is_near else others).append(path.relative_to(place).as_posix())
     return near, others
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Yield the dotted names of modules that a file imports, and of what it takes from them."""
+@functools.cache
+def imported(path: Path) -> set[str]:
+    """Return the dotted names of modules that a file imports, and of what it takes from them."""
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            for alias in node.names:
-                yield f"{node.module}.{alias.name}"
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
 
 
 def measure(place: Path, files: Sequence[str], unchanged: dict[str, Unchanged]) -> None:

@@ -49,7 +49,7 @@ def kernels(tree) -> list[tuple[int, ...]]:
 
 
 def test_widths_are_those_of_the_procedure():
-    variables = fresh(Autoencoder())
+    variables = jax.eval_shape(functools.partial(init_variables, model=Autoencoder()), root_key(0))
     widths = [784, 512, 256, 128, 64, 32, 16, 8, 4, 2]
     down = list(itertools.pairwise(widths))
     assert kernels(variables["params"]["encoder"]) == down
@@ -122,7 +122,7 @@ def test_dropout_rates_after_the_first_three_layers():
     for position in range(3):
         rates = [0.0, 0.0, 0.0]
         rates[position] = 0.5
-        model = Autoencoder(dropout=tuple(rates))
+        model = Autoencoder(dropout=tuple(rates), widths=(128, 64, 64, 32))
         variables = fresh(model)
         _, seen = apply(
             model,

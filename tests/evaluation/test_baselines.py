@@ -128,6 +128,7 @@ ANCHORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("std", ANCHORS)
 def test_the_rivals_have_the_errors_that_others_have_computed(std, real_files, tmp_path):
     """Another draw of the noise: MSE within 0.4 %, SSIM within 0.002."""

@@ -109,6 +109,7 @@ def gradients_differ(a: TrainState, b: TrainState) -> float:
     return float(np.linalg.norm(x - y) / np.linalg.norm(y))
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(whole, dataset, tmp_path):
     """Losses and gradients of 24 steps agree within rounding; those of another seed do not."""
     alone, other = (
@@ -164,6 +165,7 @@ def test_each_process_trains_its_members_and_the_first_saves_them(dataset, tmp_p
     assert gradients_differ(*together) > 0.3
 
 
+@pytest.mark.slow
 def test_a_process_with_another_recipe_is_refused_by_both(tmp_path):
     for code, _, err in finish(start(tmp_path, second=("--epochs", "4"))):
         assert code == 2
