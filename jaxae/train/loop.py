@@ -19,7 +19,7 @@ from jaxae.inference import Run, load
 from jaxae.runs.directory import run_directory
 from jaxae.switches import usual_switches
 from jaxae.train import progress
-from jaxae.train.epoch import compile_epoch
+from jaxae.train.epoch import CompiledEpoch, compile_epoch
 from jaxae.train.feed import fits_on_device
 from jaxae.train.introduction import begin_lines
 from jaxae.train.multihost import ALONE, Processes
@@ -137,11 +137,16 @@ def train(
     for line in [*begin_lines(store.place, epochs, configs, dataset), *restored.notes]:
         report(line)
 
+    precision = jax.default_matmul_precision.value
+
+    def compile_as_here() -> CompiledEpoch:
+        # Switches and precision are a thread's own.
+        with usual_switches(), jax.default_matmul_precision(precision):
+            return compile_epoch(configs, dataset, placement, on_host=on_host)
+
     # In a thread, so that a signal need not wait for the compiler, and first states are drawn
-    # meanwhile: that wins a second. Switches are a thread's own.
-    compiling = ThreadPoolExecutor(1).submit(
-        usual_switches()(compile_epoch), configs, dataset, placement, on_host=on_host
-    )
+    # meanwhile: that wins a second.
+    compiling = ThreadPoolExecutor(1).submit(compile_as_here)
     latest = or_first(restored.states, configs)
     active = np.array([not finished(s, c) for s, c in zip(latest, configs, strict=True)])
     state = placement.put(stack_members(latest))

@@ -69,6 +69,19 @@ def test_the_clock_counts_the_images_of_whole_batches(dataset, monkeypatch):
     assert counted == [550 // 64 * 64]
 
 
+def test_the_compiling_thread_has_the_callers_precision(dataset, monkeypatch):
+    compiled, seen = loop.compile_epoch, []
+
+    def compile_epoch(*given, **options):
+        seen.append(jax.default_matmul_precision.value)
+        return compiled(*given, **options)
+
+    monkeypatch.setattr(loop, "compile_epoch", compile_epoch)
+    with jax.default_matmul_precision("highest"):
+        loop.fit(replace(CONFIG, epochs=1), dataset, report=silent)
+    assert seen == ["highest"]
+
+
 def test_best_loss_is_the_lowest_row(whole):
     run_dir, state, _ = whole
     losses = [row["validation_loss"] for row in metrics(run_dir)]
