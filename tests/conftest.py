@@ -23,6 +23,10 @@ if (
 ):  # of a job in the background; what the tests start must not inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# The workers share the cores: more threads of NumPy and PyTorch would mostly wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import jax
 import pytest
 from hypothesis import settings
