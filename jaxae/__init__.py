@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jaxae.config import PRESETS, Config
     from jaxae.data.load import load_dataset
-    from jaxae.errors import InputError
+    from jaxae.errors import Diverged, InputError
     from jaxae.estimator.autoencoder import DenoisingAutoencoder
     from jaxae.evaluation.reconstruction import evaluate
     from jaxae.inference import corrupt, decode, encode, load, reconstruct
     from jaxae.train.loop import fit
+    from jaxae.train.progress import Epoch
 
     __version__: str
 
@@ -28,12 +29,16 @@ _PLACES = {
     "Config": "config",
     "PRESETS": "config",
     "InputError": "errors",
+    "Diverged": "errors",
+    "Epoch": "train.progress",
 }
 """Public name → the module that has it, loaded on first use: `import jaxae` itself is quick."""
 
 __all__ = [
     "PRESETS",
     "Config",
+    "Diverged",
+    "Epoch",
     "InputError",
     "__version__",
     "corrupt",

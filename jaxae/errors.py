@@ -26,7 +26,10 @@ class InputError(Exception):
 
 
 class Diverged(Exception):
-    """The loss of every model is no longer a finite number. It is not a user's mistake."""
+    """The loss of every model is no longer a finite number. It is not a user's mistake.
+
+    The message is one line: step and epoch, the last good one, what to do.
+    """
 
 
 class DataUnavailableError(InputError):

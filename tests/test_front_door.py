@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
@@ -59,12 +60,19 @@ def test_public_names_are_there_and_explained():
     assert set(jaxae.__all__) == set(dir(jaxae))
     for name in jaxae.__all__:
         value = getattr(jaxae, name)
-        if callable(value) and name not in ("InputError", "Config"):
+        if callable(value) and name not in ("InputError", "Diverged", "Epoch", "Config"):
             assert ">>>" in value.__doc__, f"{name} shows no example"
             assert "InputError" in value.__doc__ or name == "load_dataset", f"{name} names no error"
     assert jaxae.__version__ == importlib.metadata.version("jaxae")
     assert not hasattr(jaxae, "nonsense")
     assert (ROOT / "jaxae" / "py.typed").is_file()
+
+
+def test_the_version_is_the_changelogs_newest():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    newest = re.search(r"^## \[(.*?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest is not None
+    assert project["version"] == newest[1]
 
 
 def test_fit_just_works(dataset, tmp_path, monkeypatch):
@@ -76,16 +84,18 @@ def test_fit_just_works(dataset, tmp_path, monkeypatch):
     recipe = jaxae.Config(
         epochs=1, batch_size=64, learning_rate=3e-3, widths=(64, 16), statistics_images=200
     )
-    lines: list[str] = []
-    run = jaxae.fit(recipe, run_dir="x", report=lambda told: lines.append(str(told)))
+    told: list[object] = []
+    run = jaxae.fit(recipe, run_dir="x", report=told.append)
     assert run.config.dataset == "synthetic"
-    assert any(line.startswith("epoch") for line in lines)
+    epochs = [each for each in told if isinstance(each, jaxae.Epoch)]
+    assert [epoch.rows[0].epoch for epoch in epochs] == [1]
+    assert str(epochs[0]).startswith("epoch   1/1")
     images = dataset.test.images[:5, ..., 0]
     assert jaxae.reconstruct(run, images).shape == (5, 28, 28)
     np.testing.assert_array_equal(
         jaxae.reconstruct(run, images), jaxae.reconstruct(jaxae.load("x-SYNTHETIC"), images)
     )
-    in_memory = jaxae.fit(recipe, report=lambda told: lines.append(str(told)))
+    in_memory = jaxae.fit(recipe, report=told.append)
     np.testing.assert_array_equal(jaxae.encode(run, images), jaxae.encode(in_memory, images))
     assert [path.name for path in tmp_path.iterdir()] == ["x-SYNTHETIC"]
 

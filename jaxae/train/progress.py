@@ -37,9 +37,10 @@ class Row(NamedTuple):
 
 
 class Epoch(NamedTuple):
-    """An epoch of all members that took it; str() is its line."""
+    """An epoch of all members that took it, as jaxae.fit reports it; str() is its line."""
 
     rows: tuple[Row, ...]
+    """One for each member, with fields such as epoch and validation_loss."""
     most_epochs: int
     members: int
     """How many the population has, those that have ended included."""
