@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from jaxae.build import build_model
 from jaxae.config import Config
 from jaxae.core.corruption import add_noise_to_each
-from jaxae.core.images import ROUNDING, to_unit
+from jaxae.core.images import ROUNDING, check_axes, to_unit
 from jaxae.core.model import Autoencoder
 from jaxae.core.rng import Stream, derive, derive_each, root_key
 from jaxae.core.state import init_variables
@@ -158,6 +158,7 @@ def as_unit(images: ArrayLike) -> np.ndarray:
             f"images have the shape {list(array.shape)}: "
             "give [N, height, width] or [N, height, width, channels]"
         )
+    check_axes(array.shape)
     if array.ndim == 3:
         array = array[..., None]
 

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from jaxae.config import Config
+from jaxae.core.images import check_axes
 from jaxae.core.rng import Stream, derive, root_key
 from jaxae.errors import InputError
 from jaxae.switches import usual_switches
@@ -66,9 +67,10 @@ class Dataset(NamedTuple):
 def check_data(config: Config, dataset: Dataset, *, trained_on: str | None = None) -> None:
     """Raise InputError if a recipe is for other data: results would carry the wrong name.
 
-    trained_on: the digest of the data that a run was trained on, if known. Data of that digest may
-    have moved.
+    Also for images with channels first. trained_on: the digest of the data that a run was trained
+    on, if known. Data of that digest may have moved.
     """
+    check_axes(dataset.train.images.shape, what=f"the images of {dataset.title}")
     same_name = config.dataset == dataset.name
     both_paths = Path(config.dataset).is_absolute() and Path(dataset.name).is_absolute()
     moved = trained_on is not None and both_paths  # then the digest decides, below

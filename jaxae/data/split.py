@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from jaxae.core.images import check_axes
 from jaxae.data.dataset import Dataset, Split
 from jaxae.digests import digest
 from jaxae.errors import InputError
@@ -82,6 +83,7 @@ def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> Split:
             f"{prefix}images are {images.dtype}{list(images.shape)}: "
             "give uint8 [N, height, width] or [N, height, width, channels]"
         )
+    check_axes(images.shape, what=f"{prefix}images")
     if labels is not None and labels.shape != (len(images),):
         raise InputError(
             f"there are {len(images)} {prefix}images, and {prefix}labels are "
