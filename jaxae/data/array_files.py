@@ -1,13 +1,13 @@
-"""Read files of images as uint8 arrays: NumPy's .npz and .npy, IDX, pictures. No pickles."""
+"""Read files of images as uint8 arrays: NumPy's .npz and .npy, and IDX. No pickles."""
 
 import gzip
 import os
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from jaxae.core.images import ROUNDING
 from jaxae.data.dataset import Arrays
@@ -18,11 +18,8 @@ NAMES = {f"{part}{what}" for part in PARTS for what in ("images", "labels")} | {
 ALIASES = {"x": "images", "y": "labels", "val": "validation"}
 """Keras has x_train and y_train, MedMNIST val_images."""
 
-GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B"}
-"""Pillow's modes of one channel, with or without transparency."""
-MOST_PIXELS = 50_000_000
-Size = tuple[int, int]
-"""Height and width."""
+DEPTHS = (8, 10, 12, 14, 16)
+"""Bits of a camera's values, which may lie in files of 16 bits."""
 
 END_RECORD = 22
 """Bytes of the last record of a zip file, which a comment of up to 0xFFFF bytes may follow."""
@@ -31,7 +28,7 @@ END_RECORD = 22
 def read_arrays(path: Path, *, report: Report = silent) -> Arrays:
     """Return {train,validation,test}_images and _labels, or images and labels, and class_names.
 
-    Images become u8[N, H, W] or u8[N, H, W, C]; floats in [0, 1] are multiplied by 255 and rounded.
+    Images become u8[N, H, W] or u8[N, H, W, C], by the rules of find_white and as_bytes.
     Raises InputError.
     """
     arrays: Arrays = {}
@@ -47,8 +44,12 @@ def read_arrays(path: Path, *, report: Report = silent) -> Arrays:
                 f"{path} holds {name} twice, the second time as {told}: leave one of them out"
             )
 
-        is_images = name.endswith("images")
-        arrays[name] = _as_bytes(array, f"{path}: {name}") if is_images else _as_column(array)
+        arrays[name] = array if name.endswith("images") else _as_column(array)
+
+    images = [name for name in arrays if name.endswith("images")]
+    white = find_white([arrays[name] for name in images], str(path), report)
+    for name in images:
+        arrays[name] = as_bytes(arrays[name], f"{path}: {name}", white=white)
 
     names = arrays.get("class_names")
     if names is not None and (names.ndim != 1 or names.dtype.kind not in "iuU"):
@@ -79,24 +80,54 @@ def read_idx(path: Path) -> np.ndarray:
         ) from error
 
 
-def read_picture(path: Path, *, size: Size | None = None) -> np.ndarray | str:
-    """Return a picture, u8[H, W] or u8[H, W, 3], or what is wrong with it. size: resize it to that.
+def find_white(images: Sequence[np.ndarray], what: str, report: Report) -> int:
+    """Return the value of 16 bits that is white in a data set: 65535, or less if so few bits do.
 
-    EXIF says how to turn it. Grey stays grey, and all other modes become RGB. Values of 16 bits are
-    divided by 257. Transparent pixels are laid on black. Of an animation the first frame is taken.
+    Cameras of 12 bits, say, write files of 16. The fewest of DEPTHS that hold the largest value are
+    taken, and reported. images: all of the data set, of which those of other types do not count.
     """
-    try:
-        with Image.open(path) as opened:
-            if opened.width * opened.height > MOST_PIXELS:
-                return f"{opened.height}×{opened.width} pixels, more than {MOST_PIXELS:,}"
+    largest = max((int(each.max()) for each in images if _is_wide(each) and each.size), default=-1)
+    bits = next(depth for depth in DEPTHS if largest < 2**depth)
+    if largest < 0 or bits == DEPTHS[-1]:
+        return 65535
 
-            image = _plain(ImageOps.exif_transpose(opened))
-            if size is not None:
-                height, width = size
-                image = image.resize((width, height), Image.Resampling.BILINEAR)
-            return np.asarray(image)
-    except Exception as error:  # Pillow's decoders raise many types
-        return brief(error)
+    white = 2**bits - 1
+    report(
+        f"{what} has images of 16 bits with values of at most {largest:,}: "
+        f"they are taken as {bits} bits, of which {white:,} is white"
+    )
+    return white
+
+
+def as_bytes(images: np.ndarray, what: str, *, white: int = 65535) -> np.ndarray:
+    """Return u8[...] as it is, and others scaled so that white becomes 255.
+
+    White is True, 1 of floats, and of u16 as find_white says. Raises InputError for other types,
+    and for floats outside [0, 1].
+    """
+    if images.dtype == np.uint8:
+        return images
+    if images.dtype == bool:
+        return images.astype(np.uint8) * np.uint8(255)
+    if _is_wide(images):
+        return np.rint(images.astype(np.float32) * np.float32(255 / white)).astype(np.uint8)
+    if not np.issubdtype(images.dtype, np.floating):
+        raise InputError(
+            f"{what} are {images.dtype}: give uint8 in 0 ... 255, uint16, or floats in [0, 1]"
+        )
+
+    low, high = (float(images.min()), float(images.max())) if images.size else (0.0, 1.0)
+    if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # false for NaN too
+        raise InputError(
+            f"{what} have values from {low:g} to {high:g}: "
+            "give floats in [0, 1], uint8 in 0 ... 255, or uint16"
+        )
+    return np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
+
+
+def _is_wide(images: np.ndarray) -> bool:
+    """Whether an array is u16, in the order of bytes of any machine."""
+    return images.dtype.kind == "u" and images.dtype.itemsize == 2
 
 
 def _load(path: Path, report: Report) -> list[tuple[str, np.ndarray]]:
@@ -154,39 +185,3 @@ def _name(told: str) -> str:
 
 def _as_column(labels: np.ndarray) -> np.ndarray:
     return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-
-
-def _as_bytes(images: np.ndarray, what: str) -> np.ndarray:
-    if images.dtype == np.uint8:
-        return images
-    if images.dtype == bool:
-        return images.astype(np.uint8) * np.uint8(255)
-    if not np.issubdtype(images.dtype, np.floating):
-        raise InputError(f"{what} are {images.dtype}: give uint8 in 0 ... 255, or floats in [0, 1]")
-
-    low, high = (float(images.min()), float(images.max())) if images.size else (0.0, 1.0)
-    if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # false for NaN too
-        raise InputError(
-            f"{what} have values from {low:g} to {high:g}: "
-            "give floats in [0, 1], or uint8 in 0 ... 255"
-        )
-    return np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
-
-
-def _plain(image: Image.Image) -> Image.Image:
-    """Return the picture in grey or RGB."""
-    grey = image.mode in GREY
-
-    if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
-            raise ValueError(f"values from {values.min()} to {values.max()}, not of 16 bits")
-        return Image.fromarray(np.rint(values / 257).astype(np.uint8))
-    if image.mode == "F":
-        raise ValueError("floats, which have no known scale")
-
-    if image.mode.lower().endswith("a") or "transparency" in image.info:
-        clear = image.convert("RGBA")
-        black = Image.new("RGBA", clear.size, (0, 0, 0, 255))
-        image = Image.alpha_composite(black, clear)
-    return image.convert("L" if grey else "RGB")

@@ -3,24 +3,44 @@
 import hashlib
 import os
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image, ImageOps
 
-from jaxae.data.array_files import Size, read_picture
+from jaxae.data.array_files import as_bytes, find_white
 from jaxae.data.dataset import Arrays
 from jaxae.data.folder_layout import Picture
 from jaxae.digests import json_digest
-from jaxae.errors import InputError, Report
+from jaxae.errors import InputError, Report, brief
 
 SECONDS = 3.0
 """Time between two lines about progress."""
 
-RULES = 2
+RULES = 3
 """Version of the rules by which pictures are read: a cache of other rules is not taken."""
+
+GREY = {"1", "L", "LA", "La"}
+"""Pillow's modes of one channel of bytes, with or without transparency."""
+
+MOST_PIXELS = 50_000_000
+Size = tuple[int, int]
+"""Height and width."""
+
+FRAMES = "have several pages or frames, of which the first is taken"
+TRANSPARENT = "have transparent pixels, which are laid on black"
+
+
+class Decoded(NamedTuple):
+    """A picture's pixels, and what was done with it that a person should know."""
+
+    pixels: np.ndarray
+    """u8[H, W] or u8[H, W, 3]; of grey with more bits u16[H, W] or f32[H, W]."""
+    notes: tuple[str, ...] = ()
 
 
 def fingerprint(pictures: list[Picture], **rules: Any) -> str:
@@ -46,20 +66,23 @@ def read_pictures(
 ) -> Arrays:
     """Return {part_}images u8[N, H, W] or u8[N, H, W, 3] and, with classes, {part_}labels, texts.
 
-    Their order follows from the pixels: a picture that is renamed does not change the data.
-    size: as read_picture's. Raises InputError for a picture that can't be read, unless
-    skip_damaged, and for several sizes without `size`.
+    Their order follows from the pixels: a picture that is renamed does not change the data. "notes"
+    are lines on how the pictures were taken. size: as read_picture's. Raises InputError for a
+    picture that can't be read, unless skip_damaged, and for several sizes without `size`.
     """
     images: list[np.ndarray] = []
     kept: list[Picture] = []
     damaged: list[Path] = []
+    noted: defaultdict[str, list[Path]] = defaultdict(list)
     told = time.monotonic()
 
     for picture, found in _read_all(pictures, size):
-        if isinstance(found, np.ndarray):
-            images.append(found)
+        if isinstance(found, Decoded):
+            images.append(found.pixels)
             kept.append(picture)
             _check_size(images, kept)
+            for note in found.notes:
+                noted[note].append(picture.path)
         elif skip_damaged:
             damaged.append(picture.path)
         else:
@@ -71,17 +94,79 @@ def read_pictures(
             told = time.monotonic()
             report(f"Reading the pictures in {root}: {len(images):,} of {len(pictures):,}")
 
-    if damaged:
-        report(f"{len(damaged)} damaged pictures are left out, such as {damaged[0]}")
     if not images:
         raise InputError(f"{root} holds no picture that can be read, such as {damaged[0]}")
 
-    return _arrays(_alike(images, root, report), kept)
+    notes = [
+        f"{len(paths):,} pictures {note} (such as {paths[0]})" for note, paths in noted.items()
+    ]
+    if damaged:
+        notes.append(f"{len(damaged)} damaged pictures are left out, such as {damaged[0]}")
+
+    white = find_white(images, str(root), notes.append)
+    scaled = [
+        as_bytes(image, f"The pixels of {picture.path}", white=white)
+        for image, picture in zip(images, kept, strict=True)
+    ]
+    arrays = _arrays(_alike(scaled, root, notes.append), kept)
+    return arrays | {"notes": np.array(notes, dtype=str)}
+
+
+def read_picture(path: Path, *, size: Size | None = None) -> Decoded | str:
+    """Return a picture, or what is wrong with it. size: resize it to that.
+
+    EXIF says how to turn it. Grey stays grey, as do palettes of grey, and all other modes become
+    RGB. Transparent pixels are laid on black. Of several pages or frames the first is taken.
+    """
+    try:
+        with Image.open(path) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                return f"{opened.height}×{opened.width} pixels, more than {MOST_PIXELS:,}"
+
+            notes = [FRAMES] if getattr(opened, "is_animated", False) else []
+            image = ImageOps.exif_transpose(opened)
+            is_wide = image.mode.startswith("I")
+
+            image = _plain(image, notes)
+            if size is not None:
+                height, width = size
+                image = image.resize((width, height), Image.Resampling.BILINEAR)
+
+            pixels = np.asarray(image)
+            return Decoded(np.rint(pixels).astype(np.uint16) if is_wide else pixels, tuple(notes))
+    except Exception as error:  # Pillow's decoders raise many types
+        return brief(error)
+
+
+def _plain(image: Image.Image, notes: list[str]) -> Image.Image:
+    """Return the picture in L, RGB or, for grey with more bits, F; and note what is changed."""
+    if image.mode == "F":
+        return image
+    if image.mode.startswith("I"):
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 65535:
+            raise ValueError(f"values from {values.min()} to {values.max()}, not of 16 bits")
+        return Image.fromarray(values.astype(np.float32))
+
+    grey = image.mode in GREY
+    palette = image.mode in ("P", "PA")
+
+    if image.mode.lower().endswith("a") or "transparency" in image.info:
+        clear = image.convert("RGBA")
+        if np.asarray(clear.getchannel("A")).min() < 255:
+            notes.append(TRANSPARENT)
+        black = Image.new("RGBA", clear.size, (0, 0, 0, 255))
+        image = Image.alpha_composite(black, clear)
+
+    if palette:
+        colours = np.asarray(image.convert("RGB"))
+        grey = bool((colours == colours[..., :1]).all())
+    return image.convert("L" if grey else "RGB")
 
 
 def _read_all(
     pictures: list[Picture], size: Size | None
-) -> Iterator[tuple[Picture, np.ndarray | str]]:
+) -> Iterator[tuple[Picture, Decoded | str]]:
     """Yield each picture with its pixels, or with what is wrong with it."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:

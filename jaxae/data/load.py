@@ -8,10 +8,11 @@ import jax
 
 from jaxae.core.rng import Stream, derive, root_key
 from jaxae.data import image_folder
-from jaxae.data.array_files import Size, read_arrays
+from jaxae.data.array_files import read_arrays
 from jaxae.data.cache import cached
 from jaxae.data.dataset import FASHION_MNIST_SHA256, Arrays, Dataset
 from jaxae.data.folder_layout import find_pictures
+from jaxae.data.image_folder import Size
 from jaxae.data.official_files import OFFICIAL, fetch
 from jaxae.data.split import Shares, split
 from jaxae.data.synthetic import CLASS_NAMES, synthetic_arrays
@@ -153,7 +154,10 @@ def _folder(
         skip_damaged=skip_damaged,
         report=report,
     )
-    return cached(kept, build, source=state, report=report)
+    arrays = cached(kept, build, source=state, report=report)
+    for note in arrays.pop("notes").tolist():
+        report(note)
+    return arrays
 
 
 def _own(arrays: Arrays, name: str, shares: Shares, report: Report) -> Dataset:

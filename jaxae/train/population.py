@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from jaxae.config import Config
+from jaxae.core.images import DARKEST
 from jaxae.data.dataset import Dataset, check_data
 from jaxae.errors import InputError
 
@@ -81,6 +82,13 @@ def check(configs: Sequence[Config], dataset: Dataset) -> None:
         raise InputError(
             f"batch_size is {batch}, but there are {images} training images: "
             "give a smaller batch_size"
+        )
+
+    brightest = int(dataset.train.images.max())
+    if brightest <= DARKEST:
+        raise InputError(
+            f"The brightest training pixel of {dataset.title} is {brightest} of 255, as on another "
+            "scale: multiply the values so that white is 255 in bytes, or 1 in floats"
         )
 
 

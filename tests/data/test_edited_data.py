@@ -94,7 +94,8 @@ def check_dataset(dataset: Dataset, stored: dict[str, np.ndarray]) -> None:
     """Assert that the images are those of the file, each with the name of its own label."""
     (images,) = (array for key, array in stored.items() if key in ("images", "x"))
     labels = next((array for key, array in stored.items() if key in ("labels", "y")), None)
-    scaled = images.astype(np.float64) * (1 if images.dtype == np.uint8 else 255)
+    whole = images.dtype in (np.uint8, np.uint16)  # of which none is above 255
+    scaled = images.astype(np.float64) * (1 if whole else 255)
     names: Any = stored.get("class_names", [])
     classes = [""] * len(images)
     if labels is not None and dataset.class_names:

@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxae.data.array_files import read_picture
 from jaxae.data.folder_layout import find_pictures
-from jaxae.data.image_folder import read_pictures
+from jaxae.data.image_folder import Decoded, read_picture, read_pictures
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError, silent
 from tests.runs.test_directory import nobody
@@ -48,6 +47,12 @@ def fill(
             random(*shape),
         )
     return root
+
+
+def pixels(path: Path, **options) -> np.ndarray:
+    decoded = read_picture(path, **options)
+    assert isinstance(decoded, Decoded)
+    return decoded.pixels
 
 
 def load(root: Path, tmp_path: Path, **options):
@@ -161,16 +166,17 @@ def test_grey_and_colour_together_become_colour_with_one_line(tmp_path):
 
 
 def png16(path: Path, values: np.ndarray) -> Path:
-    """A grey PNG of 16 bits, written by hand from its specification."""
+    """A PNG of 16 bits, grey or RGB, written by hand from its specification."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return (
             struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         )
 
-    height, width = values.shape
+    height, width = values.shape[:2]
+    kind = 2 if values.ndim == 3 else 0
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
-    head = struct.pack(">IIBBBBB", width, height, 16, 0, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
     path.write_bytes(
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", head)
@@ -182,29 +188,27 @@ def png16(path: Path, values: np.ndarray) -> Path:
 
 def test_rules_for_a_picture(tmp_path):
     values = np.array([[0, 257, 65535, 40000]])
-    np.testing.assert_array_equal(
-        read_picture(png16(tmp_path / "16.png", values)), np.rint(values / 257)
-    )
+    np.testing.assert_array_equal(pixels(png16(tmp_path / "16.png", values)), values)
     clear = np.array([[[200, 100, 50, 255], [200, 100, 50, 0], [200, 100, 50, 51]]], np.uint8)
     expected = [[[200, 100, 50], [0, 0, 0], [40, 20, 10]]]  # on black
-    np.testing.assert_array_equal(read_picture(save(tmp_path / "clear.png", clear)), expected)
+    np.testing.assert_array_equal(pixels(save(tmp_path / "clear.png", clear)), expected)
     grey = np.array([[[200, 255], [200, 0]]], np.uint8)
     Image.fromarray(grey, "LA").save(tmp_path / "la.png")
-    np.testing.assert_array_equal(read_picture(tmp_path / "la.png"), [[200, 0]])
+    np.testing.assert_array_equal(pixels(tmp_path / "la.png"), [[200, 0]])
     Image.fromarray(np.array([[True, False]])).save(tmp_path / "bits.png")
-    np.testing.assert_array_equal(read_picture(tmp_path / "bits.png"), [[255, 0]])
+    np.testing.assert_array_equal(pixels(tmp_path / "bits.png"), [[255, 0]])
     colour = random(1, 9, 3)
     Image.fromarray(colour).quantize(9).save(tmp_path / "palette.png")
-    assert np.shape(read_picture(tmp_path / "palette.png")) == (1, 9, 3)
+    assert np.shape(pixels(tmp_path / "palette.png")) == (1, 9, 3)
     Image.fromarray(colour).convert("CMYK").save(tmp_path / "cmyk.tif")
-    np.testing.assert_array_equal(read_picture(tmp_path / "cmyk.tif"), colour)
+    np.testing.assert_array_equal(pixels(tmp_path / "cmyk.tif"), colour)
 
 
 def test_exif_turns_a_picture_before_its_size_is_looked_at(tmp_path):
     array = random(4, 6)
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees to the right
-    turned = read_picture(save(tmp_path / "turned.png", array, exif=exif))
+    turned = pixels(save(tmp_path / "turned.png", array, exif=exif))
     np.testing.assert_array_equal(turned, np.rot90(array, -1))
 
 
@@ -223,7 +227,7 @@ def test_several_sizes_want_an_image_size(tmp_path):
 def test_resizing_keeps_the_mean_of_each_block(tmp_path):
     blocks = random(3, 2)
     large = save(tmp_path / "large.png", np.kron(blocks, np.ones((40, 40), np.uint8)))
-    small = read_picture(large, size=(3, 2))
+    small = pixels(large, size=(3, 2))
     assert np.shape(small) == (3, 2)
     whole = Image.fromarray(np.kron(blocks, np.ones((40, 40), np.uint8))).resize(
         (2, 3), Image.Resampling.BILINEAR
