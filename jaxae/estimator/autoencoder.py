@@ -34,9 +34,10 @@ DTYPES = (np.float64, np.float32, np.uint8)
 class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Send each row through n_components numbers and back.
 
-    X: uint8, which is divided by 255; or numbers, which fit brings to [0, 1] by their lowest and
-    highest value, one pair for all features. inverse_transform, denoise and the errors are on the
-    scale of X. Raises ValueError where jaxae.fit raises InputError.
+    X: uint8, which is divided by 255 unless all of it is 16 or less; or numbers, which fit brings
+    to [0, 1] by their lowest and highest value, one pair for all features. inverse_transform,
+    denoise and the errors are on the scale of X. Raises ValueError where jaxae.fit raises
+    InputError; warns of an X whose range is far from that of fit.
 
     n_components, random_state: jaxae.Config's latent_dim and seed. The options that Config has by
     the same name mean the same. validation_fraction: share of the rows that are held out to find
@@ -189,7 +190,11 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     def _checked(self, X: ArrayLike) -> np.ndarray:
         """Return rows on the scale of the fit: in [0, 1], or beyond what fit has seen."""
         check_is_fitted(self)
-        return self.scale_.unit(validate_data(self, X, dtype=DTYPES, reset=False))
+        table = validate_data(self, X, dtype=DTYPES, reset=False)
+        warning = rows.range_warning(table, self.scale_)
+        if warning is not None:
+            warnings.warn(warning, UserWarning, stacklevel=3)
+        return self.scale_.unit(table)
 
     def _of_rows(
         self, function: Callable[[Run, np.ndarray], np.ndarray], unit: np.ndarray

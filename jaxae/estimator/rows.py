@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxae.config import Config
+from jaxae.core.images import DARKEST
 from jaxae.data.dataset import Dataset, Split
 from jaxae.errors import InputError
 
@@ -16,6 +17,9 @@ FEWEST_HELD_OUT = 10
 
 BATCHES = 8
 """Fewest of an epoch: with fewer, the learning rate would fall before the weights have moved."""
+
+NARROW = 0.01
+"""Share of the range of fit: rows that span less are likely of other units, as bytes over 255."""
 
 OPTIONS = {field.name for field in fields(Config)}
 
@@ -41,10 +45,28 @@ class Scale(NamedTuple):
 
 
 def scale_of(X: np.ndarray) -> Scale:
-    """Return 0 and 255 for uint8, else the lowest and the highest value, in X's own precision."""
-    if X.dtype == np.uint8:
+    """Return the lowest and the highest value, in X's own precision; but 0 and 255 for pixels.
+
+    Pixels are uint8, unless all are so low that they are numbers of another scale.
+    """
+    if X.dtype != np.uint8:
+        return Scale(X.min(), X.max())
+    if X.max() > DARKEST:
         return Scale(np.float32(0), np.float32(255))
-    return Scale(X.min(), X.max())
+    return Scale(np.float32(X.min()), np.float32(X.max()))
+
+
+def range_warning(X: np.ndarray, scale: Scale) -> str | None:
+    """Return a warning if the range of X is far from that of fit, as in other units; or None."""
+    low, high = scale.unit(np.array([X.min(), X.max()]))
+    beyond = low < -1 or high > 2
+    narrow = 0 < high - low < NARROW
+    if not (beyond or narrow):
+        return None
+    return (
+        f"X has values from {X.min():g} to {X.max():g}, and fit was given {scale.low:g} to "
+        f"{scale.high:g}: give X in the units that it had in fit"
+    )
 
 
 def as_images(X: np.ndarray) -> np.ndarray:
@@ -101,8 +123,10 @@ def value_errors() -> Iterator[None]:
 
 
 def _on_bytes(X: np.ndarray, scale: Scale) -> np.ndarray:
-    """Return uint8 as it is; numbers as f32 from 0 to 255, since a step divides by 255."""
-    return X if X.dtype == np.uint8 else (255 * scale.unit(X)).astype(np.float32)
+    """Return pixels as they are; numbers as f32 from 0 to 255, since a step divides by 255."""
+    if X.dtype == np.uint8 and scale.high == 255:
+        return X
+    return (255 * scale.unit(X)).astype(np.float32)
 
 
 def _repeated(X: np.ndarray, batch_size: int) -> np.ndarray:
