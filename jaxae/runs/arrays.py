@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from orbax.checkpoint import v1 as ocp
 for name in ("absl", "asyncio"):
     logging.getLogger(name).setLevel(logging.CRITICAL)
 
+UNREADABLE = re.compile(r"[*?\[\\\ud800-\udfff]")
+"""What Orbax takes for a pattern in a path, and bytes that are not UTF-8."""
+
 
 def write_items(folder: Path, items: dict[str, Any]) -> None:
     """Write each tree of arrays below a new folder, under its name. Raises OSError, ValueError."""
@@ -27,11 +31,11 @@ def write_items(folder: Path, items: dict[str, Any]) -> None:
     here = jax.tree.map(np.asarray, items)
 
     try:
-        with _one_error():
+        with _one_error(), _plain_path(folder) as plain:
             if jax.process_count() == 1:
-                ocp.save_checkpointables(folder, here)
+                ocp.save_checkpointables(plain, here)
             else:
-                _write_alone(folder, here)
+                _write_alone(plain, here)
     except ValueError as error:
         # The system's reason is at the end of five lines.
         refused = re.search(r"os_error_code='(\d+)'", str(error))
@@ -63,10 +67,10 @@ def read_items(folder: Path, shapes: dict[str, Any]) -> dict[str, Any]:
 
     # One at a time: after a failure Orbax forgets the others, and Python warns of each.
     items: dict[str, Any] = {}
-    with _without_other_processes(), _one_error():
+    with _without_other_processes(), _one_error(), _plain_path(folder) as plain:
         for name, tree in shapes.items():
             target = {name: jax.tree.map(placed, tree)}
-            items |= ocp.load_checkpointables(folder, target)
+            items |= ocp.load_checkpointables(plain, target)
     return items
 
 
@@ -90,6 +94,22 @@ def _write_alone(folder: Path, items: dict[str, Any]) -> None:
     with ocp_v0.Checkpointer(together, multiprocessing_options=alone) as checkpointer:
         saved = {name: ocp_v0.args.PyTreeSave(item) for name, item in items.items()}
         checkpointer.save(folder, ocp_v0.args.Composite(**saved))
+
+
+@contextlib.contextmanager
+def _plain_path(folder: Path) -> Iterator[Path]:
+    """Yield a path of the folder that Orbax and TensorStore take: through a link, if need be.
+
+    Elsewhere than they expect it, a checkpoint would be written and could not be read.
+    """
+    if not UNREADABLE.search(str(folder)):
+        yield folder
+        return
+
+    with tempfile.TemporaryDirectory() as place:
+        link = Path(place) / "link"
+        link.symlink_to(folder.parent.absolute(), target_is_directory=True)
+        yield link / folder.name
 
 
 @contextlib.contextmanager
