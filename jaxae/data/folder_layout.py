@@ -1,9 +1,10 @@
 """Find the pictures in a folder, with their classes and splits.
 
 root/*.png has no classes, root/CLASS/*.png has. root/{train,validation,test}/… has its own splits,
-under any of the names in SPLITS.
+under any of the names in SPLITS. Folders around all of these, as archives make them, do not count.
 """
 
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -56,15 +57,7 @@ def find_pictures(root: Path, report: Report) -> list[Picture]:
     if others:
         report(f"{len(others):,} other files are passed over, such as {others[0]}")
 
-    folders = {path.relative_to(root).parts[0] for path in paths if path.parent != root}
-    _report_empty(root, folders, report)
-    has_splits = _has_splits(root, folders)
-
-    pictures = [_describe(path, path.relative_to(root).parts[:-1], has_splits) for path in paths]
-    _check_labels(root, pictures)
-    if has_splits:
-        _check_splits(root, pictures)
-    return pictures
+    return _describe_all(root, paths, report)
 
 
 def _files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
@@ -107,6 +100,31 @@ def _is_picture(path: Path) -> bool:
         return False
 
 
+def _describe_all(root: Path, paths: list[Path], report: Report) -> list[Picture]:
+    folders = {path.relative_to(root).parts[0] for path in paths if path.parent != root}
+    _report_empty(root, folders, report)
+
+    if _is_wrapper(root, paths):
+        inner = root / folders.pop()
+        report(f"All pictures are in {inner}: its folders are taken for classes or splits")
+        return _describe_all(inner, paths, report)
+
+    has_splits = _has_splits(root, folders)
+    pictures = [_describe(path, path.relative_to(root).parts[:-1], has_splits) for path in paths]
+    _check_labels(root, pictures)
+    if has_splits:
+        _check_splits(root, pictures)
+    return pictures
+
+
+def _is_wrapper(root: Path, paths: list[Path]) -> bool:
+    """Whether root holds one folder, no split, with folders of pictures: archives make such."""
+    places = [path.relative_to(root).parts for path in paths]
+    first = places[0][0]
+    is_alone = all(place[0] == first and len(place) > 2 for place in places)
+    return is_alone and first.lower() not in SPLITS
+
+
 def _report_empty(root: Path, folders: set[str], report: Report) -> None:
     """Name the folders without pictures, which are no classes."""
     for path in sorted(root.iterdir()):
@@ -143,7 +161,15 @@ def _describe(path: Path, folders: tuple[str, ...], has_splits: bool) -> Picture
         part = SPLITS[folders[0].lower()]
         folders = folders[1:]
 
-    return Picture(path, part, readable(folders[0]) if folders else None)
+    return Picture(path, part, _class_name(folders[0]) if folders else None)
+
+
+def _class_name(folder: str) -> str:
+    """Return a folder's name, readable, with one character for a letter and its accents.
+
+    Macs write two: the same name would be two classes.
+    """
+    return unicodedata.normalize("NFC", readable(folder))
 
 
 def _check_labels(root: Path, pictures: list[Picture]) -> None:

@@ -6,6 +6,7 @@ Pillow wrote them, by other calls than those that read them.
 import os
 import struct
 import tempfile
+import unicodedata
 import zlib
 from pathlib import Path
 
@@ -313,6 +314,32 @@ def test_classes_have_names_that_can_be_printed_and_drawn(tmp_path):
     dataset, _ = load(root, tmp_path)
     assert dataset.class_names == ("$5 and $6$", "a|b", "caf\\xe9")
     dataset.title.encode()
+
+
+def test_a_name_is_one_class_however_its_accents_are_written(tmp_path):
+    """Macs write a letter and its accent as two characters: a copied test set has other names."""
+    names = {"train": unicodedata.normalize("NFC", "é"), "test": unicodedata.normalize("NFD", "é")}
+    for part, name in names.items():
+        fill(tmp_path / "pics" / part, classes=(f"caf{name}", "bar"))
+    dataset, _ = load(tmp_path / "pics", tmp_path)
+    assert dataset.class_names == ("bar", "caf\u00e9")
+    assert np.bincount(dataset.test.labels).tolist() == [30, 30]
+
+
+@pytest.mark.parametrize("around", ["data", "archive/My set"])
+@pytest.mark.parametrize("splits", [(), ("train", "test")])
+def test_a_folder_around_classes_or_splits_does_not_count(around, splits, tmp_path):
+    """An archive often unpacks into a folder more, and leaves another one beside that."""
+    for place in splits or ("",):
+        fill(tmp_path / "pics" / around / place)
+    (tmp_path / "pics" / "__MACOSX").mkdir()
+    wrapped, lines = load(tmp_path / "pics", tmp_path)
+    inner, _ = load(tmp_path / "pics" / around, tmp_path)
+    assert wrapped.class_names == ("a", "b")
+    assert wrapped.digest == inner.digest
+    assert len(wrapped.test.images) == len(inner.test.images)
+    assert any(f"All pictures are in {tmp_path / 'pics' / around}: " in line for line in lines)
+    assert any("__MACOSX is passed over" in line for line in lines)
 
 
 def test_one_class_alone_is_taken_as_no_labels(tmp_path):

@@ -186,6 +186,14 @@ def _(root):
     return "skipped"
 
 
+@row("one folder around all classes or splits, as archives make it")
+def _(root):
+    write(root / "archive" / "data" / "a", GREYS[:20])
+    write(root / "archive" / "data" / "b", GREYS[20:])
+    assert load(root)[0].class_names == ("a", "b")
+    return told(root, "All pictures are in .*/archive", GREYS)
+
+
 @row("folders that are links")
 def _(root):
     write(root / "a", GREYS[:20])
@@ -222,6 +230,14 @@ def _(root):
         place = Path(os.fsdecode(os.fsencode(root) + b"/" + name))
         write(place, GREYS[10 * number : 10 * number + 10])
     return read(root, GREYS[:30], classes=("$5", "a|b", r"caf\xe9"))
+
+
+@row("classes whose names differ only in how the system writes an accent")
+def _(root):
+    write(root / "caf\u00e9", GREYS[:10])
+    write(root / "cafe\u0301", GREYS[10:20])
+    write(root / "bar", GREYS[20:])
+    return read(root, GREYS, classes=("bar", "caf\u00e9"))
 
 
 @row("one class alone")
