@@ -14,6 +14,7 @@ USUAL = {
     "jax_numpy_rank_promotion": "allow",
     "jax_debug_nans": False,  # training checks its losses itself
     "jax_debug_infs": False,
+    "jax_disable_jit": False,  # compiled ahead, programs can't do without
 }
 """Switches by name, each with JAX's own default."""
 

@@ -47,6 +47,19 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, capture_output=True, text=True, env=ENVIRONMENT, timeout=100)
 
 
+def test_a_notebooks_backend_of_figures_does_not_stop_a_command(tmp_path):
+    """Colab sets module://matplotlib_inline.backend_inline, which a virtual environment lacks."""
+    done = subprocess.run(
+        [sys.executable, "-m", "jaxae", "plot", "latent-space", str(tmp_path / "nowhere")],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT | {"MPLBACKEND": "not-installed"},
+        timeout=100,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "nowhere does not exist" in done.stderr
+
+
 def test_import_is_light_and_names_come_on_first_use():
     loaded = python("import jaxae, sys; print(*sys.modules)").split()
     assert not SLOW_PACKAGES & set(loaded)

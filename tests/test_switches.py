@@ -22,6 +22,7 @@ STRICT = {
     "jax_numpy_rank_promotion": "raise",
     "jax_debug_nans": True,
     "jax_debug_infs": True,
+    "jax_disable_jit": True,
 }
 """The other value of each switch."""
 

@@ -59,6 +59,7 @@ def main(*words: str) -> None:
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # XLA's errors, without its warnings
+    os.environ["MPLBACKEND"] = "agg"  # a notebook names its own, which may not be installed here
 
     sys.argv = [f"jaxae {name}", *rest]
     command = importlib.import_module("jaxae.cli.command")
