@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,18 @@ Report = Callable[[Any], None]
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 """The beginning of a URL, of which pathlib keeps one slash. A drive has a single letter."""
 
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters, ends of lines, and half characters, as which Python reads bytes of names."""
+
 
 def silent(told: Any) -> None:
     """Show nothing: a Report for those who want none."""
+
+
+def show(told: Any) -> None:
+    """Print what is told; names that stdout can't show are escaped."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(str(told).encode(encoding, "backslashreplace").decode(encoding))
 
 
 class InputError(Exception):
@@ -23,6 +33,9 @@ class InputError(Exception):
 
     The message is one line: what is wrong, the value that was got, what to do.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(readable(message))  # names of files may hold line breaks
 
 
 class Diverged(Exception):
@@ -45,9 +58,19 @@ def brief(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
-def readable(name: str) -> str:
-    r"""Return a file's name as text that can be printed and drawn: bytes not in UTF-8 as \xe9."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+def readable(text: str) -> str:
+    r"""Return text that can be printed and drawn on one line.
+
+    Control characters become \n and the like, bytes of file names that are not UTF-8 become \xe9.
+    """
+    return UNPRINTABLE.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if 0xDC80 <= code <= 0xDCFF:  # Python's surrogate of a byte
+        return f"\\x{code - 0xDC00:02x}"
+    return found[0].encode("unicode_escape").decode()
 
 
 def refusal(error: OSError) -> str:
@@ -63,10 +86,13 @@ def expand(path: str | Path) -> Path:
     if URL.match(str(path)):
         raise InputError(f"{path} is a URL: name a file or folder of this machine")
 
+    if not str(path):
+        raise InputError("The name of a file or folder is empty: name one, or . for this folder")
+
     try:
         expanded = Path(os.path.expanduser(path))
         _look_up(expanded)
-    except (OSError, ValueError) as error:  # too long, a loop of links, or a character of no path
+    except (OSError, ValueError, TypeError) as error:  # too long, a loop of links, no text
         reason = getattr(error, "strerror", error)
         raise InputError(f"{str(path)!r:.80} is no path ({reason}): name another") from error
 

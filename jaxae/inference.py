@@ -96,6 +96,7 @@ def decode(run: Run, latents: ArrayLike) -> np.ndarray:
     >>> jaxae.decode(run, [[0.0, 1.5]]).shape
     (1, 28, 28, 1)
     """
+    check_run(run)
     array = as_array("latents", latents)
     width = run.model.latent_dim
     if array.ndim != 2 or array.shape[1] != width:
@@ -177,13 +178,21 @@ def as_unit(images: ArrayLike) -> np.ndarray:
 
 
 def as_array(name: str, values: ArrayLike) -> np.ndarray:
-    """Return numbers or nested lists as an array. Raises InputError for ragged lists."""
+    """Return numbers or nested lists as an array. Raises InputError for ragged lists, and masks."""
+    check_mask(name, values)
     try:
         return np.asarray(values)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RuntimeError) as error:  # the last one is PyTorch's
         raise InputError(
             f"{name} are not an array ({brief(error)}): give an array, or lists of one length"
         ) from error
+
+
+def check_mask(name: str, values: ArrayLike) -> None:
+    """Raise InputError for masked values: as an array they would be what lies under the mask."""
+    if np.ma.is_masked(values):
+        hidden = np.ma.count_masked(values)
+        raise InputError(f"{name} have {hidden:,} masked values: fill them (numpy.ma.filled)")
 
 
 def in_batches(program: Callable[..., jax.Array], *columns: np.ndarray) -> np.ndarray:
@@ -203,7 +212,14 @@ def _filled(rows: np.ndarray, size: int) -> np.ndarray:
     return np.concatenate([rows, missing])
 
 
+def check_run(run: Run) -> None:
+    """Raise InputError for what is no Run, such as the path of one."""
+    if not isinstance(run, Run):
+        raise InputError(f"run is {run!r:.60}: give what jaxae.load or jaxae.fit returns")
+
+
 def _fitting(run: Run, images: ArrayLike) -> np.ndarray:
+    check_run(run)
     array = as_unit(images)
     if array.shape[1:] != tuple(run.model.image_shape):
         height, width, channels = run.model.image_shape

@@ -1,16 +1,19 @@
+import io
 import os
+import pickle
 import pwd
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from jaxae.cli import release
 from jaxae.config import Config
 from jaxae.core.rng import root_key
 from jaxae.data.load import load_dataset, synthetic_dataset
-from jaxae.errors import InputError, expand, silent
+from jaxae.errors import InputError, expand, readable, show, silent
 from jaxae.inference import load
 from jaxae.runs import files
 from jaxae.runs.directory import run_directory
@@ -34,6 +37,51 @@ def test_what_is_no_path_is_refused(path, tmp_path, monkeypatch):
         with pytest.raises(InputError, match=r"is no path \(.*name another") as caught:
             use(path)
         assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("path", ["", None, b"runs", 3.5])
+def test_an_empty_name_is_not_this_folder_and_a_path_is_text(path, tmp_path, monkeypatch):
+    """As from a variable of the shell that is not set: --dataset "$DATA"."""
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save("here.png")
+    message = "is empty: name one" if path == "" else r"is no path \("
+    for use in (expand, load):
+        with pytest.raises(InputError, match=message):
+            use(path)
+    with pytest.raises(InputError, match="is empty: name one"):
+        load_dataset("")
+
+
+NAMES = {
+    b"a\nb.png": r"a\nb.png",
+    b"caf\xe9\t\x1b[2J.png": r"caf\xe9\t\x1b[2J.png",
+    "日本 é\u2028.png".encode(): r"日本 é\u2028.png",
+}
+"""Names of files, as bytes, and what is printed of them."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_error_is_one_line_that_can_be_printed_whatever_a_file_is_called(name, tmp_path):
+    path = tmp_path / os.fsdecode(name)
+    path.write_text("no picture")
+    assert readable(path.name) == readable(readable(path.name)) == NAMES[name]
+    with pytest.raises(InputError) as caught:
+        load_dataset(tmp_path, data_dir=tmp_path / "cache", report=silent)
+    message = str(caught.value)
+    message.encode()
+    assert NAMES[name] in message
+    assert len(message.splitlines()) == 1
+    assert str(pickle.loads(pickle.dumps(caught.value))) == message
+
+
+@pytest.mark.parametrize(("encoding", "printed"), [("utf-8", "ü ×"), ("ascii", r"\xfc \xd7")])
+def test_progress_is_shown_in_any_encoding(encoding, printed, monkeypatch):
+    """An ASCII terminal has no ×, and no UTF-8 one the half character of a byte in a name."""
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr("sys.stdout", stdout)
+    show(f"ü × {os.fsdecode(bytes([0xE9]))}")
+    stdout.flush()
+    assert stdout.buffer.getvalue().decode(encoding) == printed + " \\udce9\n"
 
 
 @pytest.mark.parametrize("url", ["gs://bucket/run", "s3://bucket", "https://example.org/x"])

@@ -1,8 +1,14 @@
+from functools import partial
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 
 from jaxae.errors import InputError
+from jaxae.evaluation.reconstruction import evaluate
 from jaxae.inference import Run, corrupt, decode, encode, reconstruct
+from jaxae.train.loop import fit
 from tests.helpers import untrained_run
 
 
@@ -60,6 +66,7 @@ def test_lists_of_bytes_and_lists_of_arrays_are_taken_by_what_they_hold(run, dat
 
 
 RAGGED = [[[0.1, 0.2], [0.3]]]
+MASKED = np.ma.masked_greater(np.tile([0.2, 0.9], (2, 28, 14)), 0.5)
 
 
 @pytest.mark.parametrize(
@@ -72,14 +79,43 @@ RAGGED = [[[0.1, 0.2], [0.3]]]
         [[["a"]]],
         [[[None]]],
         None,
+        MASKED,
+        torch.zeros(2, 28, 28, requires_grad=True),
     ],
-    ids=["scale", "integers", "axes", "ragged", "text", "objects", "nothing"],
+    ids=["scale", "integers", "axes", "ragged", "text", "objects", "nothing", "mask", "gradients"],
 )
 def test_wrong_images_are_refused_in_one_line(run, images):
     for function in (reconstruct, encode, lambda _, x: corrupt(x, std=0.1)):
         with pytest.raises(InputError, match="images") as caught:
             function(run, images)
         assert "\n" not in str(caught.value)
+
+
+def test_a_mask_that_hides_nothing_is_no_mask(run):
+    np.testing.assert_array_equal(
+        encode(run, np.ma.array(MASKED.data)), encode(run, np.asarray(MASKED.data))
+    )
+
+
+@pytest.mark.parametrize("wrong", [None, "checkpoints/released", {}])
+def test_what_is_no_run_is_named(wrong):
+    functions: list[Any] = [encode, decode, reconstruct, evaluate]
+    for function in functions:
+        with pytest.raises(InputError, match=r"run is .*: give what jaxae\.load or jaxae\.fit"):
+            function(wrong, np.zeros((1, 2)))
+
+
+def test_arrays_are_no_dataset(run):
+    """Users of scikit-learn give them to fit."""
+    images = np.zeros((20, 28, 28), np.uint8)
+    functions: list[Any] = [partial(fit, run.config), partial(evaluate, run)]
+    for function in functions:
+        with pytest.raises(
+            InputError, match=r"type ndarray: give what jaxae\.load_dataset returns"
+        ):
+            function(images)
+    with pytest.raises(InputError, match=r"config is \{'epochs': 3\}: give a jaxae.Config"):
+        fit({"epochs": 3})  # type: ignore[arg-type]
 
 
 def test_images_of_another_shape_are_refused(run):

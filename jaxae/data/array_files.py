@@ -138,6 +138,8 @@ def _load(path: Path, report: Report) -> list[tuple[str, np.ndarray]]:
             loaded = np.load(file, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
                 found = [("images", loaded)]
+                if file.read(1):
+                    raise ValueError("more follows the first array")
             else:
                 _check_count(file, len(loaded.files))
                 found = [(name, loaded[name]) for name in loaded.files]

@@ -64,12 +64,21 @@ class Dataset(NamedTuple):
         return height, width, channels
 
 
+def check_dataset(dataset: Dataset) -> None:
+    """Raise InputError for what is no Dataset, such as an array of images."""
+    if not isinstance(dataset, Dataset):
+        raise InputError(
+            f"dataset is of the type {type(dataset).__name__}: give what jaxae.load_dataset returns"
+        )
+
+
 def check_data(config: Config, dataset: Dataset, *, trained_on: str | None = None) -> None:
     """Raise InputError if a recipe is for other data: results would carry the wrong name.
 
     Also for images with channels first. trained_on: the digest of the data that a run was trained
     on, if known. Data of that digest may have moved.
     """
+    check_dataset(dataset)
     check_axes(dataset.train.images.shape, what=f"the images of {dataset.title}")
     same_name = config.dataset == dataset.name
     both_paths = Path(config.dataset).is_absolute() and Path(dataset.name).is_absolute()

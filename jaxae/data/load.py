@@ -18,7 +18,7 @@ from jaxae.data.split import Shares, split
 from jaxae.data.synthetic import CLASS_NAMES, synthetic_arrays
 from jaxae.data.tfds_files import read_prepared
 from jaxae.digests import json_digest
-from jaxae.errors import DataUnavailableError, InputError, Report, expand, readable
+from jaxae.errors import DataUnavailableError, InputError, Report, expand, readable, show
 from jaxae.switches import usual_switches
 
 SHARES = (0.8, 0.1, 0.1)
@@ -33,7 +33,7 @@ def load_dataset(
     skip_damaged: bool = False,
     data_dir: str | Path | None = None,
     manual_dir: str | Path | None = None,
-    report: Report = print,
+    report: Report = show,
 ) -> Dataset:
     """Return the data set with this name in a recipe.
 
@@ -87,7 +87,8 @@ def load_dataset(
 def canonical_name(name: str) -> str:
     """Return a data set's name in a recipe, the absolute path of a file or folder.
 
-    FashionMNIST and Fashion-MNIST are fashion_mnist, unless there is such a file or folder.
+    FashionMNIST and Fashion-MNIST are fashion_mnist, and emnist/letters is TFDS's, unless there is
+    such a file or folder.
     """
     if name in ("auto", "synthetic", *OFFICIAL):
         return name
@@ -100,7 +101,8 @@ def canonical_name(name: str) -> str:
     if _folded(name) in folded:
         return folded[_folded(name)]
 
-    return str(path.absolute()) if len(path.parts) > 1 or path.suffix else name
+    in_a_folder = len(path.parts) > 1 and Path(path.parts[0]).exists()
+    return str(path.absolute()) if in_a_folder or path.suffix else name
 
 
 def synthetic_dataset(key: jax.Array, *, train: int = 6000, test: int = 1000) -> Dataset:

@@ -1,6 +1,7 @@
 """Make a Dataset of arrays: number its classes, and split by their bytes images without splits."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -117,6 +118,10 @@ def _numbered(
 
     if len(names) < 2:
         return {each: Split(part.images) for each, part in parts.items()}, ()
+
+    name, classes = Counter(names).most_common(1)[0]
+    if classes > 1:
+        raise InputError(f"{owner} has {classes} classes with the name {name}: give each its own")
     return parts, tuple(names)
 
 

@@ -86,6 +86,7 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
 
     def fit(self, X: ArrayLike, y: Any = None) -> "DenoisingAutoencoder":
         """Train on the rows of X, float or uint8 [N, features], both 2 or more; y is ignored."""
+        rows.check_unmasked("X", X)
         table: np.ndarray = validate_data(
             self, X, dtype=DTYPES, ensure_min_samples=2, ensure_min_features=2
         )
@@ -150,6 +151,7 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     def inverse_transform(self, Z: ArrayLike) -> np.ndarray:
         """Return the rows that latents [N, n_components] decode to, on the scale of X."""
         run = self.run_
+        rows.check_unmasked("Z", Z)
         latents = check_array(Z, dtype=np.float32)
         if latents.shape[1] != run.model.latent_dim:
             raise ValueError(
@@ -190,6 +192,7 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     def _checked(self, X: ArrayLike) -> np.ndarray:
         """Return rows on the scale of the fit: in [0, 1], or beyond what fit has seen."""
         check_is_fitted(self)
+        rows.check_unmasked("X", X)
         table = validate_data(self, X, dtype=DTYPES, reset=False)
         warning = rows.range_warning(table, self.scale_)
         if warning is not None:

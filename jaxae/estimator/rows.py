@@ -7,11 +7,13 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jaxae.config import Config
 from jaxae.core.images import DARKEST
 from jaxae.data.dataset import Dataset, Split
 from jaxae.errors import InputError
+from jaxae.inference import check_mask
 
 FEWEST_HELD_OUT = 10
 
@@ -120,6 +122,12 @@ def value_errors() -> Iterator[None]:
         yield
     except InputError as error:
         raise ValueError(str(error)) from None
+
+
+def check_unmasked(name: str, values: ArrayLike) -> None:
+    """Raise ValueError for masked values, of which scikit-learn takes what lies under the mask."""
+    with value_errors():
+        check_mask(name, values)
 
 
 def _on_bytes(X: np.ndarray, scale: Scale) -> np.ndarray:

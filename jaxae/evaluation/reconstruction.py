@@ -12,7 +12,7 @@ from jaxae.evaluation.embedding_quality import knn_predict
 from jaxae.evaluation.metrics import SSIM_WINDOW, psnr, ssim
 from jaxae.evaluation.records import ClassQuality, Evaluation, Provenance, Quality, provenance
 from jaxae.evaluation.tables import decibels, markdown
-from jaxae.inference import Run, corrupt, encode, reconstruct
+from jaxae.inference import Run, check_run, corrupt, encode, reconstruct
 from jaxae.runs.environment import DRAWS, settings
 from jaxae.switches import usual_switches
 
@@ -51,6 +51,7 @@ def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> Evalu
     >>> jaxae.evaluate(run, dataset).noisy.mse
     0.0240...
     """
+    check_run(run)
     check_data(run.config, dataset, trained_on=run.data_sha256)
 
     clean = to_unit(dataset.test.images)

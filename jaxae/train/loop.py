@@ -12,9 +12,9 @@ import numpy as np
 from jaxae.build import build_model, finished
 from jaxae.config import Config
 from jaxae.core.state import TrainState, stack_members
-from jaxae.data.dataset import Dataset, check_data
+from jaxae.data.dataset import Dataset, check_data, check_dataset
 from jaxae.data.load import canonical_name, load_dataset
-from jaxae.errors import Diverged, Report, silent
+from jaxae.errors import Diverged, InputError, Report, expand, show, silent
 from jaxae.inference import Run, load
 from jaxae.runs.directory import run_directory
 from jaxae.switches import usual_switches
@@ -35,7 +35,7 @@ def fit(
     *,
     run_dir: str | Path | None = None,
     overwrite: bool = False,
-    report: Report = print,
+    report: Report = show,
 ) -> Run:
     """Train a model to the end of its recipe and return its best epoch.
 
@@ -48,7 +48,9 @@ def fit(
     >>> run = jaxae.fit(jaxae.Config(epochs=3), run_dir="checkpoints/three")
     >>> denoised = jaxae.reconstruct(run, images)
     """
-    recipe = config or Config()
+    recipe = Config() if config is None else config
+    if not isinstance(recipe, Config):
+        raise InputError(f"config is {recipe!r:.60}: give a jaxae.Config")
     if dataset is None:
         dataset = load_dataset(
             recipe.dataset,
@@ -60,7 +62,7 @@ def fit(
     recipe = settle(recipe, dataset)
 
     if run_dir is not None:
-        place = run_directory(Path(run_dir), recipe)
+        place = run_directory(expand(run_dir), recipe)
         fit_members([recipe], dataset, [place], overwrite=overwrite, report=report)
         return load(place)
 
@@ -87,7 +89,7 @@ def fit_members(
     images_on_host: bool = False,
     overwrite: bool = False,
     processes: Processes = ALONE,
-    report: Report = print,
+    report: Report = show,
 ) -> list[TrainState]:
     """Train several recipes in one program, each in a run directory. Return their last states.
 
@@ -200,6 +202,7 @@ def settle(config: Config, dataset: Dataset) -> Config:
 
     image_shape is taken from the data, unless the recipe changes the default.
     """
+    check_dataset(dataset)
     name = dataset.name if config.dataset == "auto" else canonical_name(config.dataset)
     settled = replace(config, dataset=name)
     if config.image_shape == Config().image_shape:

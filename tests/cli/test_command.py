@@ -90,7 +90,7 @@ def test_an_error_from_within_is_told_in_the_same_way(capsys):
         raise InputError("the\nmoon is -3: take another")
 
     assert call(main) == 2
-    assert capsys.readouterr().err == "error: the moon is -3: take another\n"
+    assert capsys.readouterr().err == "error: the\\nmoon is -3: take another\n"
 
 
 def test_a_bug_is_not_hidden():

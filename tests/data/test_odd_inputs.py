@@ -480,6 +480,21 @@ def _(path):
     return refused(saved(path, images=np.array([{}])), "jaxae loads no Python objects")
 
 
+@row("is followed by another one in an `.npy` file")
+def _(path):
+    with path.open("wb") as file:
+        np.save(file, GREYS)
+        np.save(file, np.arange(40) % 2)
+    return refused(path, "more follows the first array")
+
+
+@row("comes with `class_names` of which two are the same")
+def _(path):
+    labels = np.arange(40) % 3
+    place = saved(path, images=GREYS, labels=labels, class_names=np.array(["cat", "dog", "cat"]))
+    return refused(place, "has 2 classes with the name cat: give each its own")
+
+
 # The brightest pixel
 
 

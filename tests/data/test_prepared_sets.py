@@ -1,6 +1,7 @@
 """A tiny image set that TFDS prepares here, without TensorFlow, read as a data set by its name."""
 
 import io
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ class TinyPets(tfds.core.GeneratorBasedBuilder):
     """Eighty random pictures of cats and dogs."""
 
     VERSION = tfds.core.Version("1.0.0")
+    BUILDER_CONFIGS: ClassVar = [tfds.core.BuilderConfig(name=name) for name in ("all", "cats")]
 
     def _info(self):
         kinds = {
@@ -37,7 +39,8 @@ class TinyPets(tfds.core.GeneratorBasedBuilder):
         }
 
     def _generate_examples(self, indices):
-        for index in indices:
+        step = 2 if self.builder_config.name == "cats" else 1
+        for index in indices[::step]:
             file = io.BytesIO()
             Image.fromarray(IMAGES[index]).save(file, "PNG")
             yield index, {"image": io.BytesIO(file.getvalue()), "label": index % 2}
@@ -61,6 +64,22 @@ def test_a_set_that_tfds_prepares_is_a_data_set(tmp_path):
         image.tobytes(): wanted[image.tobytes()] for image in IMAGES[60:]
     }  # TFDS shuffles
     assert len(data.train.images) + len(data.validation.images) == 60
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_config_of_a_set_is_named_as_tfds_does_and_a_folder_of_that_name_wins(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    data = load_dataset("tiny_pets/cats", data_dir="prepared", report=silent)
+    assert (data.name, len(data.test.images)) == ("tiny_pets/cats", 10)
+    assert data.class_names == ("cat", "dog")
+    with pytest.raises(InputError, match=r"tiny_pats/cats is neither .*did you mean tiny_pets"):
+        load_dataset("tiny_pats/cats", data_dir="prepared", report=silent)
+
+    (tmp_path / "tiny_pets").mkdir()
+    with pytest.raises(InputError, match="tiny_pets/cats does not exist"):
+        load_dataset("tiny_pets/cats", data_dir="prepared", report=silent)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -219,6 +219,13 @@ def test_what_cannot_be_trained_is_a_value_error_of_one_line(options, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_mask_is_refused(fitted):
+    """scikit-learn would take what lies under it."""
+    for function in (clone(SMALL).fit, fitted.transform, fitted.denoise, fitted.inverse_transform):
+        with pytest.raises(ValueError, match="1 masked values: fill them"):
+            function(np.ma.masked_equal([[1.0, 2.0], [3.0, 4.0]], 4.0))
+
+
 def test_latents_of_another_width_are_refused(fitted):
     with pytest.raises(ValueError, match="Z has 3 columns: give 2"):
         fitted.inverse_transform(np.zeros((4, 3)))
