@@ -20,7 +20,8 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 # JSON and command lines give lists: they become tuples.
-Size = Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)]
+Size = Annotated[tuple[PositiveInt, ...], Field(strict=False)]
+"""Height and width; from a command line one number for both."""
 Shape = Annotated[tuple[PositiveInt, PositiveInt, PositiveInt], Field(strict=False)]
 Shares = Annotated[tuple[Fraction, Fraction, Fraction], Field(strict=False)]
 Range = Annotated[tuple[NonNegative, NonNegative], Field(strict=False)]
@@ -52,14 +53,17 @@ class DataOptions:
     batch_size: PositiveInt = 128
     """Images per step. Images that do not fill a batch are left out of that epoch."""
 
-    image_size: Annotated[Size | None, arg(metavar="HEIGHT WIDTH", help_behavior_hint="")] = None
-    """Resize the pictures of a folder to this. Without it they must all have the same size."""
+    image_size: Annotated[Size | None, arg(metavar="HEIGHT [WIDTH]", help_behavior_hint="")] = None
+    """Scale the pictures of a folder to cover this and cut their edges. Several sizes get one."""
 
     split: Shares = (0.8, 0.1, 0.1)
     """Shares for training, validation and test, where the data have no splits of their own."""
 
     skip_damaged: bool = False
     """Leave out pictures of a folder that can't be read, instead of stopping at the first."""
+
+    labels: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="")] = None
+    """A CSV file with the columns file and label, for a folder without one for each class."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +162,13 @@ class Config(PlateauOptions, OptimizerOptions, NetworkOptions, DataOptions):
     image_shape: Shape = (28, 28, 1)
     """Height, width and channels of an image. Training takes them from the data."""
 
+    @pydantic.field_validator("image_size")
+    @classmethod
+    def _height_and_width(cls, value: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if value is not None and len(value) not in (1, 2):
+            raise ValueError("Give a height and a width, or one number for both")
+        return value * 2 if value and len(value) == 1 else value
+
     @pydantic.field_validator("noise_range")
     @classmethod
     def _low_before_high(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
@@ -220,11 +231,7 @@ class Config(PlateauOptions, OptimizerOptions, NetworkOptions, DataOptions):
     def differences(self, other: "Config") -> list[str]:
         """Return "option: mine, not theirs" for each option in which two recipes differ."""
         mine, theirs = vars(self), vars(other)
-        return [
-            f"{name}: {mine[name]}, not {theirs[name]}"
-            for name in mine
-            if mine[name] != theirs[name]
-        ]
+        return [f"{k}: {mine[k]}, not {theirs[k]}" for k in mine if mine[k] != theirs[k]]
 
 
 def _one_line(location: tuple[int | str, ...], message: str, value: object) -> str:

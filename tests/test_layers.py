@@ -14,7 +14,7 @@ from tests import ROOT
 PACKAGE = ROOT / "jaxae"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "figures"),
-    ("core", "config", "digests", "switches", "temporary"),
+    ("core", "config", "digests", "pictures", "switches", "temporary"),
     ("data", "runs", "build"),
     ("inference",),
     ("train", "evaluation"),

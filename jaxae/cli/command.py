@@ -163,7 +163,21 @@ def _one_line(framed: str) -> str:
         if line.startswith("For full helptext"):
             break
         words.append(line)
-    return " ".join(words)
+    return _without_types(" ".join(words))
+
+
+def _without_types(complaint: str) -> str:
+    """Return tyro's complaint of a value as what was given, and what to give."""
+    found = re.match(
+        r"Error parsing (--\S+): .* Argument helptext: --\S+ (.+?) ([A-Z][a-z]|A )", complaint
+    )
+    if not found:
+        return complaint
+
+    option, wanted = found.group(1, 2)
+    words = re.split(r"(?:^| )(--[\w-]+)[= ]?", " ".join(sys.argv[1:]).replace("_", "-"))
+    given = dict(zip(words[1::2], words[2::2], strict=True))
+    return f"{option} is {given.get(option, '')}: give {wanted}"
 
 
 def _fail(reason: str) -> None:

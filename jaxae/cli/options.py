@@ -48,6 +48,7 @@ class DataPlace:
             image_size=config.image_size,
             shares=config.split,
             skip_damaged=config.skip_damaged,
+            labels=config.labels,
             data_dir=self.data_dir,
             manual_dir=self.manual_dir,
             report=report,

@@ -1,19 +1,22 @@
 """A data set: uint8 images in three splits, with a digest, a title and class names."""
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from jaxae.config import Config
-from jaxae.core.images import check_axes
+from jaxae.core.images import check_axes, to_unit
 from jaxae.core.rng import Stream, derive, root_key
 from jaxae.errors import InputError
 from jaxae.switches import usual_switches
 
 Arrays = dict[str, np.ndarray]
-"""{train,validation,test}_images and _labels, or images and labels; and class_names, if known."""
+"""{train,validation,test}_images, _labels and _files, or images, labels and files; class_names.
+
+Labels, files and class_names where they are known.
+"""
 REFERENCES = 60_000
 """Most training images that evaluation searches for neighbours, or fits rivals on."""
 FASHION_MNIST_SHA256 = "f4b1aad3f964531ee0c5c3dc2bb211b3ea6680e78a3568e251ad3bdef30098b4"
@@ -21,12 +24,14 @@ FASHION_MNIST_SHA256 = "f4b1aad3f964531ee0c5c3dc2bb211b3ea6680e78a3568e251ad3bde
 
 
 class Split(NamedTuple):
-    """Images, with labels if there are any."""
+    """Images, with labels and the names of their files if there are any."""
 
     images: np.ndarray
     """u8[N, H, W, C]."""
     labels: np.ndarray | None = None
     """Integers [N], from 0 to the number of classes less one."""
+    files: np.ndarray | None = None
+    """Texts [N]: where a picture is in its folder, such as CLASS/1.png."""
 
     def at_most(self, count: int) -> "Split":
         """Return the split, or a sample of this many of its images if it has more."""
@@ -37,7 +42,8 @@ class Split(NamedTuple):
     def take(self, chosen: np.ndarray | slice) -> "Split":
         """Return some of the images, by their indices, a mask or a slice."""
         labels = None if self.labels is None else self.labels[chosen]
-        return Split(self.images[chosen], labels)
+        files = None if self.files is None else self.files[chosen]
+        return Split(self.images[chosen], labels, files)
 
 
 class Dataset(NamedTuple):
@@ -62,6 +68,34 @@ class Dataset(NamedTuple):
         """Height, width and channels of an image."""
         height, width, channels = self.train.images.shape[1:]
         return height, width, channels
+
+    @property
+    def is_own(self) -> bool:
+        """Whether they are a person's own images: a file or folder, not a known data set."""
+        return Path(self.name).is_absolute()
+
+    @property
+    def parts(self) -> dict[str, Split]:
+        """The three splits by their names."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    def together(self) -> Split:
+        """Return all images as one split: training, validation, test."""
+        parts = list(self.parts.values())
+        labels = [part.labels for part in parts if part.labels is not None]
+        files = [part.files for part in parts if part.files is not None]
+        return Split(
+            np.concatenate([part.images for part in parts]),
+            np.concatenate(labels) if labels else None,
+            np.concatenate(files) if files else None,
+        )
+
+    def names(self, part: str) -> list[str]:
+        """Return the file of each image in a split or, without files, its number: "test 402"."""
+        split = self.parts[part]
+        if split.files is not None:
+            return [str(file) for file in split.files]
+        return [f"{part} {number}" for number in range(len(split.images))]
 
 
 def check_dataset(dataset: Dataset) -> None:
@@ -131,3 +165,28 @@ def sample_indices(part: Split, count: int) -> np.ndarray:
     turn = np.empty(len(labels), int)  # an image's number among those of its class
     turn[by_class] = np.arange(len(labels)) - np.searchsorted(labels, labels)
     return np.argsort(turn, kind="stable")[:count]
+
+
+class Samples(NamedTuple):
+    """Some test images to show: int[N], their names, and f32[N, H, W, C] in [0, 1]."""
+
+    indices: np.ndarray
+    names: list[str]
+    clean: np.ndarray
+
+
+def pick_samples(dataset: Dataset, count: int, *, last: bool = False) -> Samples:
+    """Return the first, or last, of the ten samples: test images of different classes.
+
+    They have the names of their classes or, without classes, of their files.
+    """
+    ten = sample_indices(dataset.test, 10)
+    indices = ten[-count:] if last else ten[:count]
+
+    if dataset.test.labels is None:
+        files = dataset.names("test")
+        names = [PurePath(files[index]).name for index in indices]
+    else:
+        names = [dataset.class_names[label] for label in dataset.test.labels[indices]]
+
+    return Samples(indices, names, to_unit(dataset.test.images[indices]))

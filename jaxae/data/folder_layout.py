@@ -5,6 +5,7 @@ under any of the names in SPLITS. Folders around all of these, as archives make 
 """
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from jaxae.errors import InputError, Report, readable
+from jaxae.pictures import read_labels
 
 SPLITS = {
     "train": "train",
@@ -42,22 +44,63 @@ class Picture(NamedTuple):
     label: str | None
 
 
-def find_pictures(root: Path, report: Report) -> list[Picture]:
+def find_pictures(root: Path, report: Report, *, labels: Path | None = None) -> list[Picture]:
     """Return the pictures below a folder, by their paths. Links are followed.
 
-    Raises InputError if there are none, if a folder can't be read, or if it is not clear which
-    folders are classes and which are splits.
+    labels: a CSV file with the columns file and label, which counts instead of folders of classes.
+    Raises InputError if there are no pictures, if a folder can't be read, or if it is not clear
+    which folders are classes and which are splits.
     """
+    paths = picture_files(root, report)
+    pictures = _describe_all(root, paths, report)
+    if labels is not None:
+        return _with_labels(pictures, root, labels, report)
+
+    _check_labels(root, pictures)
+    return pictures
+
+
+def picture_files(root: Path, report: Report) -> list[Path]:
+    """Return the files of the pictures below a folder. Raises InputError if there are none."""
     files = list(_files(root))
     paths = [path for path in files if _is_picture(path)]
     if not paths:
-        raise InputError(f"{root} holds no pictures: name another folder as dataset")
+        raise InputError(f"{root} holds no pictures: name another folder")
 
     others = sorted(set(files) - set(paths))
     if others:
         report(f"{len(others):,} other files are passed over, such as {others[0]}")
+    return paths
 
-    return _describe_all(root, paths, report)
+
+def _with_labels(pictures: list[Picture], root: Path, table: Path, report: Report) -> list[Picture]:
+    """Return the pictures with the labels that a CSV file gives them.
+
+    A file is named from the root on, or by its name alone where only one picture has that. Raises
+    InputError for a picture without a label.
+    """
+    told = read_labels(table)
+    places = {picture.path: picture.path.relative_to(root).as_posix() for picture in pictures}
+    counts = Counter(path.name for path in places)
+
+    labelled = []
+    used = set()
+    for picture in pictures:
+        name = picture.path.name
+        key = places[picture.path]
+        if key not in told and counts[name] == 1:
+            key = name
+        if key not in told:
+            raise InputError(
+                f"{table} has no label for {places[picture.path]}: add it, or move the picture away"
+            )
+        used.add(key)
+        labelled.append(picture._replace(label=told[key]))
+
+    others = sorted(told.keys() - used)
+    if others:
+        report(f"{len(others):,} files that {table} names are not in {root}, such as {others[0]}")
+    return labelled
 
 
 def _files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
@@ -111,7 +154,6 @@ def _describe_all(root: Path, paths: list[Path], report: Report) -> list[Picture
 
     has_splits = _has_splits(root, folders)
     pictures = [_describe(path, path.relative_to(root).parts[:-1], has_splits) for path in paths]
-    _check_labels(root, pictures)
     if has_splits:
         _check_splits(root, pictures)
     return pictures

@@ -1,57 +1,47 @@
 """Read a folder of pictures as uint8 arrays."""
 
+import functools
 import hashlib
+import math
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from jaxae.data.array_files import as_bytes, find_white
-from jaxae.data.dataset import Arrays
-from jaxae.data.folder_layout import Picture
+from jaxae.data.dataset import Arrays, Split
+from jaxae.data.folder_layout import Picture, picture_files
 from jaxae.digests import json_digest
-from jaxae.errors import InputError, Report, brief
+from jaxae.errors import InputError, Report, readable
+from jaxae.pictures import Decoded, Size, covered, read_picture, size_in_header
 
 SECONDS = 3.0
 """Time between two lines about progress."""
 
-RULES = 3
+SIDE = 64
+"""Longest side of the size that is chosen for pictures of several sizes."""
+LARGEST = 256
+"""Longest side of pictures of one size that are taken as they are."""
+
+RULES = 4
 """Version of the rules by which pictures are read: a cache of other rules is not taken."""
-
-GREY = {"1", "L", "LA", "La"}
-"""Pillow's modes of one channel of bytes, with or without transparency."""
-
-MOST_PIXELS = 50_000_000
-Size = tuple[int, int]
-"""Height and width."""
-
-FRAMES = "have several pages or frames, of which the first is taken"
-TRANSPARENT = "have transparent pixels, which are laid on black"
-
-
-class Decoded(NamedTuple):
-    """A picture's pixels, and what was done with it that a person should know."""
-
-    pixels: np.ndarray
-    """u8[H, W] or u8[H, W, 3]; of grey with more bits u16[H, W] or f32[H, W]."""
-    notes: tuple[str, ...] = ()
 
 
 def fingerprint(pictures: list[Picture], **rules: Any) -> str:
-    """Return the SHA-256 of the pictures' names, sizes and times, and of how they are read."""
+    """Return the SHA-256 of the pictures' names, sizes, times and labels, and of the rules."""
     stats = []
     for picture in pictures:
         if picture.path.exists():
             stat = picture.path.stat()
-            stats.append((str(picture.path), stat.st_size, stat.st_mtime_ns))
+            stats.append((str(picture.path), picture.label, stat.st_size, stat.st_mtime_ns))
         else:  # a link to nothing, which is damaged
-            stats.append((str(picture.path), 0, 0))
+            stats.append((str(picture.path), picture.label, 0, 0))
 
     return json_digest([RULES, stats, rules])
 
@@ -64,30 +54,34 @@ def read_pictures(
     skip_damaged: bool = False,
     report: Report,
 ) -> Arrays:
-    """Return {part_}images u8[N, H, W] or u8[N, H, W, 3] and, with classes, {part_}labels, texts.
+    """Return {part_}images u8[N, H, W] or u8[N, H, W, 3] and, as texts, {part_}files and _labels.
 
-    Their order follows from the pixels: a picture that is renamed does not change the data. "notes"
-    are lines on how the pictures were taken. size: as read_picture's. Raises InputError for a
-    picture that can't be read, unless skip_damaged, and for several sizes without `size`.
+    Without classes there are no labels. Files are named from the root on. Their order follows from
+    the pixels: a picture that is renamed does not change the data. "notes" are lines on how the
+    pictures were taken. size: as read_picture's, by default the one that choose_size gives.
+    Raises InputError for a picture that can't be read, unless skip_damaged.
     """
+    sizes = _sizes(pictures)
+    size = size or choose_size(sizes)
+
     images: list[np.ndarray] = []
     kept: list[Picture] = []
     damaged: list[Path] = []
     noted: defaultdict[str, list[Path]] = defaultdict(list)
     told = time.monotonic()
 
-    for picture, found in _read_all(pictures, size):
+    everything = _read_all([picture.path for picture in pictures], size)
+    for picture, (path, found) in zip(pictures, everything, strict=True):
         if isinstance(found, Decoded):
             images.append(found.pixels)
             kept.append(picture)
-            _check_size(images, kept)
             for note in found.notes:
-                noted[note].append(picture.path)
+                noted[note].append(path)
         elif skip_damaged:
-            damaged.append(picture.path)
+            damaged.append(path)
         else:
             raise InputError(
-                f"{picture.path} can't be read ({found}): mend or remove it, or give skip_damaged"
+                f"{path} can't be read ({found}): mend or remove it, or give skip_damaged"
             )
 
         if time.monotonic() - told > SECONDS:
@@ -97,94 +91,120 @@ def read_pictures(
     if not images:
         raise InputError(f"{root} holds no picture that can be read, such as {damaged[0]}")
 
-    notes = [
+    notes = _describe_sizes(sizes, size)
+    notes += [
         f"{len(paths):,} pictures {note} (such as {paths[0]})" for note, paths in noted.items()
     ]
     if damaged:
         notes.append(f"{len(damaged)} damaged pictures are left out, such as {damaged[0]}")
 
-    white = find_white(images, str(root), notes.append)
-    scaled = [
-        as_bytes(image, f"The pixels of {picture.path}", white=white)
-        for image, picture in zip(images, kept, strict=True)
-    ]
-    arrays = _arrays(_alike(scaled, root, notes.append), kept)
+    scaled = _as_bytes(images, [picture.path for picture in kept], root, notes.append)
+    arrays = _arrays(_alike(scaled, root, notes.append), kept, root)
     return arrays | {"notes": np.array(notes, dtype=str)}
 
 
-def read_picture(path: Path, *, size: Size | None = None) -> Decoded | str:
-    """Return a picture, or what is wrong with it. size: resize it to that.
+def read_new(places: Sequence[Path], shape: tuple[int, int, int], report: Report) -> Split:
+    """Return pictures as images of this shape, in the order of their names, with their files.
 
-    EXIF says how to turn it. Grey stays grey, as do palettes of grey, and all other modes become
-    RGB. Transparent pixels are laid on black. Of several pages or frames the first is taken.
+    places: a folder, or pictures. Files are named from the folder on, or from the one that all
+    pictures have in common. Raises InputError for what can't be read.
     """
-    try:
-        with Image.open(path) as opened:
-            if opened.width * opened.height > MOST_PIXELS:
-                return f"{opened.height}×{opened.width} pixels, more than {MOST_PIXELS:,}"
+    height, width, channels = shape
+    if channels not in (1, 3):
+        raise InputError(
+            f"The model is for images of {channels} channels, and pictures have 1 or 3: "
+            "give an .npz or .npy file"
+        )
 
-            notes = [FRAMES] if getattr(opened, "is_animated", False) else []
-            image = ImageOps.exif_transpose(opened)
-            is_wide = image.mode.startswith("I")
+    if len(places) == 1 and places[0].is_dir():
+        root = places[0]
+        paths = picture_files(root, report)
+    else:
+        paths = [path.absolute() for path in places]
+        root = Path(os.path.commonpath([path.parent for path in paths]))
 
-            image = _plain(image, notes)
-            if size is not None:
-                height, width = size
-                image = image.resize((width, height), Image.Resampling.BILINEAR)
+    found = []
+    for path, each in _read_all(paths, (height, width)):
+        if not isinstance(each, Decoded):
+            raise InputError(f"{path} can't be read ({each}): mend it, or leave it out")
+        found.append(each.pixels)
 
-            pixels = np.asarray(image)
-            return Decoded(np.rint(pixels).astype(np.uint16) if is_wide else pixels, tuple(notes))
-    except Exception as error:  # Pillow's decoders raise many types
-        return brief(error)
+    mode = "L" if channels == 1 else "RGB"
+    scaled = _as_bytes(found, paths, root, report)
+    images = [np.asarray(Image.fromarray(each).convert(mode)).reshape(shape) for each in scaled]
 
-
-def _plain(image: Image.Image, notes: list[str]) -> Image.Image:
-    """Return the picture in L, RGB or, for grey with more bits, F; and note what is changed."""
-    if image.mode == "F":
-        return image
-    if image.mode.startswith("I"):
-        values = np.asarray(image)
-        if values.min() < 0 or values.max() > 65535:
-            raise ValueError(f"values from {values.min()} to {values.max()}, not of 16 bits")
-        return Image.fromarray(values.astype(np.float32))
-
-    grey = image.mode in GREY
-    palette = image.mode in ("P", "PA")
-
-    if image.mode.lower().endswith("a") or "transparency" in image.info:
-        clear = image.convert("RGBA")
-        if np.asarray(clear.getchannel("A")).min() < 255:
-            notes.append(TRANSPARENT)
-        black = Image.new("RGBA", clear.size, (0, 0, 0, 255))
-        image = Image.alpha_composite(black, clear)
-
-    if palette:
-        colours = np.asarray(image.convert("RGB"))
-        grey = bool((colours == colours[..., :1]).all())
-    return image.convert("L" if grey else "RGB")
+    files = [readable(path.relative_to(root).as_posix()) for path in paths]
+    return Split(np.stack(images), files=np.array(files))
 
 
-def _read_all(
-    pictures: list[Picture], size: Size | None
-) -> Iterator[tuple[Picture, Decoded | str]]:
-    """Yield each picture with its pixels, or with what is wrong with it."""
+def _as_bytes(
+    images: list[np.ndarray], paths: Sequence[Path], root: Path, report: Report
+) -> list[np.ndarray]:
+    """Return grey images with more bits as u8, by one scale for all."""
+    white = find_white(images, str(root), report)
+    return [
+        as_bytes(image, f"The pixels of {path}", white=white)
+        for image, path in zip(images, paths, strict=True)
+    ]
+
+
+def _read_all(paths: Sequence[Path], size: Size) -> Iterator[tuple[Path, Decoded | str]]:
+    """Yield each path with its pixels, or with what is wrong with it."""
+    read = functools.partial(read_picture, size=size)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
-            found = pool.map(lambda picture: read_picture(picture.path, size=size), pictures)
-            yield from zip(pictures, found, strict=True)
+            yield from zip(paths, pool.map(read, paths), strict=True)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _check_size(images: list[np.ndarray], pictures: list[Picture]) -> None:
-    """Raise InputError unless the last picture has the size of the first."""
-    first, last = images[0].shape[:2], images[-1].shape[:2]
-    if first != last:
-        sizes = (
-            f"{pictures[0].path} is {first[0]}×{first[1]} and "
-            f"{pictures[-1].path} is {last[0]}×{last[1]} (height × width)"
+def _sizes(pictures: list[Picture]) -> list[Size]:
+    """Return the sizes of the pictures that can be read."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(lambda picture: size_in_header(picture.path), pictures)
+        return [size for size in found if size is not None]
+
+
+def choose_size(sizes: list[Size]) -> Size:
+    """Return the size for pictures of these sizes: their own, if it is one and not too large.
+
+    Otherwise it has their median ratio of height to width. Its longer side is the median of theirs,
+    but at most SIDE.
+    """
+    if len(set(sizes)) == 1 and max(sizes[0]) <= LARGEST:
+        return sizes[0]
+    if not sizes:
+        return SIDE, SIDE
+
+    ratio = float(np.median([height / width for height, width in sizes]))
+    longer = min(SIDE, float(np.median([max(size) for size in sizes])))
+    height = longer * min(1.0, ratio)
+    width = longer / max(1.0, ratio)
+    return max(1, round(height)), max(1, round(width))
+
+
+def _describe_sizes(sizes: list[Size], size: Size) -> list[str]:
+    """Return a line on what is done with pictures of other sizes, if there are any."""
+    if set(sizes) <= {size}:
+        return []
+
+    smallest = min(sizes, key=math.prod)
+    largest = max(sizes, key=math.prod)
+    found = f"{smallest[0]}×{smallest[1]}"
+    if largest != smallest:
+        found = f"{len(set(sizes)):,} sizes from {found} to {largest[0]}×{largest[1]}"
+
+    cut = [1 - math.prod(covered(each, size)) / math.prod(each) for each in sizes]
+    lost = "nothing is cut off"
+    if max(cut) >= 0.005:
+        lost = (
+            f"cut evenly on both sides, on average by {np.mean(cut):.0%} of the area, "
+            f"at most by {max(cut):.0%}"
         )
-        raise InputError(f"{sizes}: give image_size, a height and a width")
+    return [
+        f"The pictures have {found} (height × width). They are taken as {size[0]}×{size[1]}: "
+        f"scaled without distortion, and {lost}. image_size gives another size"
+    ]
 
 
 def _alike(images: list[np.ndarray], root: Path, report: Report) -> np.ndarray:
@@ -201,7 +221,7 @@ def _alike(images: list[np.ndarray], root: Path, report: Report) -> np.ndarray:
     return np.stack(images)
 
 
-def _arrays(images: np.ndarray, pictures: list[Picture]) -> Arrays:
+def _arrays(images: np.ndarray, pictures: list[Picture], root: Path) -> Arrays:
     """Return the arrays of each split, in the order of the digests of images and labels."""
     keys = [
         hashlib.sha256(os.fsencode(f"{picture.label}\n") + image.tobytes()).digest()
@@ -214,6 +234,8 @@ def _arrays(images: np.ndarray, pictures: list[Picture]) -> Arrays:
         mine = [number for number in order if pictures[number].part == part]
         prefix = f"{part}_" if part else ""
         arrays[f"{prefix}images"] = images[mine]
+        files = [pictures[number].path.relative_to(root).as_posix() for number in mine]
+        arrays[f"{prefix}files"] = np.array([readable(file) for file in files])
         if pictures[0].label is not None:
             arrays[f"{prefix}labels"] = np.array([pictures[number].label for number in mine])
     return arrays

@@ -12,13 +12,13 @@ from jaxae.data.array_files import read_arrays
 from jaxae.data.cache import cached
 from jaxae.data.dataset import FASHION_MNIST_SHA256, Arrays, Dataset
 from jaxae.data.folder_layout import find_pictures
-from jaxae.data.image_folder import Size
 from jaxae.data.official_files import OFFICIAL, fetch
 from jaxae.data.split import Shares, split
 from jaxae.data.synthetic import CLASS_NAMES, synthetic_arrays
 from jaxae.data.tfds_files import read_prepared
 from jaxae.digests import json_digest
 from jaxae.errors import DataUnavailableError, InputError, Report, expand, readable, show
+from jaxae.pictures import Size
 from jaxae.switches import usual_switches
 
 SHARES = (0.8, 0.1, 0.1)
@@ -28,9 +28,10 @@ SHARES = (0.8, 0.1, 0.1)
 def load_dataset(
     name: str | Path = "auto",
     *,
-    image_size: Size | None = None,
+    image_size: int | tuple[int, ...] | None = None,
     shares: Shares = SHARES,
     skip_damaged: bool = False,
+    labels: str | Path | None = None,
     data_dir: str | Path | None = None,
     manual_dir: str | Path | None = None,
     report: Report = show,
@@ -40,7 +41,10 @@ def load_dataset(
     name: fashion_mnist, mnist or kmnist; synthetic, drawn here; auto, Fashion-MNIST or, with a
     report of the reason, synthetic; an .npz or .npy file; a folder of pictures; or another image
     set that TFDS has prepared.
-    image_size, skip_damaged: for a folder.
+    image_size: a height and a width, or one number for both, for the pictures of a folder. They
+    are scaled to cover it, and cut at the edges. By default their own size if it is one of at most
+    256 pixels a side, else their median ratio with at most 64. skip_damaged: for a folder too.
+    labels: a CSV file with the columns file and label, instead of a folder for each class.
     shares: of training, validation and test images, for data without splits.
     data_dir: where decoded data are kept (default $TFDS_DATA_DIR or ~/tensorflow_datasets).
     manual_dir: a folder with the official .gz files (default $JAXAE_MANUAL_DIR).
@@ -54,10 +58,10 @@ def load_dataset(
     path = Path(text)
     place = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
 
-    if (image_size or skip_damaged) and not path.is_dir():
+    if (image_size or skip_damaged or labels) and not path.is_dir():
         raise InputError(
-            f"image_size and skip_damaged are for a folder of pictures, and {name} is none: "
-            "leave them out"
+            "image_size, skip_damaged and labels are for a folder of pictures, "
+            f"and {name} is none: leave them out"
         )
     if text == "synthetic":
         return synthetic_dataset(derive(root_key(0), Stream.SYNTHETIC))  # the same for all runs
@@ -71,7 +75,11 @@ def load_dataset(
         return _official(text, place, manual_dir, report)
 
     if path.is_dir():
-        arrays = _folder(path, expand(place), report, size=image_size, skip_damaged=skip_damaged)
+        size = _height_and_width(image_size)
+        table = expand(labels) if labels else None
+        arrays = _folder(
+            path, expand(place), report, size=size, skip_damaged=skip_damaged, labels=table
+        )
     elif path.is_file():
         arrays = read_arrays(path, report=report)
     elif path.is_absolute():
@@ -138,12 +146,30 @@ def _official(
     return split(arrays, name=name, title=title, class_names=class_names, source=str(place))
 
 
+def _height_and_width(image_size: int | tuple[int, ...] | None) -> Size | None:
+    if image_size is None:
+        return None
+
+    given = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    if len(given) != 2 or not all(isinstance(each, int) and each > 0 for each in given):
+        raise InputError(
+            f"image_size is {image_size!r:.60}: give a height and a width, or one number for both"
+        )
+    return given[0], given[1]
+
+
 def _folder(
-    path: Path, place: Path, report: Report, *, size: Size | None, skip_damaged: bool
+    path: Path,
+    place: Path,
+    report: Report,
+    *,
+    size: Size | None,
+    skip_damaged: bool,
+    labels: Path | None,
 ) -> Arrays:
     """Return the arrays of a folder's pictures, which are decoded once and kept."""
-    pictures = find_pictures(path, report)
-    rules = json_digest([str(path), size, skip_damaged])
+    pictures = find_pictures(path, report, labels=labels)
+    rules = json_digest([str(path), size, skip_damaged, str(labels)])
     kept = place / "jaxae" / "folders" / f"{path.name}-{rules[:16]}.npz"
     state = image_folder.fingerprint(pictures, size=size, skip_damaged=skip_damaged)
 

@@ -38,7 +38,8 @@ def split(
         raise InputError(f"{name} has no splits: give the shares of the three")
 
     parts, names = _numbered(parts, class_names, name)
-    sha256 = digest(arrays)
+    # A picture that is renamed is the same data.
+    sha256 = digest({each: array for each, array in arrays.items() if not each.endswith("files")})
     if "validation" not in parts and shares is None:
         parts = _cut(parts)
     elif "validation" not in parts and shares is not None:
@@ -90,7 +91,8 @@ def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> Split:
             f"there are {len(images)} {prefix}images, and {prefix}labels are "
             f"{list(labels.shape)}: give one for each"
         )
-    return Split(images if images.ndim == 4 else images[..., None], labels)
+    files = arrays.get(f"{prefix}files")
+    return Split(images if images.ndim == 4 else images[..., None], labels, files)
 
 
 def _numbered(
@@ -117,7 +119,7 @@ def _numbered(
         )
 
     if len(names) < 2:
-        return {each: Split(part.images) for each, part in parts.items()}, ()
+        return {each: part._replace(labels=None) for each, part in parts.items()}, ()
 
     name, classes = Counter(names).most_common(1)[0]
     if classes > 1:

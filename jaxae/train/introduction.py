@@ -1,5 +1,6 @@
 """The first lines of a training: where it is kept, what the data are, the model and the recipe."""
 
+import hashlib
 import math
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -11,6 +12,7 @@ from jaxae.build import state_shapes
 from jaxae.config import Config
 from jaxae.core.state import TrainState
 from jaxae.data.dataset import Dataset
+from jaxae.pictures import NEARLY_BLACK
 from jaxae.train.population import varying
 from jaxae.train.progress import span
 
@@ -52,6 +54,7 @@ def begin_lines(
         f"  data    {dataset.title}, images of {shape}: {sizes}",
         f"          from {dataset.source}",
         f"{INDENT}{describe_pixels(dataset.train.images)}",
+        *describe_oddities(dataset),
         *describe_classes(dataset),
         f"  model   {widths}→{config.latent_dim} and back, {_parameters(config):,} parameters",
         f"  recipe  at most {config.epochs} epochs, batches of {config.batch_size}, noise {noise}, "
@@ -69,6 +72,26 @@ def describe_pixels(images: np.ndarray) -> str:
     low = float(images.min())
     high = float(images.max())
     return f"{kind}, training pixels from {low:g} to {high:g} (white is 255)"
+
+
+def describe_oddities(dataset: Dataset) -> list[str]:
+    """Return a line each about images that are equal to others, and that are nearly black."""
+    first: dict[bytes, str] = {}
+    equal: list[tuple[str, str]] = []
+    dark: list[str] = []
+    for part, split in dataset.parts.items():
+        for name, image in zip(dataset.names(part), split.images, strict=True):
+            other = first.setdefault(hashlib.sha256(image.tobytes()).digest(), name)
+            equal += [(name, other)] if other is not name else []
+            dark += [name] if image.max() <= NEARLY_BLACK else []
+
+    lines = []
+    if equal:
+        name, other = equal[0]
+        lines.append(f"{len(equal):,} images are equal to others, such as {name} to {other}")
+    if dark:
+        lines.append(f"{len(dark):,} images have no pixel above {NEARLY_BLACK}, such as {dark[0]}")
+    return [f"{INDENT}{line}" for line in lines]
 
 
 def describe_classes(dataset: Dataset) -> list[str]:

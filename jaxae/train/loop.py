@@ -57,6 +57,7 @@ def fit(
             image_size=recipe.image_size,
             shares=recipe.split,
             skip_damaged=recipe.skip_damaged,
+            labels=recipe.labels,
             report=report,
         )
     recipe = settle(recipe, dataset)
@@ -204,7 +205,8 @@ def settle(config: Config, dataset: Dataset) -> Config:
     """
     check_dataset(dataset)
     name = dataset.name if config.dataset == "auto" else canonical_name(config.dataset)
-    settled = replace(config, dataset=name)
+    labels = str(expand(config.labels).absolute()) if config.labels else None
+    settled = replace(config, dataset=name, labels=labels)
     if config.image_shape == Config().image_shape:
         settled = replace(settled, image_shape=dataset.image_shape)
     check_data(settled, dataset)

@@ -65,7 +65,13 @@ def test_options_are_the_fields_of_the_config(capsys):
     ("arguments", "expected"),
     [
         (["--epochs", "0"], "epochs is 0"),
-        (["--epochs", "many"], "--epochs"),
+        (["--epochs", "many"], "error: --epochs is many: give INT (see --help)"),
+        (["--noise-range=1"], "error: --noise-range is 1: give LOW HIGH (see --help)"),
+        (
+            ["--image-size", "5", "x"],
+            "error: --image-size is 5 x: give HEIGHT [WIDTH] (see --help)",
+        ),
+        (["--image-size", "5", "5", "3"], "--image-size is (5, 5, 3): give a height and a width"),
         (["--noise-factor", "-1"], "--noise-factor is -1.0"),
         (["--dropout", "0.1", "0.1", "1"], "dropout.2 is 1.0"),
         (["--plateau-patience", "0"], "--plateau-patience is 0"),

@@ -135,7 +135,7 @@ def test_a_file_that_holds_no_images_is_one_line(raw, words, tmp_path):
 def test_what_is_not_there_is_named(tmp_path):
     with pytest.raises(InputError, match=r"no\.npz does not exist: give dataset a file, a folder"):
         load_dataset(tmp_path / "no.npz", report=silent)
-    with pytest.raises(InputError, match="image_size and skip_damaged are for a folder"):
+    with pytest.raises(InputError, match="image_size, skip_damaged and labels are for a folder"):
         load_dataset("synthetic", image_size=(5, 5), report=silent)
     with pytest.raises(
         InputError,

@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data as photographs
 
 from jaxae.data.folder_layout import find_pictures
-from jaxae.data.image_folder import Decoded, read_picture, read_pictures
+from jaxae.data.image_folder import choose_size, read_pictures
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError, silent
+from jaxae.pictures import Decoded, read_picture
 from tests.runs.test_directory import nobody
 
 RNG = np.random.default_rng(0)
@@ -48,12 +50,6 @@ def fill(
             random(*shape),
         )
     return root
-
-
-def pixels(path: Path, **options) -> np.ndarray:
-    decoded = read_picture(path, **options)
-    assert isinstance(decoded, Decoded)
-    return decoded.pixels
 
 
 def load(root: Path, tmp_path: Path, **options):
@@ -140,6 +136,73 @@ def test_a_renamed_picture_is_the_same_data_and_another_class_is_not(tmp_path):
     assert load(root, tmp_path)[0].digest != first.digest
 
 
+def test_each_image_has_the_name_of_its_file(tmp_path):
+    """Also after a picture was renamed, which is the same data."""
+    root = fill(tmp_path / "pics", shape=(6, 5, 3))
+    first, _ = load(root, tmp_path)
+    (root / "a" / "1.png").rename(root / "a" / "zebra.png")
+    data, _ = load(root, tmp_path)
+    assert data.digest == first.digest
+    files = np.concatenate([part.files for part in data.parts.values() if part.files is not None])
+    assert "a/zebra.png" in files
+    for part in data.parts.values():
+        assert part.files is not None
+        assert part.labels is not None
+        for file, image, label in zip(part.files, part.images, part.labels, strict=True):
+            np.testing.assert_array_equal(Image.open(root / file), image)
+            assert file.startswith(data.class_names[label])
+    assert [*data.names("train"), *data.names("validation"), *data.names("test")] == list(files)
+
+
+def test_labels_come_from_a_table(tmp_path):
+    """By the path in the folder or by the name alone, whatever folders the pictures are in."""
+    root = fill(tmp_path / "pics", classes=("a", "b"))
+    save(root / "loose.png", random(6, 5))
+    table = tmp_path / "labels.csv"
+    rows = [f'{"b/" * (k % 2)}{k}.png,"kind {k % 3}, or so"' for k in range(60)]
+    lines = [
+        "label_of,file,label",
+        *(f"x,{row}" for row in rows),
+        "x,loose.png,kind 0",
+        "x,no.png,z",
+    ]
+    table.write_text("\n".join(lines), "utf-8-sig")
+    data, told = load(root, tmp_path, labels=table)
+    for part in data.parts.values():
+        assert part.files is not None
+        assert part.labels is not None
+        for file, label in zip(part.files, part.labels, strict=True):
+            number = 0 if file == "loose.png" else int(Path(file).stem) % 3
+            assert data.class_names[label].startswith(f"kind {number}")
+    assert f"1 files that {table} names are not in {root}, such as no.png" in told
+
+    table.write_text(table.read_text("utf-8-sig").replace("loose.png,kind 0", "loose.png,kind 9"))
+    assert "kind 9" in load(root, tmp_path, labels=table)[0].class_names
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (None, "which can't be read"),
+        ("id,breed\n1,2\n", "has the columns id, breed: give file and label"),
+        ("", "has the columns of nothing"),
+        ("file,label\n0.png,a\n", "has no label for 1.png: add it"),
+        ("file,label\n0.png,a\n0.png,b\n", "gives 0.png the labels a and b"),
+        ("file,label\n0.png,\n", "has an empty label for 0.png"),
+        ("file,label\n0.png\n", "has an empty label for 0.png"),
+        (b"file,label\n\xff\xfe,1\n", "no CSV file in UTF-8"),
+    ],
+)
+def test_a_table_of_labels_that_does_not_fit_is_one_line(table, words, tmp_path):
+    root = fill(tmp_path / "pics", classes=(), count=2)
+    path = tmp_path / "labels.csv"
+    if table is not None:
+        path.write_bytes(table if isinstance(table, bytes) else table.encode())
+    with pytest.raises(InputError, match=words) as caught:
+        load(root, tmp_path, labels=path)
+    assert "\n" not in str(caught.value)
+
+
 def test_images_are_in_no_order_of_classes(tmp_path):
     data, _ = load(fill(tmp_path / "pics", count=200), tmp_path)
     labels = np.asarray(data.train.labels)
@@ -187,6 +250,12 @@ def png16(path: Path, values: np.ndarray) -> Path:
     return path
 
 
+def pixels(path: Path, *, size: tuple[int, int] | None = None) -> np.ndarray:
+    found = read_picture(path, size=size)
+    assert isinstance(found, Decoded), found
+    return found.pixels
+
+
 def test_rules_for_a_picture(tmp_path):
     values = np.array([[0, 257, 65535, 40000]])
     np.testing.assert_array_equal(pixels(png16(tmp_path / "16.png", values)), values)
@@ -213,16 +282,73 @@ def test_exif_turns_a_picture_before_its_size_is_looked_at(tmp_path):
     np.testing.assert_array_equal(turned, np.rot90(array, -1))
 
 
-def test_several_sizes_want_an_image_size(tmp_path):
+def test_several_sizes_become_one_and_a_line_says_how(tmp_path):
     root = fill(tmp_path / "pics", classes=())
     save(root / "large.png", np.kron(random(6, 5), np.ones((2, 3), np.uint8)))
-    with pytest.raises(
-        InputError,
-        match=r"6×5.*large\.png is 12×15.*give image_size|12×15.*6×5.*give image_size",
-    ):
-        load(root, tmp_path)
-    data, _ = load(root, tmp_path, image_size=(6, 5))
+    data, lines = load(root, tmp_path)
     assert data.image_shape == (6, 5, 1)
+    (line,) = [line for line in lines if "taken as 6×5" in line]
+    assert "2 sizes from 6×5 to 12×15" in line
+    assert "at most by 33%" in line  # 12×15 covers 6×5 as 6×7.5, of which 2.5 columns go
+
+    data, lines = load(root, tmp_path, image_size=7)
+    assert data.image_shape == (7, 7, 1)
+    assert any("taken as 7×7" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "chosen"),
+    [
+        ([(28, 28)] * 3, (28, 28)),
+        ([(200, 256)] * 3, (200, 256)),
+        ([(3000, 4000)] * 3, (48, 64)),
+        ([(3000, 4000), (4000, 3000), (4000, 3000)], (64, 48)),
+        ([(16, 16), (22, 22), (24, 24)], (22, 22)),
+        ([(500, 2), (500, 1), (500, 1)], (64, 1)),
+        ([], (64, 64)),
+    ],
+)
+def test_the_size_is_the_pictures_own_or_their_median_in_small(sizes, chosen):
+    assert choose_size(sizes) == chosen
+
+
+def test_a_picture_covers_its_size_and_is_cut_on_both_sides(tmp_path):
+    """20 rows of 60 columns as 10×10 are the middle 20 columns at half size. A disc stays one."""
+    wide = np.zeros((20, 60), np.uint8)
+    wide[:, 20:40] = 200
+    wide[:, :5] = 255
+    found = pixels(save(tmp_path / "wide.png", wide), size=(10, 10))
+    assert (found[:, 1:-1] == 200).all()
+    assert found.max() <= 200
+
+    disc = np.hypot(*np.mgrid[-40:40, -90:90]) < 30
+    small = pixels(save(tmp_path / "disc.png", np.uint8(255) * disc), size=(16, 16))
+    np.testing.assert_allclose(small, small.T, atol=40)
+    assert small.mean() / 255 == pytest.approx(np.pi * 30**2 / 80**2, rel=0.02)
+
+
+def test_a_large_photograph_is_read_in_small_as_it_is_in_full(tmp_path):
+    """JPEG's decoder leaves out what the smaller size does not show."""
+    photo = photographs.astronaut()
+    found = pixels(save(tmp_path / "photo.jpg", photo, quality=95), size=(24, 24))
+    whole = Image.fromarray(photo).resize((24, 24), Image.Resampling.BILINEAR)
+    assert np.abs(found.astype(int) - np.asarray(whole)).mean() < 2
+
+
+def test_black_on_nothing_is_laid_on_white_and_a_line_says_so(tmp_path):
+    root = fill(tmp_path / "pics", classes=(), count=40, shape=(6, 5, 3))
+    icon = np.zeros((6, 5, 4), np.uint8)
+    icon[2:4, 1:3, 3] = 255
+    save(root / "icon.png", icon)
+    save(root / "nothing.png", np.zeros((6, 5, 4), np.uint8))
+    data, lines = load(root, tmp_path)
+    assert any(
+        "1 pictures have transparent pixels, which are laid on white" in line for line in lines
+    )
+    read = np.concatenate([data.train.images, data.validation.images, data.test.images])
+    wanted = np.repeat(np.where(icon[..., 3:] > 0, 0, 255), 3, axis=2)
+    assert (read == wanted).all(axis=(1, 2, 3)).sum() == 1
+    assert (read == 0).all(axis=(1, 2, 3)).sum() == 1  # nothing at all stays black
 
 
 def test_resizing_keeps_the_mean_of_each_block(tmp_path):

@@ -273,8 +273,9 @@ def _(root):
 
 @row("pictures of several sizes")
 def _(root):
-    save(write(root, GREYS) / "large.png", np.tile(GREYS[0], (2, 2)))
-    return refused(root, "give image_size")
+    save(write(root, GREYS) / "large.png", np.full((24, 20), 77, np.uint8))
+    small = np.full((6, 5), 77, np.uint8)
+    return told(root, "2 sizes from 6×5 to 24×20 .* taken as 6×5", [*GREYS, small])
 
 
 @row("grey and colour pictures")
@@ -354,6 +355,14 @@ def _(root):
     on_black = np.where(alpha[..., None] == 255, COLOURS, 0)
     words = r"40 pictures have transparent pixels, which are laid on black \(such as .*\.png\)"
     return told(write(root, pictures), words, on_black)
+
+
+@row("is nearly black where it is not transparent, as icons are")
+def _(root):
+    alpha = np.where(GREYS > 99, 255, 0).astype(np.uint8)
+    icons = np.concatenate([COLOURS // 8, alpha[..., None]], axis=3)
+    on_white = np.where(alpha[..., None] == 255, COLOURS // 8, 255)
+    return told(write(root, icons), "40 pictures .* laid on white: the others are", on_white)
 
 
 @row("has several pages or frames (TIFF, GIF, WebP, APNG)")

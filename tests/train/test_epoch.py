@@ -15,7 +15,6 @@ from jaxae.core.corruption import add_gaussian_noise
 from jaxae.core.images import to_unit
 from jaxae.core.rng import Stream, derive, root_key
 from jaxae.core.state import TrainState, stack_members, take_member
-from jaxae.data.dataset import Split
 from jaxae.data.load import synthetic_dataset
 from jaxae.train.epoch import EpochResult, compile_epoch
 from jaxae.train.sharding import Placement
@@ -103,9 +102,8 @@ def test_images_in_class_order_train_as_well_as_mixed_ones():
     """The order of training is drawn in both; the statistics are of all classes in both."""
     recipe = replace(CONFIG, learning_rate=3e-3, statistics_images=1000)
     mixed = synthetic_dataset(root_key(1), train=3600, test=20)
-    images, labels = mixed.train
-    by_class = np.argsort(np.asarray(labels), kind="stable")
-    in_order = mixed._replace(train=Split(images[by_class], np.asarray(labels)[by_class]))
+    by_class = np.argsort(np.asarray(mixed.train.labels), kind="stable")
+    in_order = mixed._replace(train=mixed.train.take(by_class))
 
     losses = []
     for data in (mixed, in_order):

@@ -6,7 +6,12 @@ import pytest
 
 from jaxae.config import Config
 from jaxae.data.dataset import Dataset, Split
-from jaxae.train.introduction import begin_lines, describe_classes, describe_pixels
+from jaxae.train.introduction import (
+    begin_lines,
+    describe_classes,
+    describe_oddities,
+    describe_pixels,
+)
 
 
 def test_the_first_lines_name_data_model_and_recipe(dataset):
@@ -51,6 +56,22 @@ def data_of(images, labels=None, names=()):
     """Return a data set whose three splits are the same."""
     part = Split(np.asarray(images, np.uint8), labels)
     return Dataset("x", "x", "0", part, part, part, tuple(names))
+
+
+def test_equal_and_dark_images_are_told_by_name_in_a_line_each():
+    images = np.full((6, 2, 2, 1), 65, np.uint8)
+    images[:, 0, 0, 0] = [1, 2, 1, 3, 2, 1]
+    images[3] = 64
+    halves = [Split(images[:3]), Split(images[3:], files=np.array(["a/3.png", "4", "5"]))]
+    data = Dataset("x", "x", "0", halves[0], halves[1], halves[0].take(slice(0)))
+    assert describe_oddities(data) == [
+        " " * 10 + "3 images are equal to others, such as train 2 to train 0",
+        " " * 10 + "1 images have no pixel above 64, such as a/3.png",
+    ]
+    assert describe_oddities(data._replace(train=Split(images[:2]), validation=halves[1])) == [
+        " " * 10 + "2 images are equal to others, such as 4 to train 1",
+        " " * 10 + "1 images have no pixel above 64, such as a/3.png",
+    ]
 
 
 def test_classes_are_told_with_the_number_of_their_training_images():
