@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from jaxae.estimator.autoencoder import DenoisingAutoencoder
     from jaxae.evaluation.reconstruction import evaluate
     from jaxae.inference import corrupt, decode, encode, load, reconstruct
+    from jaxae.report.new_pictures import read_pictures
     from jaxae.train.loop import fit
     from jaxae.train.progress import Epoch
 
@@ -21,6 +22,7 @@ _PLACES = {
     "encode": "inference",
     "decode": "inference",
     "reconstruct": "inference",
+    "read_pictures": "report.new_pictures",
     "corrupt": "inference",
     "evaluate": "evaluation.reconstruction",
     "fit": "train.loop",
@@ -49,6 +51,7 @@ __all__ = [
     "load",
     "load_dataset",
     "plots",
+    "read_pictures",
     "reconstruct",
 ]
 if importlib.util.find_spec("sklearn"):  # without it `from jaxae import *` has to work too

@@ -11,10 +11,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from jaxae.cli import (
     command,
+    denoise,
+    encode,
     evaluate,
     explore,
     export,
@@ -26,9 +29,10 @@ from jaxae.cli import (
     score,
     train,
 )
+from jaxae.cli import map as map_command
 from jaxae.cli.main import COMMANDS
 from jaxae.config import Config
-from jaxae.data.dataset import Dataset
+from jaxae.data.dataset import Dataset, Split
 from jaxae.errors import InputError
 from jaxae.evaluation import plots
 from jaxae.inference import Run
@@ -44,7 +48,8 @@ TRAIN: dict[str, Entry] = {
     "--batch-size": ("--batch-size 64", "batch_size=64"),
     "--image-size": ("--image-size 9 8", "image_size=(9, 8), shares="),
     "--split": ("--split .7 .1 .2", "shares=(0.7, 0.1, 0.2)"),
-    "--skip-damaged": ("--skip-damaged", "skip_damaged=True, data_dir="),
+    "--skip-damaged": ("--skip-damaged", "skip_damaged=True, labels="),
+    "--labels": ("--labels /some.csv", "labels='/some.csv', data_dir="),
     "--noise-factor": ("--noise-factor .4", "noise_factor=0.4"),
     "--noise-range": ("--noise-range .1 .5", "noise_range=(0.1, 0.5)"),
     "--dropout": ("--dropout .3 .2 .1", "dropout=(0.3, 0.2, 0.1)"),
@@ -91,6 +96,7 @@ SOURCE: dict[str, Entry] = {
     "--data-dir": TRAIN["--data-dir"],
     "--manual-dir": TRAIN["--manual-dir"],
 }
+NEW: dict[str, Entry] = {option: SOURCE[option] for option in ("--epoch", "--member")}
 NOISE: dict[str, Entry] = {"--noise-factor": TRAIN["--noise-factor"]}
 
 FIGURES: dict[str, dict[str, Entry]] = {
@@ -110,6 +116,13 @@ TABLES: dict[str, dict[str, Entry]] = {
     "train": TRAIN,
     "evaluate": SOURCE | NOISE | {"--figures": ("--figures", "all_figures(")},
     "score": SOURCE,
+    "map": SOURCE,
+    "encode": NEW,
+    "denoise": NEW
+    | {
+        "--out": ("--out elsewhere", "PosixPath('elsewhere/a.jpg.png')"),
+        "--noise": ("--noise .3", "std=0.3"),
+    },
     "explore": SOURCE | {"--small": ("--small", "small=True")},
     "report": SOURCE,
     "export": SOURCE | {"--to": ("--to onnx", "formats=('onnx',)")},
@@ -127,6 +140,9 @@ MAINS: dict[str, Callable[..., None]] = {
     "train": train.main,
     "evaluate": evaluate.main,
     "score": score.main,
+    "map": map_command.main,
+    "encode": encode.main,
+    "denoise": denoise.main,
     "explore": explore.main,
     "report": report.main,
     "export": export.main,
@@ -206,6 +222,15 @@ def notes(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     replace(plots, *(name.replace("-", "_") for name in FIGURES if name not in OF_COMMANDS))
     replace(plot, "all_figures")  # which evaluate calls; MAINS has the real one
 
+    replace(map_command, "image_table", result=SimpleNamespace(file=[]))
+    replace(map_command, "as_csv", "write_parquet", result="")
+    new = Split(np.zeros((1, 28, 28, 1), np.uint8), files=np.array(["a.jpg"]))
+    replace(encode, "read_pictures", result=new)
+    replace(encode, "load", result=run)
+    replace(encode, "encode", result=np.zeros((1, 2)))
+    replace(encode, "decode", result=np.zeros((1, 28, 28, 1)))
+    replace(denoise, "corrupt", "reconstruct", result=new.images)
+    replace(denoise, "_write")
     replace(explore, "explorer_page", result="page")
     replace(report, "gather", "check_agreement")
     replace(report, "report_page", result="page")
@@ -225,8 +250,10 @@ OF_COMMANDS = ("all", "training-curves")
 
 def trace(name: str, words: str, notes: Notes, monkeypatch: pytest.MonkeyPatch) -> str:
     """Run a command and return all that its functions were given, and its error."""
+    run = "population" if "--member" in words else "run"
     place = {"train": "", "import-torch": "weights.safetensors", "release": "run copy"}
-    given = place.get(name, "population" if "--member" in words else "run")
+    place |= dict.fromkeys(["encode", "denoise"], f"{run} a.jpg")
+    given = place.get(name, run)
     monkeypatch.setattr("sys.argv", [f"jaxae {name}", *given.split(), *words.split()])
     notes.clear()
 
