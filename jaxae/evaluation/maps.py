@@ -43,9 +43,8 @@ def plane_of(latents: np.ndarray) -> Plane:
     _, spread, rows = np.linalg.svd(latents - centre, full_matrices=False)
     variances = np.square(spread)
     shares = variances / (variances.sum() or 1.0)
-    of = f"of {size} latent dimensions"
-    first = f"principal axis 1 {of} ({shares[0]:.0%} of their variance)"
-    second = f"principal axis 2 {of} ({shares[1]:.0%} of their variance)"
+    first = f"principal axis 1 of {size} ({shares[0]:.0%} of the variance)"
+    second = f"principal axis 2 of {size} ({shares[1]:.0%} of the variance)"
 
     return Plane(centre, rows[:2].T, (first, second))
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import NamedTuple
 
 import numpy as np
 
 from jaxae.core.images import to_unit
 from jaxae.core.objective import mse
-from jaxae.data.dataset import Dataset, check_data, sample, sample_indices
+from jaxae.data.dataset import Dataset, check_data, pick_samples, sample
 from jaxae.errors import InputError
 from jaxae.evaluation.baselines import LABELS
 from jaxae.evaluation.maps import (
@@ -37,21 +36,16 @@ DRIFT_LEVELS = (0.25, 0.6)
 ARROWS = 300
 DRIFT_CELLS = 16
 GRID_CELLS = 20
+FEW_IMAGES = 100
+"""Most images with classes that a map shows themselves, not as points."""
 MOST_CLASSES = 100
 """Most classes that a map tells apart."""
 
 
-class Samples(NamedTuple):
-    """Some test images: int[N], their names, and f32[N, H, W, C] in [0, 1]."""
-
-    indices: np.ndarray
-    names: list[str]
-    clean: np.ndarray
-
-
 def reconstructions(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> Figure:
     """Draw figure 1: eight test images as clean, noisy and denoised rows."""
-    samples = pick_samples(run, dataset, 8)
+    check_data(run.config, dataset, trained_on=run.data_sha256)
+    samples = pick_samples(dataset, 8)
     noisy = corrupt(samples.clean, std=noise_factor, indices=samples.indices)
     denoised = reconstruct(run, noisy)
 
@@ -71,7 +65,8 @@ def reconstructions(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -
 
 def error_maps(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> Figure:
     """Draw figure 2: heat maps of the pixel errors of six test images."""
-    samples = pick_samples(run, dataset, 6, last=True)
+    check_data(run.config, dataset, trained_on=run.data_sha256)
+    samples = pick_samples(dataset, 6, last=True)
     noisy = corrupt(samples.clean, std=noise_factor, indices=samples.indices)
     denoised = reconstruct(run, noisy)
 
@@ -81,7 +76,8 @@ def error_maps(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> Fig
 
 def noise_robustness(run: Run, dataset: Dataset) -> Figure:
     """Draw figure 3: two test images at noise 0.1, 0.25, 0.4 and 0.6."""
-    samples = pick_samples(run, dataset, 2)
+    check_data(run.config, dataset, trained_on=run.data_sha256)
+    samples = pick_samples(dataset, 2)
     clean = samples.clean
     noisy = [corrupt(clean, std=level, indices=samples.indices) for level in FOUR_LEVELS]
     denoised = [reconstruct(run, images) for images in noisy]
@@ -104,10 +100,12 @@ def noise_robustness(run: Run, dataset: Dataset) -> Figure:
 def latent_space(run: Run, dataset: Dataset) -> Figure:
     """Draw figure 4: all clean test images as points of the latent plane, a colour a class.
 
+    Of a person's own data all images are drawn, and those that were not trained on have a ring.
     Without classes, or with more than MOST_CLASSES, colours are the error of reconstructions.
     """
     check_data(run.config, dataset, trained_on=run.data_sha256)
-    latents = encode(run, dataset.test.images)
+    part = dataset.together() if dataset.is_own else dataset.test
+    latents = encode(run, part.images)
     plane = plane_of(latents)
     points = plane.project(latents)
 
@@ -115,20 +113,31 @@ def latent_space(run: Run, dataset: Dataset) -> Figure:
     names: Sequence[str] = ()
     errors = None
     if 0 < len(dataset.class_names) <= MOST_CLASSES:
-        labels = dataset.test.labels
+        labels = part.labels
         names = dataset.class_names
     else:
-        each = np.asarray(mse(decode(run, latents), to_unit(dataset.test.images)))
+        each = np.asarray(mse(decode(run, latents), to_unit(part.images)))
         errors = local_error(points, each)
 
     size = latents.shape[1]
     title = f"The {len(points):,} clean {dataset.title} test images in the {size}-D latent space"
+    trained_on = 0
+    if dataset.is_own:
+        trained_on = len(dataset.train.images)
+        others = len(points) - trained_on
+        title = (
+            f"All {len(points):,} images of {dataset.title} in the {size}-D latent space\n"
+            f"rings: the {others:,} that were not trained on"
+        )
+
     return draw_latent_space(
         points,
         labels,
         names=names,
         values=errors,
         values_label="mean squared error of the ten nearest images' reconstructions",
+        trained_on=trained_on,
+        thumbnails=part.images if labels is None or len(points) <= FEW_IMAGES else None,
         dimensions=plane.labels,
         title=title,
     )
@@ -218,7 +227,8 @@ def seed_agreement(runs: Sequence[Run], dataset: Dataset, *, members: Sequence[s
         )
 
     first = runs[0]
-    samples = pick_samples(first, dataset, 6)
+    check_data(first.config, dataset, trained_on=first.data_sha256)
+    samples = pick_samples(dataset, 6)
     noisy = corrupt(samples.clean, std=first.config.noise_factor, indices=samples.indices)
     latents = [encode(run, dataset.test.images) for run in runs]
     plane = plane_of(latents[0])
@@ -234,17 +244,3 @@ def seed_agreement(runs: Sequence[Run], dataset: Dataset, *, members: Sequence[s
         denoised=np.stack([reconstruct(run, noisy) for run in runs]),
         title=f"{len(runs)} members on the {count}, aligned on the first",
     )
-
-
-def pick_samples(run: Run, dataset: Dataset, count: int, *, last: bool = False) -> Samples:
-    """Return the first, or last, of the ten samples: test images of different classes."""
-    check_data(run.config, dataset, trained_on=run.data_sha256)
-    ten = sample_indices(dataset.test, 10)
-    indices = ten[-count:] if last else ten[:count]
-
-    if dataset.test.labels is None:
-        names = [f"image {index}" for index in indices]
-    else:
-        names = [dataset.class_names[label] for label in dataset.test.labels[indices]]
-
-    return Samples(indices, names, to_unit(dataset.test.images[indices]))

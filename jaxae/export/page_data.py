@@ -1,10 +1,9 @@
-"""What the explorer's page holds, as JSON: the network, the test images, their latents and errors.
+"""What the explorer's page holds, as JSON: the network, the images, their latents and errors.
 
 Arrays are base64 texts of little-endian numbers; explorer/arrays.js reads them.
 """
 
 import base64
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +12,12 @@ from typing import Any, Literal
 import matplotlib
 import numpy as np
 from matplotlib.colors import to_hex, to_rgb
-from PIL import Image
 
 from jaxae.core.images import to_unit
 from jaxae.data.dataset import Dataset, sample
 from jaxae.export.fold_batch_norm import DenseLayer, FoldedModel, fold_batch_norm
 from jaxae.figures.map_view import robust_view
+from jaxae.figures.sheets import Sheets, tiled
 from jaxae.figures.style import class_colours
 from jaxae.inference import Run, decode, encode, reconstruct
 
@@ -30,9 +29,6 @@ All of them together take 100 kB, and in half precision a pixel may be off by 0.
 """
 MOST_PIXELS = 2**25
 """Most pixels of all images together that a phone's browser still opens."""
-SIDE = 4096
-"""Most pixels along a side of a picture: phones refuse larger canvases."""
-WEBP_QUALITY = 75
 MOST_COLOURS = 100
 """Classes beyond this number take the colours of the first again."""
 COMPARED = 500
@@ -50,23 +46,17 @@ class PageLayer:
 
 
 @dataclass(frozen=True)
-class Sheets:
-    """The test images as tiles of a few large pictures."""
-
-    type: str
-    sum: int | None
-    """Sum of all pixels: the page checks what its browser reads. None for lossy pictures."""
-    pictures: list[str]
-
-
-@dataclass(frozen=True)
 class PageData:
     """All that the page's script reads."""
 
     shape: tuple[int, int, int]
     count: int
     total: int
-    """How many test images the page shows, and how many there are."""
+    """How many images the page shows, and how many there are."""
+    images: str
+    """What they are called: test images, or images."""
+    trained: int
+    """Images with this index or a higher one were not trained on; 0 for test images alone."""
     about: str
     accuracy: str
     noise: float
@@ -87,7 +77,9 @@ class PageData:
     errors: str
     """f32[count]: mean squared error of the reconstruction of the clean image."""
     indices: str
-    """i32[count]: the number of an image in the test split."""
+    """i32[count]: the number of an image in the test split, or among all images."""
+    files: list[str]
+    """The name of each image's file; empty without files."""
     labels: str
     """i32[count]; zeros without labels."""
     sheets: Sheets
@@ -95,15 +87,15 @@ class PageData:
 
 def page_data(run: Run, dataset: Dataset, *, small: bool) -> PageData:
     """Return the data of a run's page. small: the images as lossy WebP, else as PNG."""
-    test = dataset.test
-    total = len(test.images)
+    part = dataset.together() if dataset.is_own else dataset.test
+    total = len(part.images)
     count = min(total, max(1, MOST_PIXELS // math.prod(dataset.image_shape)))
 
-    labels = np.zeros(total, int) if test.labels is None else test.labels
-    names = [] if test.labels is None else list(dataset.class_names)
+    labels = np.zeros(total, int) if part.labels is None else part.labels
+    names = [] if part.labels is None else list(dataset.class_names)
     shown = np.sort(sample(total, count))
     order = shown[np.argsort(labels[shown], kind="stable")]  # class after class compresses best
-    images = test.images[order]
+    images = part.images[order]
 
     latents = encode(run, images)
     squared_errors = np.square(reconstruct(run, images) - to_unit(images))
@@ -116,6 +108,8 @@ def page_data(run: Run, dataset: Dataset, *, small: bool) -> PageData:
         shape=dataset.image_shape,
         count=count,
         total=total,
+        images="images" if dataset.is_own else "test images",
+        trained=len(dataset.train.images) if dataset.is_own else 0,
         about=(
             "The model sends each image through two numbers: its place on the map. "
             f"Weights: epoch {run.epoch}."
@@ -134,8 +128,9 @@ def page_data(run: Run, dataset: Dataset, *, small: bool) -> PageData:
         latents=_text(latents.astype("<f4")),
         errors=_text(squared_errors.mean(axis=(1, 2, 3)).astype("<f4")),
         indices=_text(order.astype("<i4")),
+        files=[] if part.files is None else part.files[order].tolist(),
         labels=_text(labels[order].astype("<i4")),
-        sheets=_sheets(images, small=small),
+        sheets=tiled(images, small=small),
     )
 
 
@@ -183,49 +178,6 @@ def _accuracy(run: Run, folded: FoldedModel, latents: np.ndarray, *, small: bool
     if small:
         text += " The test images are compressed with loss, which moves every number a little."
     return text
-
-
-def _sheets(images: np.ndarray, *, small: bool) -> Sheets:
-    """Images of three channels are colour tiles; of others each channel is a grey tile."""
-    count, height, width, channels = images.shape
-    if channels == 3:
-        tiles = images
-    else:
-        planes = images.transpose(0, 3, 1, 2)
-        tiles = planes.reshape(count, channels * height, width, 1)
-
-    columns = max(1, min(math.ceil(math.sqrt(count)), SIDE // tiles.shape[2]))
-    rows = max(1, SIDE // tiles.shape[1])
-    per_sheet = columns * rows
-
-    return Sheets(
-        type="image/webp" if small else "image/png",
-        sum=None if small else int(images.sum(dtype=np.int64)),
-        pictures=[
-            _sheet(tiles[start : start + per_sheet], columns, small=small)
-            for start in range(0, count, per_sheet)
-        ],
-    )
-
-
-def _sheet(tiles: np.ndarray, columns: int, *, small: bool) -> str:
-    """Return u8[N, H, W, 1 or 3] as one picture, row by row, in base64."""
-    count, height, width, depth = tiles.shape
-    rows = math.ceil(count / columns)
-
-    padded = np.zeros((rows * columns, height, width, depth), np.uint8)
-    padded[:count] = tiles
-
-    grid = padded.reshape(rows, columns, height, width, depth).swapaxes(1, 2)
-    sheet = grid.reshape(rows * height, columns * width, depth)
-    picture = Image.fromarray(sheet[..., 0] if depth == 1 else sheet)
-
-    file = io.BytesIO()
-    if small:
-        picture.save(file, "WEBP", quality=WEBP_QUALITY)
-    else:
-        picture.save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode()
 
 
 def _colours(classes: int) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Figure 4: all test images as points of a map. From arrays to a matplotlib Figure."""
+"""Figure 4: all images as points of a map, or as thumbnails. From arrays to a Figure."""
 
 import math
 from collections.abc import Sequence
@@ -9,10 +9,12 @@ import matplotlib.patheffects
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
 from jaxae.figures.map_view import (
     DIMENSIONS,
     FEW,
+    FEW_NAME_LENGTH,
     NAME_LENGTH,
     View,
     aspect,
@@ -21,9 +23,19 @@ from jaxae.figures.map_view import (
     robust_view,
     set_view,
 )
-from jaxae.figures.style import WIDTH, Figure, class_colours, point_colours, short_names, styled
+from jaxae.figures.style import (
+    WIDTH,
+    Figure,
+    class_colours,
+    picture,
+    point_colours,
+    short_names,
+    styled,
+)
 
 MAP_HEIGHT = 5.4
+THUMBNAIL = 0.26
+"""Longer side of an image on the map, in inches."""
 OUTLINE: Any = [matplotlib.patheffects.withStroke(linewidth=1.5, foreground="white")]
 
 
@@ -35,12 +47,16 @@ def draw_latent_space(
     names: Sequence[str],
     values: np.ndarray | None = None,
     values_label: str = "",
+    trained_on: int = 0,
+    thumbnails: np.ndarray | None = None,
     dimensions: tuple[str, str] = DIMENSIONS,
     title: str,
 ) -> Figure:
     """Draw all points f[N, 2] on one map, a colour a class, and each class on a map of its own.
 
     labels: int[N]. Without labels there is one map, and values, f[N], give the colours.
+    trained_on: if not 0, the points after so many were not trained on and have a ring.
+    thumbnails: u8[N, H, W, C], the images, which are drawn where there is room.
     """
     view = robust_view(points)
     columns = 5 if len(names) <= FEW else 10
@@ -67,6 +83,12 @@ def draw_latent_space(
     draw_points(whole, points[order], colours[order], view, size=dot)
     set_view(whole, view, dimensions=dimensions)
     note_outside(whole, points, view)
+    if trained_on:
+        _draw_rings(whole, points[trained_on:], view, size=dot)
+    if thumbnails is not None:
+        height = map_height - 1.2
+        inches = np.array([height / aspect(view), height]) / (view.high - view.low)
+        _draw_thumbnails(whole, points, thumbnails, colours, view, order=order, inches=inches)
 
     if labels is not None and rows:
         _name_classes(whole, points, labels, names)
@@ -75,6 +97,47 @@ def draw_latent_space(
         _draw_classes(panels, points, labels, view, names=names, size=size)
 
     return figure
+
+
+def _draw_rings(axes: Axes, points: np.ndarray, view: View, *, size: float) -> None:
+    """Draw a ring around each point inside."""
+    near = points[~view.outside(points)]
+    ring: Any = {"facecolors": "none", "edgecolors": "0.1", "linewidths": 0.5}
+    axes.scatter(near[:, 0], near[:, 1], s=1.6 * size + 2, **ring)
+
+
+def _draw_thumbnails(
+    axes: Axes,
+    points: np.ndarray,
+    images: np.ndarray,
+    colours: np.ndarray,
+    view: View,
+    *,
+    order: np.ndarray,
+    inches: np.ndarray,
+) -> None:
+    """Draw the images at their points, with frames in the points' colours, where none overlap.
+
+    order: which image goes first, int[N]. inches: what a unit of the map takes, f[2].
+    """
+    height, width = images.shape[1:3]
+    zoom = THUMBNAIL * 72 / max(height, width)
+    room = np.array([width, height]) * zoom / 72 + 0.05
+    outside = view.outside(points)
+    taken = np.empty((0, 2))
+
+    for number in order:
+        place = (points[number] - view.low) * inches
+        hidden = (np.abs(taken - place) < room).all(axis=1).any()
+        if hidden or outside[number]:
+            continue
+
+        taken = np.vstack([taken, place])
+        shown = OffsetImage(picture(images[number]), zoom=zoom, cmap="gray", clim=(0, 255))
+        frame: Any = {"edgecolor": colours[number], "linewidth": 0.9}
+        axes.add_artist(
+            AnnotationBbox(shown, tuple(points[number]), pad=0, bboxprops=frame, zorder=3)
+        )
 
 
 def _colour_by(figure: SubFigure, axes: Axes, values: np.ndarray, label: str) -> np.ndarray:
@@ -89,7 +152,8 @@ def _colour_by(figure: SubFigure, axes: Axes, values: np.ndarray, label: str) ->
 def _name_classes(axes: Axes, points: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> None:
     """Add a legend for a few classes; write the names of many at the middles of their points."""
     if len(names) <= FEW:
-        for colour, name in zip(class_colours(len(names)), names, strict=True):
+        short = short_names(names, FEW_NAME_LENGTH)
+        for colour, name in zip(class_colours(len(names)), short, strict=True):
             axes.scatter([], [], s=25, color=colour, label=name)
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
         return
@@ -119,7 +183,7 @@ def _draw_classes(
     """Draw each class over all points in grey."""
     near = points[~view.outside(points)]
     few = len(names) <= FEW
-    titles = names if few else short_names(names, NAME_LENGTH)
+    titles = short_names(names, FEW_NAME_LENGTH if few else NAME_LENGTH)
     colours = class_colours(len(names))
 
     for label, panel in enumerate(panels.ravel()):

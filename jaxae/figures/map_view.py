@@ -17,6 +17,8 @@ FEW = 10
 """Most classes that a legend names in full."""
 NAME_LENGTH = 10
 """Most characters of the name of one of many classes."""
+FEW_NAME_LENGTH = 18
+"""Most characters of the name of one of a few classes."""
 DIMENSIONS = ("latent dimension 1", "latent dimension 2")
 EDGE: Any = {"edgecolors": "black", "linewidths": 0.3, "clip_on": False, "zorder": 4}
 """The look of a point outside the map."""
@@ -113,7 +115,7 @@ def add_class_legend(figure: SubFigure, names: Sequence[str]) -> None:
     ]
     figure.legend(
         marks,
-        names if few else short_names(names, NAME_LENGTH),
+        short_names(names, FEW_NAME_LENGTH if few else NAME_LENGTH),
         loc="outside lower center",
         frameon=False,
         **(FEW_LEGEND if few else MANY_LEGEND),

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxae.figures.style import WIDTH, Figure, label_row, show, styled
+from jaxae.figures.style import WIDTH, Figure, label_row, short_names, show, styled
 
 WORSE = "†"
 """Marks an output that is no better than its input."""
+NAME_LENGTH = 13
+"""Most characters of a name below an image."""
 GAP = 0.15
 """The space between two samples of figure 3, as a share of an image's width."""
 
@@ -33,8 +35,9 @@ def draw_reconstructions(
     axes = figure.subplots(3, columns, squeeze=False)
 
     worse = denoised_psnr <= noisy_psnr
+    short = short_names(names, NAME_LENGTH)
     for column in range(columns):
-        show(axes[0, column], clean[column], below=names[column])
+        show(axes[0, column], clean[column], below=short[column])
         show(axes[1, column], noisy[column], below=_decibels(noisy_psnr[column]))
         show(
             axes[2, column],
@@ -65,7 +68,7 @@ def draw_error_maps(
     axes = figure.subplots(4, columns, squeeze=False)
 
     top = error.max()
-    for column, name in enumerate(names):
+    for column, name in enumerate(short_names(names, NAME_LENGTH)):
         show(axes[0, column], clean[column], above=name)
         show(axes[1, column], noisy[column])
         show(axes[2, column], denoised[column])
@@ -101,6 +104,7 @@ def draw_noise_robustness(
     columns = len(levels)
     height = 0.85 + 3 * _row_height(clean, samples * columns)
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    short = short_names(names, NAME_LENGTH)
     widths = ([1.0] * columns + [GAP]) * (samples - 1) + [1.0] * columns
     grid = figure.add_gridspec(3, len(widths), width_ratios=widths)
 
@@ -108,7 +112,7 @@ def draw_noise_robustness(
         place = sample * (columns + 1) + column
         top, middle, bottom = (figure.add_subplot(grid[row, place]) for row in range(3))
 
-        show(top, clean[sample], above=f"noise {levels[column]:g}", below=names[sample])
+        show(top, clean[sample], above=f"noise {levels[column]:g}", below=short[sample])
         before = float(noisy_psnr[sample, column])
         after = float(denoised_psnr[sample, column])
         show(middle, noisy[sample, column], below=_decibels(before))

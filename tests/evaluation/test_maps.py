@@ -105,7 +105,7 @@ def test_the_plane_of_many_dimensions_is_that_of_the_two_principal_axes():
         plane.axes.T, pca.components_, pca.explained_variance_ratio_, plane.labels, strict=True
     ):
         np.testing.assert_allclose(abs(axis @ expected), 1)
-        assert label.endswith(f"of 5 latent dimensions ({share:.0%} of their variance)")
+        assert label.endswith(f"of 5 ({share:.0%} of the variance)")
     assert [label[:16] for label in plane.labels] == ["principal axis 1", "principal axis 2"]
     np.testing.assert_allclose(
         np.abs(plane.project(latents)), np.abs(pca.transform(latents)), rtol=1e-4, atol=1e-5

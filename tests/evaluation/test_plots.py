@@ -1,11 +1,13 @@
 """Figures are given the right images: a picture of others would look as good."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from jaxae.data.dataset import Split, sample, sample_indices
 from jaxae.evaluation import plots
-from jaxae.inference import Run, corrupt
+from jaxae.inference import Run, corrupt, encode
 from tests.helpers import untrained_run
 
 
@@ -43,6 +45,28 @@ def test_figures_1_and_2_show_test_images_their_noise_and_what_the_model_makes_o
         for key, images in (("noisy_psnr", noisy), ("denoised_psnr", denoised)):
             errors = ((images.astype(np.float64) - clean) ** 2).mean(axis=(1, 2, 3))
             np.testing.assert_allclose(seen[key], -10 * np.log10(errors), rtol=1e-6)
+
+
+def test_figure_4_of_a_persons_own_data_has_all_images_and_says_which_were_trained_on(
+    run, dataset, monkeypatch
+):
+    seen = given("latent_space", monkeypatch)
+    config = dataclasses.replace(run.config, dataset="/my/pictures")
+    own = dataset._replace(name="/my/pictures", title="pictures")
+    plots.latent_space(run._replace(config=config), own)
+    parts = [dataset.train, dataset.validation, dataset.test]
+    images = np.concatenate([part.images for part in parts])
+    points, labels = seen["arrays"]
+    np.testing.assert_allclose(points, encode(run, images), atol=1e-6)
+    np.testing.assert_array_equal(labels, np.concatenate([part.labels for part in parts]))
+    assert seen["trained_on"] == 550
+    assert "All 703 images of pictures" in seen["title"]
+    assert "the 153 that were not trained on" in seen["title"]
+    assert seen["thumbnails"] is None  # they would hide the classes of so many
+
+    plots.latent_space(run, dataset)
+    assert len(seen["arrays"][0]) == 103
+    assert seen["trained_on"] == 0
 
 
 def test_samples_are_the_first_of_each_class_in_the_splits_order():

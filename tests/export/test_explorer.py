@@ -2,6 +2,8 @@
 
 import base64
 import copy
+import csv
+import dataclasses
 import io
 import re
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.path import Path as Polygon
 from PIL import Image
 
 import jaxae
@@ -20,6 +23,7 @@ from jaxae.errors import InputError, silent
 from jaxae.export import page_data
 from jaxae.export.explorer_page import MODULES, PARTS, explorer_page
 from jaxae.export.fold_batch_norm import DenseLayer, FoldedModel, fold_batch_norm
+from jaxae.figures import sheets
 from jaxae.inference import Run, encode, reconstruct
 from tests import ROOT
 from tests.browser import Page, browser  # noqa: F401 - a fixture
@@ -106,6 +110,7 @@ def page(opened) -> Iterator[Page]:
     """The page as it opens. In every test it asks for nothing and complains of nothing."""
     opened.tab.reload()
     opened.tab.wait_for_selector("body[data-ready]")
+    opened.tab.uncheck("#thumbnails", force=True)
     yield opened
     assert opened.complaints == []
     assert {url.partition(":")[0] for url in opened.requests} <= {"file", "data"}
@@ -206,9 +211,89 @@ def test_the_legend_switches_classes_on_and_off(page, dataset):
     assert page.value("explorer.drawing.drawn") == 103
 
 
-def find(page: Page, index: int) -> None:
+def find(page: Page, index: int | str) -> None:
     page.tab.fill("#index", str(index))
     page.tab.click("#find button")
+
+
+def test_a_persons_own_images_are_all_there_under_the_names_of_their_files(browser, run, tmp_path):  # noqa: F811
+    arrays = blobs((28, 28, 1), names=("a", "b", "c"))
+    arrays = arrays._replace(name="/my/pictures")
+    config = dataclasses.replace(run.config, dataset="/my/pictures")
+    named = {
+        part: split._replace(
+            files=np.array([f"{part}/Ünï {k}.png" for k in range(len(split.images))])
+        )
+        for part, split in arrays.parts.items()
+    }
+    own = arrays._replace(
+        train=named["train"], validation=named["validation"], test=named["test"]
+    )
+    page = open_page(browser, tmp_path, run._replace(config=config), own)
+    assert page.value("explorer.drawing.drawn") == 90
+    assert "90 images" in page.tab.inner_text("#about")
+    held = len(own.validation.images) + len(own.test.images)
+    assert f"the {held} with a ring were not trained on" in page.tab.inner_text("#about")
+
+    for wanted, file in (("test/ünï 7.", "test/Ünï 7.png"), ("TRAIN/ünï 5.png", "train/Ünï 5.png")):
+        find(page, wanted)
+        part = file.partition("/")[0]
+        number = int(file.split()[1].partition(".")[0])
+        np.testing.assert_array_equal(page.grey("clean"), named[part].images[number, ..., 0])
+        told = page.tab.inner_text("#clean-text")
+        assert told.startswith(f"{file} · ")
+        assert told.endswith("not trained on") == (part == "test")
+
+    find(page, "no such file")
+    assert file in page.tab.inner_text("#clean-text")
+    assert page.complaints == []
+
+
+def test_a_line_around_images_lists_them(page, run, dataset):
+    """The list, and the CSV that is saved, hold the images inside a triangle and no others."""
+    corners = [(0.1, 0.1), (0.1, 0.9), (0.7, 0.9)]
+    page.tab.keyboard.down("Shift")
+    page.tab.mouse.move(*page.place(*corners[0]))
+    page.tab.mouse.down()
+    for corner in (*corners[1:], corners[0]):
+        page.tab.mouse.move(*page.place(*corner), steps=20)
+    page.tab.mouse.up()
+    page.tab.keyboard.up("Shift")
+
+    outline = Polygon(page.value("explorer.state.outline"))
+    inside = outline.contains_points(encode(run, dataset.test.images))
+    assert 0 < inside.sum() < 103
+    names = [f"#{number}" for number in np.flatnonzero(inside)]
+    assert page.tab.input_value("#selected").split("\n") == names
+
+    with page.tab.expect_download() as download:
+        page.tab.click("#save-names")
+    rows = list(csv.DictReader(Path(download.value.path()).read_text("utf-8").splitlines()))
+    assert [row["file"] for row in rows] == names
+    labels = [dataset.class_names[label] for label in dataset.test.labels[inside]]
+    assert [row["label"] for row in rows] == labels
+    errors = squared_errors(run, dataset)[inside]
+    np.testing.assert_allclose([float(row["error"]) for row in rows], errors, rtol=1e-4)
+
+    page.tab.click("#unselect")
+    assert not page.shows("#selection")
+    page.requests.clear()  # the download's
+
+
+def shades(page: Page) -> int:
+    """Return the number of opaque greys on the map."""
+    pixels = page.pixels("points").reshape(-1, 4)
+    grey = (pixels[:, :3] == pixels[:, :1]).all(axis=1) & (pixels[:, 3] == 255)
+    return len(np.unique(pixels[grey, 0]))
+
+
+def test_where_there_is_room_the_map_shows_the_images_themselves(page):
+    """Only then it has the images' many shades of grey."""
+    for button in ("last-child", "first-child"):  # all classes off, the first one on
+        page.tab.click(f"#legend button:{button}")
+    as_points = shades(page)
+    page.tab.check("#thumbnails", force=True)
+    assert shades(page) > as_points + 20
 
 
 def test_images_are_found_by_their_number(page, run, dataset):
@@ -473,7 +558,7 @@ def test_images_without_labels_and_of_other_channels(
     shape,
     monkeypatch,
 ):
-    monkeypatch.setattr(page_data, "SIDE", 40)  # so that there are several pictures
+    monkeypatch.setattr(sheets, "SIDE", 40)  # so that there are several pictures
     data = blobs(shape, names=())
     run = run_with_statistics(widths=(16,), image_shape=shape)
     page = open_page(browser, tmp_path, run, data)

@@ -7,9 +7,11 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
+from matplotlib.offsetbox import AnnotationBbox
 from matplotlib.quiver import Quiver
 
 from jaxae.figures import style
+from jaxae.figures.contact_sheet import draw_contact_sheet
 from jaxae.figures.latent_plane import draw_latent_grid, draw_noise_drift
 from jaxae.figures.latent_space import draw_latent_space
 from jaxae.figures.map_view import View, robust_view
@@ -177,6 +179,41 @@ def test_points_without_classes_have_the_colour_of_their_value_else_one_colour()
     valued = draw_latent_space(POINTS, **unnamed, values=np.arange(1000.0), values_label="error")
     assert len(np.unique(dots(valued.axes[0])[1], axis=0)) > 200
     assert "error" in texts(valued)
+
+
+def test_held_out_points_have_rings_and_images_stand_where_none_hides_another():
+    """Images of a cross of points have their own places, or stay points."""
+    row = np.linspace(0, 1, 20)
+    middle = np.full(20, 0.5)
+    points = np.concatenate([np.stack([row, middle], 1), np.stack([middle, row], 1)])
+    images = np.full((40, 6, 8, 3), 90, np.uint8)
+    unnamed: dict = {"labels": None, "names": (), "title": ""}
+    figure = draw_latent_space(points, **unnamed, trained_on=30, thumbnails=images)
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    rings = axes.collections[-1]
+    np.testing.assert_array_equal(rings.get_offsets(), points[30:])
+
+    boxes = [each for each in axes.artists if isinstance(each, AnnotationBbox)]
+    assert 5 < len(boxes) < 40
+    extents = [each.get_window_extent() for each in boxes]
+    for number, one in enumerate(extents):
+        assert not any(one.overlaps(other) for other in extents[:number])
+
+
+def test_a_contact_sheet_has_bands_of_eight_pairs():
+    above = np.linspace(0, 1, 11)[:, None, None, None] * np.ones((1, 2, 3, 1))
+    names = [f"a very long name of a file, number {k}.png" for k in range(11)]
+    notes = [f"MSE {k}" for k in range(11)]
+    figure = draw_contact_sheet(
+        above, 1 - above, names=names, notes=notes, rows=("one", "other"), title="T"
+    )
+    panels = figure.axes
+    assert len(panels) == 22
+    shown = {axes.get_title(): axes for axes in panels if axes.get_title()}
+    assert len(shown) == 11
+    np.testing.assert_array_equal(panels[0].images[0].get_array(), above[0, ..., 0])
+    assert [axes.get_xlabel() for axes in panels if axes.get_xlabel()] == notes
 
 
 TWELVE = range(12)

@@ -1,4 +1,4 @@
-// The test images, sorted by class, and what the page knows of each.
+// The images, sorted by class, and what the page knows of each.
 import { floatsOf, integersOf } from "./arrays.js";
 
 export const data = JSON.parse(document.getElementById("data").textContent);
@@ -8,7 +8,8 @@ export const count = data.count;
 export const names = data.classes; // none where there are no labels
 export const latents = floatsOf(data.latents); // [count][2]
 export const labels = integersOf(data.labels);
-export const indices = integersOf(data.indices); // of each image in the test split
+export const indices = integersOf(data.indices); // of each image in the test split, or among all images
+export const files = data.files; // the name of each image's file, if they have any
 export const errors = floatsOf(data.errors); // mean squared error of the reconstruction of each clean image
 export const sortedErrors = errors.slice().sort();
 
@@ -18,7 +19,18 @@ const place = new Map(Array.from(indices, (index, i) => [index, i]));
 export const latentOf = (i) => [latents[2 * i], latents[2 * i + 1]];
 export const withIndex = (index) => place.get(index); // where in our order the image of this index stands
 export const className = (i) => (names.length ? names[labels[i]] : "");
-export const titleOf = (i) => `#${indices[i]}${names.length ? ` · ${className(i)}` : ""}`;
+export const nameOf = (i) => (files.length ? files[i] : `#${indices[i]}`);
+export const titleOf = (i) => `${nameOf(i)}${names.length ? ` · ${className(i)}` : ""}${isHeldOut(i) ? " · not trained on" : ""}`;
+export const isHeldOut = (i) => data.trained > 0 && indices[i] >= data.trained;
+
+// The first image after this one whose file has the text in its name; undefined without one.
+export function withName(text, after) {
+  const wanted = text.trim().toLowerCase();
+  for (let k = 1; k <= count; k++) {
+    const i = (after + k) % count;
+    if (files[i].toLowerCase().includes(wanted)) return i;
+  }
+}
 
 // Image i: Float32Array [height * width * channels] in [0, 1].
 export const imageOf = (i) => Float32Array.from(pixels.subarray(i * size, (i + 1) * size), (value) => value / 255);

@@ -41,6 +41,8 @@ export function showLayers() {
   for (const input of document.querySelectorAll("#layers input[type=radio]")) {
     input.addEventListener("change", () => update({ layer: input.value }));
   }
+  const thumbnails = byId("thumbnails");
+  thumbnails.addEventListener("change", () => update({ thumbnails: thumbnails.checked }));
   const dots = byId("dots");
   dots.addEventListener("change", () => update({ dots: dots.checked }));
   watch(["layer"], drawBar);

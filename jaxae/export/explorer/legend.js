@@ -1,10 +1,10 @@
-// The classes, each a button that switches it on and off; and the search for an image by its number.
+// The classes, each a button that switches it on and off; and the search for an image by its number or the name of its file.
 import { classColour } from "./colours.js";
-import { data, names, withIndex } from "./dataset.js";
+import { data, files, names, withIndex, withName } from "./dataset.js";
 import { byId, makeButton } from "./elements.js";
 import { goTo } from "./pointer.js";
 import { classCounts, nearestTo } from "./points.js";
-import { state, update, watch } from "./store.js";
+import { shown, state, update, watch } from "./store.js";
 
 
 export function showLegend() {
@@ -42,13 +42,14 @@ function hide(labels) {
 
 export function showSearch() {
   const input = byId("index");
-  input.max = data.total - 1;
+  if (files.length) Object.assign(input, { type: "search", placeholder: "part of a file's name" });
+  else input.max = data.total - 1;
   input.addEventListener("input", () => input.setCustomValidity(""));
   byId("find").addEventListener("submit", (event) => {
     event.preventDefault();
-    const place = withIndex(Number(input.value));
+    const place = files.length ? withName(input.value, shown()) : withIndex(Number(input.value));
     if (place !== undefined) return goTo(place);
-    input.setCustomValidity(`Give a number from 0 to ${data.total - 1}`);
+    input.setCustomValidity(files.length ? "No file has this in its name" : `Give a number from 0 to ${data.total - 1}`);
     input.reportValidity();
   });
 }

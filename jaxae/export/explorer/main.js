@@ -1,6 +1,7 @@
 // Opens the page: reads the images, shows every part, and takes the first image that there is.
 import { count, data, imageOf, latents, loadImages } from "./dataset.js";
 import { byId } from "./elements.js";
+import { showLasso } from "./lasso.js";
 import { showLayers } from "./layers.js";
 import { showLegend, showSearch } from "./legend.js";
 import { showLook } from "./look.js";
@@ -16,7 +17,8 @@ import { toScreen } from "./view.js";
 
 function describe(exact) {
   const all = data.total > count ? `The first ${count.toLocaleString("en")} of ${data.total.toLocaleString("en")}` : count.toLocaleString("en");
-  byId("about").textContent = `${all} test images, a point each`;
+  const rings = data.trained ? `; the ${(data.total - data.trained).toLocaleString("en")} with a ring were not trained on` : "";
+  byId("about").textContent = `${all} ${data.images}, a point each${rings}`;
   byId("accuracy").textContent = exact
     ? `${data.about} ${data.accuracy}`
     : `${data.about} ${data.accuracy} This browser changes the pixels that a page reads, so every number here is a little off.`;
@@ -31,6 +33,7 @@ async function open() {
   showPath();
   showLayers();
   showLegend();
+  showLasso();
   showSearch();
   showSketch();
   showTabs();

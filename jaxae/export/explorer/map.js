@@ -39,13 +39,13 @@ export function showMap() {
     const missing = drawLayer(cleared(backdrop));
     if (missing) update({ computed: state.computed + 1 }); // the rest comes in the next frames
   });
-  watch(["view", "hidden", "layer", "dots", "theme"], () => {
+  watch(["view", "hidden", "layer", "dots", "thumbnails", "theme"], () => {
     const begin = performance.now();
     cleared(points);
     drawing.drawn = state.dots ? drawPoints(points, state.layer !== "none") : 0;
     drawing.milliseconds = performance.now() - begin;
   });
-  const shown = ["cursor", "nearest", "chosen", "walk", "ends", "along", "sketch", "tab"];
+  const shown = ["outline", "cursor", "nearest", "chosen", "walk", "ends", "along", "sketch", "tab"];
   watch(["view", "theme", ...shown], () => drawOverlay(cleared(overlay)));
   fit();
   new ResizeObserver(fit).observe(frame);

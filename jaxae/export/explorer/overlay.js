@@ -38,6 +38,7 @@ export function drawOverlay(context) {
     context.fillText(text, x, y + 0.5);
   };
 
+  if (state.outline.length) line([...state.outline, state.outline[0]].map((latent) => toScreen(latent)), accent, 1.5);
   if (state.tab === "path") {
     const ends = state.ends.map((end) => toScreen(end));
     if (ends.length === 2) line(ends, accent, 2);

@@ -1,6 +1,7 @@
 // Mouse, fingers and keys on the map. A mouse moves the pointer and drags the map; one finger moves the pointer, two the map.
-import { latents, latentOf } from "./dataset.js";
+import { latentOf } from "./dataset.js";
 import { byId, whenPressed } from "./elements.js";
+import { selectWithin } from "./lasso.js";
 import { nearestTo, outlierAt } from "./points.js";
 import { state, update } from "./store.js";
 import { flyTo, homeView, isInside, panBy, toLatent, toScreen, wholeView, zoomAt } from "./view.js";
@@ -34,11 +35,14 @@ function placeOf(event) {
 function watchPointers() {
   const down = new Map(); // pointers that are pressed, by id: where they are
   let travelled = 0;
+  let drawing = false; // whether the press draws a line around images
   target.addEventListener("pointerdown", (event) => {
     if (event.target.closest("#zoom")) return;
     target.setPointerCapture(event.pointerId);
     down.set(event.pointerId, placeOf(event));
     travelled = down.size > 1 ? Infinity : 0; // two fingers are no click
+    drawing = down.size === 1 && (state.lasso || event.shiftKey);
+    if (drawing) return update({ outline: [], selected: [] });
     if (event.pointerType !== "mouse" && down.size === 1) pointAt(toLatent(placeOf(event)));
   });
   target.addEventListener("pointermove", (event) => {
@@ -50,6 +54,7 @@ function watchPointers() {
     down.set(event.pointerId, place);
     const [dx, dy] = [place[0] - last[0], place[1] - last[1]];
     travelled += Math.hypot(dx, dy);
+    if (drawing && down.size === 1) return update({ outline: [...state.outline, toLatent(place)] });
     if (down.size === 2) return movePair([...down.values()], last, place);
     if (event.pointerType !== "mouse") return pointAt(toLatent(place));
     if (travelled > CLICK) panBy(dx, dy);
@@ -58,6 +63,8 @@ function watchPointers() {
     const place = down.get(event.pointerId);
     down.delete(event.pointerId);
     if (place && event.type === "pointerup" && travelled <= CLICK) click(place);
+    else if (drawing && state.outline.length) selectWithin(state.outline);
+    drawing = false;
   };
   target.addEventListener("pointerup", release);
   target.addEventListener("pointerleave", () => state.tab === "sketch" && state.sketch && pointAt(state.sketch));
@@ -91,7 +98,7 @@ function watchWheel() {
 }
 
 const showHome = () => flyTo(homeView());
-const showAll = () => flyTo(wholeView(latents));
+const showAll = () => flyTo(wholeView());
 
 function watchKeys() {
   const step = (dx, dy) => (event) => {

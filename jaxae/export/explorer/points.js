@@ -1,8 +1,9 @@
-// The test images as points, and those far away as triangles at the edge of the map.
+// The images as points, or as themselves where there is room, and those far away as triangles at the edge of the map.
 import { classColour, pageColour } from "./colours.js";
 import { count, labels, latents, latentOf } from "./dataset.js";
 import { state } from "./store.js";
-import { isInside, isOutlier, plane, toScreen } from "./view.js";
+import { drawRings, drawThumbnails, hasRoom, RING } from "./thumbnails.js";
+import { countInView, eachInView, isInside, isOutlier, plane, toScreen } from "./view.js";
 
 const ROUNDS = 8; // points are drawn in turns, so that no class lies on top of all others
 const EDGE = 7; // how far from the edge the triangles stand
@@ -22,17 +23,19 @@ export const outlierCount = outliers.length;
 export function drawPoints(context, faint) {
   const inView = countInView();
   const radius = pointRadius(inView);
-  const draw = inView <= FEW ? drawDiscs : drawSquares;
-  context.globalAlpha = faint ? 0.4 : 0.85;
+  const asImages = state.thumbnails && hasRoom(inView);
+  const draw = asImages ? drawThumbnails : inView <= FEW ? drawDiscs : drawSquares;
+  context.globalAlpha = faint ? 0.4 : asImages ? 1 : 0.85;
   let drawn = 0;
   for (let round = 0; round < ROUNDS; round++) {
     for (const [label, first, end] of classes) {
       if (state.hidden.has(label)) continue;
       context.fillStyle = classColour(label);
-      drawn += draw(context, first + round, end, radius);
+      drawn += draw(context, first + round, end, ROUNDS, radius);
     }
   }
   context.globalAlpha = 1;
+  if (inView <= 4 * FEW) drawRings(context, asImages ? RING : radius + 1.5);
   drawOutliers(context);
   return drawn;
 }
@@ -40,36 +43,19 @@ export function drawPoints(context, faint) {
 // Larger where there are fewer.
 const pointRadius = (inView) => Math.min(Math.max(Math.sqrt((plane.width * plane.height) / (inView + 1)) / 6, 1.2), 5);
 
-function countInView() {
-  let inView = 0;
-  eachInView(0, count, 1, () => inView++);
-  return inView;
-}
-
-function eachInView(first, end, step, draw) {
-  const { view } = state;
-  const left = plane.width / 2 - view.x * view.scaleX;
-  const top = plane.height / 2 + view.y * view.scaleY;
-  for (let i = first; i < end; i += step) {
-    const x = left + latents[2 * i] * view.scaleX;
-    const y = top - latents[2 * i + 1] * view.scaleY;
-    if (x > -5 && y > -5 && x < plane.width + 5 && y < plane.height + 5) draw(x, y);
-  }
-}
-
-function drawSquares(context, first, end, radius) {
+function drawSquares(context, first, end, step, radius) {
   let drawn = 0;
-  eachInView(first, end, ROUNDS, (x, y) => {
+  eachInView(first, end, step, (x, y) => {
     context.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
     drawn++;
   });
   return drawn;
 }
 
-function drawDiscs(context, first, end, radius) {
+function drawDiscs(context, first, end, step, radius) {
   let drawn = 0;
   context.beginPath();
-  eachInView(first, end, ROUNDS, (x, y) => {
+  eachInView(first, end, step, (x, y) => {
     context.moveTo(x + radius, y);
     context.arc(x, y, radius, 0, 2 * Math.PI);
     drawn++;

@@ -107,9 +107,9 @@ function showResult() {
 
 function verdict(latent, error) {
   const share = shareBelow(sortedErrors, error);
-  const like = share >= 0.99 ? "It is unlike the test images." : share >= 0.95 ? "That is unusual." : "That is nothing unusual.";
+  const like = share >= 0.99 ? `It is unlike the ${data.images}.` : share >= 0.95 ? "That is unusual." : "That is nothing unusual.";
   const score = `Its anomaly score, the mean squared error of what comes back, is ${error.toFixed(4)}`;
-  return `It lands at ${placeText(latent)}${neighbours(latent)}. ${score}: higher than that of ${Math.floor(100 * share)} % of the test images. ${like}`;
+  return `It lands at ${placeText(latent)}${neighbours(latent)}. ${score}: higher than that of ${Math.floor(100 * share)} % of the ${data.images}. ${like}`;
 }
 
 function neighbours(latent) {

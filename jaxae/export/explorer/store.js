@@ -6,9 +6,13 @@ export const state = {
   nearest: 0, // the image nearest to the cursor on the map
   chosen: null, // an image that was clicked, and stays
   hidden: new Set(), // classes that the legend has switched off
+  lasso: false, // whether a drag draws a line around images
+  outline: [], // that line, in latents
+  selected: [], // the images inside it
   layer: "none", // what lies behind the points
   computed: 0, // counts the frames in which a layer was computed further
   dots: true, // whether the points are drawn
+  thumbnails: true, // whether images are drawn instead of points where there is room
   tab: "noise",
   noise: 0, // standard deviation
   draw: 0, // which draw of the noise

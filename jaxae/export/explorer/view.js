@@ -1,5 +1,5 @@
 // Which part of the latent plane the map shows: its centre, and how many pixels a unit takes in each dimension.
-import { data } from "./dataset.js";
+import { count, data, latents } from "./dataset.js";
 import { state, update } from "./store.js";
 
 export const plane = { width: 1, height: 1 }; // of the map, in CSS pixels
@@ -26,6 +26,24 @@ export const toLatent = ([left, top], view = state.view) => [
   view.y - (top - plane.height / 2) / view.scaleY,
 ];
 
+export function countInView() {
+  let inView = 0;
+  eachInView(0, count, 1, () => inView++);
+  return inView;
+}
+
+// Calls draw(x, y, i) for every step-th image from first to end whose point is in view.
+export function eachInView(first, end, step, draw) {
+  const { view } = state;
+  const left = plane.width / 2 - view.x * view.scaleX;
+  const top = plane.height / 2 + view.y * view.scaleY;
+  for (let i = first; i < end; i += step) {
+    const x = left + latents[2 * i] * view.scaleX;
+    const y = top - latents[2 * i + 1] * view.scaleY;
+    if (x > -5 && y > -5 && x < plane.width + 5 && y < plane.height + 5) draw(x, y, i);
+  }
+}
+
 export const isInside = ([left, top], margin = 0) =>
   left >= margin && left <= plane.width - margin && top >= margin && top <= plane.height - margin;
 
@@ -45,7 +63,7 @@ export function zoomAt(factor, place = [plane.width / 2, plane.height / 2]) {
 }
 
 // The view that shows every point.
-export function wholeView(latents) {
+export function wholeView() {
   const [left, bottom, right, top] = [0, 1, 0, 1].map((dimension, i) => {
     let value = i < 2 ? Infinity : -Infinity;
     for (let at = dimension; at < latents.length; at += 2) value = (i < 2 ? Math.min : Math.max)(value, latents[at]);
