@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from jaxae.digests import policy_digest
 from jaxae.evaluation.records import Quality
-from jaxae.report import about, results
+from jaxae.report import about, results, sheets
 from jaxae.report.agreement import Check
 from jaxae.report.facts import Facts
 from jaxae.report.markup import Row, source, table, text
@@ -32,6 +32,7 @@ SECTIONS: dict[str, Callable[[Described], str]] = {
     "The latent space": lambda run: results.latent_space(run.facts),
     "Each class": lambda run: results.classes(run.facts),
     "Figures": lambda run: results.figures(run.facts),
+    "Images by name": lambda run: sheets.by_name(run.facts),
     "Checks": lambda run: about.comparisons(run.checks),
     "Recipe": lambda run: about.recipe(run.facts),
 }

@@ -150,7 +150,7 @@ def test_the_page_has_the_numbers_that_numpy_computes_and_asks_for_nothing(pages
     assert "A claim" in words.cells
     kinds = {each.partition(",")[0] for each in words.references if not each.startswith("#")}
     assert kinds == {"data:", "data:image/png;base64"}
-    assert words.tags.count("img") == 3
+    assert words.tags.count("img") == 6
     assert "SYNTHETIC" in next(iter(re.findall("<h1>(.*?)</h1>", pages[0])))
 
 
