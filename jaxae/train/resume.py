@@ -1,7 +1,7 @@
 """A run that begins from another run's checkpoint: a step before training.
 
 It writes the first checkpoint of a run, which training then only resumes: a way on with a lower
-learning rate after a loss broke.
+learning rate after a loss broke, and to train on with other data of the same shape.
 """
 
 import math
@@ -20,7 +20,7 @@ from jaxae.data.dataset import Dataset
 from jaxae.errors import InputError, Report
 from jaxae.runs import checkpoint, directory, files, metrics_log
 from jaxae.runs.environment import ORIGIN
-from jaxae.runs.manifest import Owner, owner_of
+from jaxae.runs.manifest import owner_of, read_manifest
 
 SAME_VALIDATION = ("seed", "noise_factor")
 """If two recipes agree in these, their validation losses are of the same noisy images."""
@@ -63,12 +63,18 @@ def begin_from(
 
         old = directory.read_config(origin.run_dir)
         epoch = _epoch(origin)
-        state = _read(origin.run_dir, epoch, config, old=old, data_sha256=dataset.digest)
+        same_data = _trained_on(origin.run_dir, epoch) in (None, dataset.digest)
+        state = _read(origin.run_dir, epoch, config, old=old, same_data=same_data)
         with directory.open_run(run_dir, config, data=dataset.title, overwrite=overwrite):
             began = Begun(origin.run_dir.name, epoch)
             files.write_json(run_dir / "environment.json", {ORIGIN: began._asdict()})
             metrics_log.write(run_dir, metrics_log.read(origin.run_dir, up_to_epoch=epoch))
             checkpoint.save(run_dir, state, owner=owner_of(config, data_sha256=dataset.digest))
+        if not same_data:
+            report(
+                f"{dataset.title} are other data than those of {origin.run_dir}: its weights are "
+                f"the start, and the losses up to epoch {epoch} are of its data"
+            )
         report(
             f"Going on from epoch {epoch} of {origin.run_dir} with the learning rate "
             f"{config.learning_rate:g}, and its plateau begins again"
@@ -85,17 +91,21 @@ def check_epochs(run_dir: Path, config: Config) -> None:
         )
 
 
-def _read(
-    run_dir: Path, epoch: int, config: Config, *, old: Config, data_sha256: str
-) -> TrainState:
+def _trained_on(run_dir: Path, epoch: int) -> str | None:
+    """Return the digest of the data that a checkpoint was trained on, if it is known."""
+    return read_manifest(run_dir / checkpoint.FOLDER / str(epoch)).owner.data_sha256
+
+
+def _read(run_dir: Path, epoch: int, config: Config, *, old: Config, same_data: bool) -> TrainState:
     """Return an epoch's state of another run, whose recipe is old, as the new recipe goes on."""
     if epoch >= config.epochs:
         raise InputError(f"epochs is {config.epochs}, and {run_dir} has done {epoch}: give more")
 
     like = state_shapes(replace(config, restore_best=old.restore_best))
-    found = checkpoint.read(run_dir, epoch, like, owner=Owner(data_sha256=data_sha256))
-    comparable = all(getattr(old, name) == getattr(config, name) for name in SAME_VALIDATION)
-    return restart(found, config, is_best=int(found.best_epoch) == epoch and comparable)
+    found = checkpoint.read(run_dir, epoch, like)
+    same_noise = all(getattr(old, name) == getattr(config, name) for name in SAME_VALIDATION)
+    is_best = int(found.best_epoch) == epoch and same_noise and same_data
+    return restart(found, config, is_best=is_best)
 
 
 def restart(found: TrainState, config: Config, *, is_best: bool) -> TrainState:

@@ -132,6 +132,24 @@ def test_training_goes_on_at_the_recipes_rate_and_is_resumed_as_any_run(old, dat
     )  # finished, without the option too
 
 
+def test_a_run_goes_on_with_other_data_and_its_best_loss_does_not_count(old, dataset, tmp_path):
+    """The loss of the other data may have been lower than any to come."""
+    lines: list[str] = []
+    other = dataset._replace(digest="0" * 64, title="others")
+    begin_from(Origin(old, "best"), [tmp_path / "new"], [LOWER], other, report=lines.append)
+    assert f"others are other data than those of {old}" in lines[0]
+    owner = owner_of(LOWER, data_sha256=other.digest)
+    state = checkpoint.load_latest(tmp_path / "new", state_shapes(LOWER), owner=owner)
+    assert state is not None
+    assert np.isinf(state.best_loss)
+
+    begin_from(Origin(old, "best"), [tmp_path / "same"], [LOWER], dataset, report=lines.append)
+    owner = owner_of(LOWER, data_sha256=dataset.digest)
+    state = checkpoint.load_latest(tmp_path / "same", state_shapes(LOWER), owner=owner)
+    assert state is not None
+    assert np.isfinite(state.best_loss)
+
+
 def test_what_cannot_go_on_is_refused_in_one_line(old, dataset, tmp_path):
     def refused(
         words: str,
@@ -139,11 +157,9 @@ def test_what_cannot_go_on_is_refused_in_one_line(old, dataset, tmp_path):
         config: Config = LOWER,
         epoch: str = "best",
         place: Path = old,
-        digest: str = dataset.digest,
     ) -> None:
-        other = dataset._replace(digest=digest)
         with pytest.raises(InputError, match=words) as caught:
-            begin_from(Origin(place, epoch), [tmp_path / "new"], [config], other, report=silent)
+            begin_from(Origin(place, epoch), [tmp_path / "new"], [config], dataset, report=silent)
         assert "\n" not in str(caught.value)
         assert not (tmp_path / "new").exists()
 
@@ -151,7 +167,6 @@ def test_what_cannot_go_on_is_refused_in_one_line(old, dataset, tmp_path):
     refused("resume_epoch is first: give", epoch="first")
     refused("epochs is 2, and .* has done 2: give more", config=replace(LOWER, epochs=2))
     refused("does not fit", config=replace(LOWER, widths=(16, 8)))
-    refused("was trained on other data", digest="0" * 64)
     refused("does not exist", place=tmp_path / "nowhere")
     empty = tmp_path / "empty"
     empty.mkdir()
