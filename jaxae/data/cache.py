@@ -1,9 +1,11 @@
 """Keep decoded arrays in a file, with their digest."""
 
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,8 +15,12 @@ from jaxae.errors import InputError, Report
 from jaxae.temporary import replacing
 
 DIGEST = "sha256"
-SOURCE = "source"
-"""Names in the file of the arrays' own digest, and of what the arrays were decoded from."""
+SOURCES = "sources"
+CHANGED = "changed"
+"""Names in the file of the arrays' own digest, of the states of the files that they were decoded
+from, and of what had changed since the time before. Texts are kept as JSON in bytes."""
+
+NO_SOURCES: Mapping[str, str] = MappingProxyType({})
 
 
 def cached(
@@ -22,29 +28,41 @@ def cached(
     build: Callable[[], Arrays],
     *,
     sha256: str | None = None,
-    source: str = "",
+    sources: Mapping[str, str] = NO_SOURCES,
     report: Report,
 ) -> Arrays:
     """Return what build returns, which is kept in an .npz file and built again if that is damaged.
 
     sha256: the digest that the arrays must have. Without it the file holds the one that they had
     when it was written.
-    source: the state of the files that build reads; a file that was made from another is replaced.
+    sources: the states of the files that build reads, by their names. A cache that was made from
+    others is replaced, and a line says which have changed, from then on at every call.
     Raises InputError.
     """
+    changed = ""
     if os.path.exists(path):  # false where the folder may not be looked into
         kept = _read(path)
-        if kept is None or (kept.source == source and kept.digest != (sha256 or kept.told)):
+        same = kept is not None and kept.sources == sources
+        if kept is None or (same and kept.digest != (sha256 or kept.told)):
             report(f"The cache {path} is damaged: building it again.")
-        elif kept.source == source:
-            if source:
+        elif same:
+            if sources:
                 report(f"They were decoded before: taking {path}")
+            if kept.changed:
+                report(kept.changed)
             return kept.arrays
+        else:
+            changed = _differences(kept.sources, sources)
+            report(changed)
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         arrays = build()
-        own = {} if sha256 else {DIGEST: np.array(digest(arrays)), SOURCE: np.array(source)}
+        own = {}
+        if not sha256:
+            own[DIGEST] = np.array(digest(arrays))
+            own[SOURCES] = _packed(dict(sources))
+            own[CHANGED] = _packed(changed)
         with replacing(path) as unfinished, unfinished.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays, **own)
     except OSError as error:
@@ -63,7 +81,8 @@ class _Kept(NamedTuple):
     """The digest that the arrays have."""
     told: str
     """The digest that they had when they were written; empty in a cache without it."""
-    source: str
+    sources: dict[str, str]
+    changed: str
 
 
 def _read(path: Path) -> _Kept | None:
@@ -72,7 +91,30 @@ def _read(path: Path) -> _Kept | None:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         told = str(arrays.pop(DIGEST, ""))
-        source = str(arrays.pop(SOURCE, ""))
-        return _Kept(arrays, digest(arrays), told, source)
+        sources = dict(_unpacked(arrays.pop(SOURCES, _packed({}))))
+        changed = str(_unpacked(arrays.pop(CHANGED, _packed(""))))
+        return _Kept(arrays, digest(arrays), told, sources, changed)
     except Exception:  # zipfile, zlib and NumPy raise many types for a damaged file
         return None
+
+
+def _packed(value: Any) -> np.ndarray:
+    return np.frombuffer(json.dumps(value).encode(), np.uint8)
+
+
+def _unpacked(array: np.ndarray) -> Any:
+    return json.loads(array.tobytes())
+
+
+def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Return a line that says which files are new, gone or written again."""
+    both = before.keys() & now.keys()
+    groups = {
+        "new": now.keys() - before.keys(),
+        "gone": before.keys() - now.keys(),
+        "written again": {name for name in both if before[name] != now[name]},
+    }
+    parts = [
+        f"{len(names):,} {what}, such as {min(names)}" for what, names in groups.items() if names
+    ]
+    return f"Files have changed since they were decoded before: {'; '.join(parts)}"

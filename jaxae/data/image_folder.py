@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -17,7 +16,6 @@ from PIL import Image
 from jaxae.data.array_files import as_bytes, find_white
 from jaxae.data.dataset import Arrays, Split
 from jaxae.data.folder_layout import Picture, picture_files
-from jaxae.digests import json_digest
 from jaxae.errors import InputError, Report, readable
 from jaxae.pictures import Decoded, Size, covered, read_picture, size_in_header
 
@@ -33,17 +31,20 @@ RULES = 4
 """Version of the rules by which pictures are read: a cache of other rules is not taken."""
 
 
-def fingerprint(pictures: list[Picture], **rules: Any) -> str:
-    """Return the SHA-256 of the pictures' names, sizes, times and labels, and of the rules."""
-    stats = []
+def file_states(root: Path, pictures: list[Picture]) -> dict[str, str]:
+    """Return a text for each picture, by its path in the folder, that changes when the file does.
+
+    A copy may have the size and the time of the file that it replaces, but not its time of change
+    (ctime), which only the system sets.
+    """
+    states = {}
     for picture in pictures:
+        state = "missing"  # a link to nothing
         if picture.path.exists():
             stat = picture.path.stat()
-            stats.append((str(picture.path), picture.label, stat.st_size, stat.st_mtime_ns))
-        else:  # a link to nothing, which is damaged
-            stats.append((str(picture.path), picture.label, 0, 0))
-
-    return json_digest([RULES, stats, rules])
+            state = f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
+        states[str(picture.path.relative_to(root))] = f"{state} {picture.label}"
+    return states
 
 
 def read_pictures(

@@ -95,6 +95,8 @@ def load_dataset(
 def canonical_name(name: str) -> str:
     """Return a data set's name in a recipe, the absolute path of a file or folder.
 
+    A path is without links and "..", but a file that is a link keeps its own name: stores such as
+    git-annex call the file behind it by a digest.
     FashionMNIST and Fashion-MNIST are fashion_mnist, and emnist/letters is TFDS's, unless there is
     such a file or folder.
     """
@@ -102,8 +104,10 @@ def canonical_name(name: str) -> str:
         return name
 
     path = expand(name)
+    if path.is_dir():
+        return str(path.resolve())
     if path.exists():
-        return str(path.absolute())
+        return str(path.parent.resolve() / path.name)
 
     folded = {_folded(each): each for each in ("auto", "synthetic", *OFFICIAL)}
     if _folded(name) in folded:
@@ -169,9 +173,9 @@ def _folder(
 ) -> Arrays:
     """Return the arrays of a folder's pictures, which are decoded once and kept."""
     pictures = find_pictures(path, report, labels=labels)
-    rules = json_digest([str(path), size, skip_damaged, str(labels)])
+    rules = json_digest([image_folder.RULES, str(path), size, skip_damaged, str(labels)])
     kept = place / "jaxae" / "folders" / f"{path.name}-{rules[:16]}.npz"
-    state = image_folder.fingerprint(pictures, size=size, skip_damaged=skip_damaged)
+    states = image_folder.file_states(path, pictures)
 
     report(f"Reading {len(pictures):,} pictures in {path}")
     build = functools.partial(
@@ -182,7 +186,7 @@ def _folder(
         skip_damaged=skip_damaged,
         report=report,
     )
-    arrays = cached(kept, build, source=state, report=report)
+    arrays = cached(kept, build, sources=states, report=report)
     for note in arrays.pop("notes").tolist():
         report(note)
     return arrays

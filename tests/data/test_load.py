@@ -66,6 +66,20 @@ def test_spellings_of_known_names_are_folded_unless_there_is_such_a_folder(
     assert load.canonical_name(name) == str(tmp_path / name)
 
 
+def test_one_folder_has_one_name_by_whatever_way(tmp_path, monkeypatch):
+    real = tmp_path / "real"
+    (real / "inner").mkdir(parents=True)
+    (real / "0123abcd").write_bytes(b"")
+    (tmp_path / "link").symlink_to(real)
+    (real / "digits.npz").symlink_to(real / "0123abcd")
+    monkeypatch.chdir(real)
+    for way in (".", "inner/..", "../link", tmp_path / "link" / "inner" / "..", real):
+        assert load.canonical_name(str(way)) == str(real)
+    # A file's own name stays: stores of files call what a link leads to by a digest.
+    for way in ("digits.npz", "inner/../digits.npz", tmp_path / "link" / "digits.npz"):
+        assert load.canonical_name(str(way)) == str(real / "digits.npz")
+
+
 def test_a_name_that_tfds_does_not_have_is_answered_with_near_ones(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "tensorflow_datasets.builder", lambda *_, **__: pytest.fail("TFDS was asked")
