@@ -17,7 +17,7 @@ from jaxae.config import Config
 from jaxae.digests import json_digest
 from jaxae.errors import InputError
 from jaxae.runs import checkpoint, directory, manifest, metrics_log
-from jaxae.runs.directory import POPULATION, members
+from jaxae.runs.population import POPULATION, members
 from tests.edits import BYTES, JSON_EDITS, check_line, edited, with_bytes
 
 CONTENT: dict[str, Any] = {

@@ -19,8 +19,8 @@ from jaxae.build import state_shapes
 from jaxae.cli import command, messages
 from jaxae.errors import InputError
 from jaxae.runs import checkpoint, directory
-from jaxae.runs.directory import members
 from jaxae.runs.manifest import read_manifest, tree_digest
+from jaxae.runs.population import members
 
 CLOCK = ("images_per_s", "seconds_left")
 RECIPE = ("--dataset", "synthetic", "--batch-size", "512")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from jaxae.cli.messages import say
-from jaxae.cli.options import Source, save
+from jaxae.cli.options import Source, try_to_save
 from jaxae.data.dataset import Dataset
 from jaxae.errors import InputError
 from jaxae.evaluation.reconstruction import LABELS, evaluate, table
@@ -30,7 +30,7 @@ def main(source: Source, *, noise_factor: float = 0.25, figures: bool = False) -
     """Measures MSE, MAE, PSNR and SSIM on all test images, and by class.
 
     Writes RUN/evaluation.json. Every member of a population is measured, and the mean and standard
-    deviation over its seeds are printed.
+    deviation over its seeds are printed. The table is printed also where nothing can be written.
 
     Example: jaxae evaluate checkpoints/released
 
@@ -46,14 +46,17 @@ def main(source: Source, *, noise_factor: float = 0.25, figures: bool = False) -
 
     members = load_members(source)
     results = []
+    refused: list[InputError] = []
     for directory, run in members.runs.items():
         result = evaluate(run, members.dataset, noise_factor=noise_factor)
-        save(directory / "evaluation.json", result)
+        refused += try_to_save(directory / "evaluation.json", result)
         results.append(result)
 
     summary = print_results(members, results, table, row_labels=LABELS)
     if summary:
-        save(source.run / "evaluation.json", summary)
+        refused += try_to_save(source.run / "evaluation.json", summary)
+    if refused:
+        raise refused[0]
 
     if figures:
         from jaxae.cli import plot  # here, not above: Matplotlib takes 0.3 s

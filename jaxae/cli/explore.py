@@ -20,6 +20,7 @@ def main(source: Source, *, small: tyro.conf.FlagCreatePairsOff[bool] = False) -
         small: Compress the test images with loss, which makes the page a third smaller.
     """
     run = source.load(source.directory)
+    files.check_writable(source.directory)
     page = explorer_page(run, source.dataset(run.config), small=small)
 
     path = source.directory / "explorer.html"

@@ -6,6 +6,7 @@ from jaxae.errors import InputError
 from jaxae.evaluation.records import Evaluation, read_record
 from jaxae.evaluation.tables import markdown
 from jaxae.export.folder import Format, Manifest, export_run
+from jaxae.runs import files
 
 
 def main(source: Source, *, to: tuple[Format, ...] = ("stablehlo", "onnx", "safetensors")) -> None:
@@ -25,6 +26,7 @@ def main(source: Source, *, to: tuple[Format, ...] = ("stablehlo", "onnx", "safe
             "--to names no format: give stablehlo, onnx, safetensors, or several of them"
         )
     run = source.load(source.directory)
+    files.check_writable(source.directory)
     dataset = source.dataset(run.config)
     evaluation = read_record(source.directory / "evaluation.json", Evaluation)
 

@@ -14,7 +14,7 @@ from jaxae.data.load import load_dataset
 from jaxae.errors import InputError, Report
 from jaxae.evaluation.records import Evaluation, NoiseCurve, Scorecard, Spread, write_record
 from jaxae.inference import Run, load
-from jaxae.runs.directory import members
+from jaxae.runs.population import members
 
 
 def optional(metavar: str, text: str) -> Any:
@@ -131,6 +131,15 @@ class Source(Place, DataPlace):
 
 
 def save(path: Path, result: Evaluation | Scorecard | NoiseCurve | Spread) -> None:
-    """Write a result and say where."""
+    """Write a result and say where. Raises InputError."""
     write_record(path, result)
     say(f"Wrote {path}")
+
+
+def try_to_save(path: Path, result: Evaluation | Scorecard | Spread) -> list[InputError]:
+    """Write a result and say where, or return the error: the result is to be printed first."""
+    try:
+        save(path, result)
+    except InputError as error:
+        return [error]
+    return []

@@ -88,6 +88,7 @@ def noise_curve(source: Source, *, images: int = 1000, draws: int = 5) -> None:
         draws: Noise draws; curves are their means, bands go from the least to the greatest.
     """
     run, dataset = load_both(source)
+    files.check_writable(source.directory)
     measured = measure_noise_curve(run, dataset, images=images, draws=draws, report=say)
     save(source.directory / "noise_curve.json", measured)
     figure = plots.noise_curve(run, dataset, measured=measured)
@@ -97,6 +98,7 @@ def noise_curve(source: Source, *, images: int = 1000, draws: int = 5) -> None:
 def seed_agreement(source: Source) -> None:
     """How far the members of a population agree: on the latent map, and pixel by pixel."""
     runs = [source.load(directory) for directory in source.directories]
+    files.check_writable(source.run / "figures")
     dataset = source.dataset(runs[0].config)
     figure = plots.seed_agreement(runs, dataset, members=labels([run.config for run in runs]))
     save_figure(source.run, "seed_agreement", figure)
@@ -131,8 +133,9 @@ def all_figures(source: Source) -> None:
 
 
 def load_both(source: Source) -> tuple[Run, Dataset]:
-    """Load a single run and its data. Raises InputError."""
+    """Load a single run and its data. Raises InputError, also if no figure can be written."""
     run = source.load(source.directory)
+    files.check_writable(source.directory / "figures")
     return run, source.dataset(run.config)
 
 

@@ -9,7 +9,7 @@ from jaxae.cli.messages import say
 from jaxae.errors import InputError, expand
 from jaxae.inference import load
 from jaxae.runs import checkpoint, files
-from jaxae.runs.directory import members
+from jaxae.runs.population import members
 from jaxae.temporary import replacing
 
 COPIED = ("config.json", "environment.json", "metrics.jsonl")

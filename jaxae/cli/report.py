@@ -13,7 +13,7 @@ from jaxae.report.agreement import check_agreement
 from jaxae.report.facts import gather
 from jaxae.report.page import Described, report_page
 from jaxae.runs import files
-from jaxae.runs.directory import members
+from jaxae.runs.population import members
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +57,7 @@ def main(source: OneOrTwo) -> None:
 
 def _describe(place: Path, source: Source) -> Described:
     run = source.load(place)
+    files.check_writable(source.directory)
     say(f"Evaluating and checking {place}")
     facts = gather(place, run, source.dataset(run.config))
     return Described(facts, check_agreement(facts))

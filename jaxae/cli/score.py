@@ -1,7 +1,8 @@
 """jaxae score: the latent scorecard of a run's best checkpoint."""
 
 from jaxae.cli.evaluate import load_members, print_results
-from jaxae.cli.options import Source, save
+from jaxae.cli.options import Source, try_to_save
+from jaxae.errors import InputError
 from jaxae.evaluation.latent_scorecard import LABELS, score_latent, table
 from jaxae.evaluation.records import Scorecard
 
@@ -18,12 +19,15 @@ def main(source: Source) -> None:
     """
     members = load_members(source)
     results: list[Scorecard] = []
+    refused: list[InputError] = []
     for directory, run in members.runs.items():
         pca = results[0].pca if results else None  # the same for all members
         result = score_latent(run, members.dataset, pca=pca)
-        save(directory / "latent_scorecard.json", result)
+        refused += try_to_save(directory / "latent_scorecard.json", result)
         results.append(result)
 
     summary = print_results(members, results, table, row_labels=LABELS)
     if summary:
-        save(source.run / "latent_scorecard.json", summary)
+        refused += try_to_save(source.run / "latent_scorecard.json", summary)
+    if refused:
+        raise refused[0]

@@ -23,7 +23,8 @@ from jaxae.data.dataset import Dataset
 from jaxae.errors import InputError, Report, expand, silent
 from jaxae.evaluation.latent_scorecard import RELEASED_LOSS
 from jaxae.inference import load
-from jaxae.runs.directory import member_directories, run_directory
+from jaxae.runs.directory import run_directory
+from jaxae.runs.population import member_directories
 from jaxae.runs.tensorboard import Events
 from jaxae.train.loop import fit_members, settle
 from jaxae.train.multihost import ALONE, Processes, join

@@ -1,19 +1,19 @@
-"""The directory of a run, or of a population of runs: what belongs there, and who may write to it.
+"""The directory of a run: what belongs there, and who may write to it.
 
 A run has config.json, environment.json, metrics.jsonl (one row for each epoch), states/ (its
-checkpoints), and later results and figures. A population has population.json and members/0, 1, …,
-each of which is the directory of a run.
+checkpoints), and later results and figures.
 """
 
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from jaxae.config import Config
 from jaxae.errors import InputError, expand
-from jaxae.runs.files import file_errors, read_json, write_json, write_text
+from jaxae.runs.files import file_errors, read_json, write_text
 from jaxae.runs.manifest import with_ends
 
 SYNTHETIC_SUFFIX = "-SYNTHETIC"
@@ -23,13 +23,11 @@ WRITTEN = {CONFIG, "environment.json", "metrics.jsonl", "states", "damaged", "te
 WRITTEN |= {*RESULTS, "figures", "export", "comparison.html", "explorer.html", "report.html"}
 """All that a run may hold, and that overwriting it deletes."""
 
-POPULATION = "population.json"
-MEMBERS = "members"
 OF_SYSTEMS = {"Thumbs.db", "desktop.ini"}
 """Files that Windows puts into folders; macOS's .DS_Store is a hidden one."""
 
 
-def run_directory(run_dir: Path, config: Config) -> Path:
+def run_directory(run_dir: str | Path, config: Config) -> Path:
     """Return the absolute directory of a run, with SYNTHETIC in its name if its data are."""
     place = expand(run_dir).absolute()
     named = any(SYNTHETIC_SUFFIX in part for part in place.parts)
@@ -41,11 +39,17 @@ def run_directory(run_dir: Path, config: Config) -> Path:
 
 @contextlib.contextmanager
 def open_run(
-    run_dir: Path, config: Config, *, data: str | None = None, overwrite: bool = False
+    run_dir: Path,
+    config: Config,
+    *,
+    data: str | None = None,
+    data_sha256: str | None = None,
+    overwrite: bool = False,
 ) -> Iterator[Callable[[], None]]:
     """Make the directory, or check that it holds a run of this recipe, and lock it.
 
-    data: the data set's title, which heads config.json.
+    data: the data set's title, which heads config.json. data_sha256: its digest; if it is the
+    run's, the data may be in another place than before.
     Yields a function to call before each write. It raises InputError if the directory was moved or
     deleted since, as another run may be in its place.
     Raises InputError if another process trains there, if the recipe is another, or if the directory
@@ -55,7 +59,7 @@ def open_run(
         if run_dir.exists() and not run_dir.is_dir():
             raise InputError(f"{run_dir} is a file: give run_dir a directory")
 
-        strange = sorted(_entries(run_dir) - WRITTEN)
+        strange = sorted(entries(run_dir) - WRITTEN)
         if overwrite and strange:
             raise InputError(
                 f"{run_dir} holds {strange[0]}, which no run writes: overwrite deletes only runs"
@@ -65,8 +69,8 @@ def open_run(
     with _locked(run_dir) as check:
         if overwrite:
             _empty(run_dir)
-        elif _entries(run_dir):
-            _check_recipe(run_dir, config)
+        elif entries(run_dir):
+            _check_recipe(run_dir, config, data_sha256)
 
         write_text(run_dir / CONFIG, config.to_json(data=data))
         yield check
@@ -85,52 +89,7 @@ def read_config(run_dir: Path) -> Config:
     return _stored_config(run_dir)
 
 
-def member_directories(
-    run_dir: Path, names: Sequence[str], *, overwrite: bool = False, write: bool = True
-) -> list[Path]:
-    """Return the directories of a population's members; for one name, the directory itself.
-
-    names: the members', which are written to population.json.
-    overwrite: delete the results of other members, as many.
-    write: false for a process that leaves writing to another.
-    Raises InputError if the directory holds something else.
-    """
-    if len(names) == 1:
-        return [run_dir]
-
-    places = _member_places(run_dir, len(names))
-    if not write:
-        return places
-
-    _check_population(run_dir, names, overwrite=overwrite)
-    if overwrite:
-        with file_errors(run_dir):
-            for name in RESULTS:
-                (run_dir / name).unlink(missing_ok=True)
-            shutil.rmtree(run_dir / "figures", ignore_errors=True)
-
-    write_json(run_dir / POPULATION, {"members": list(names)})
-    return places
-
-
-def members(run_dir: Path) -> list[Path]:
-    """Return the run directories of a population, or the one of an ordinary run.
-
-    Raises InputError if population.json is missing or damaged.
-    """
-    names = _stored_names(run_dir)
-    if names:
-        return _member_places(run_dir, len(names))
-
-    if (run_dir / MEMBERS).is_dir() and not (run_dir / CONFIG).exists():
-        raise InputError(
-            f"{run_dir} has members, but no {POPULATION} that names them: "
-            f"look at {run_dir / MEMBERS / '0'}"
-        )
-    return [run_dir]
-
-
-def _entries(folder: Path) -> set[str]:
+def entries(folder: Path) -> set[str]:
     """Return the names in a folder, without hidden and systems' files; none if it is not there."""
     if not folder.is_dir():
         return set()
@@ -142,7 +101,7 @@ def _entries(folder: Path) -> set[str]:
 def _empty(run_dir: Path) -> None:
     """Delete a run, its recipe last: if it is interrupted, what is left is still a run."""
     with file_errors(run_dir):
-        names = _entries(run_dir) - {CONFIG}
+        names = entries(run_dir) - {CONFIG}
         for name in sorted(names):
             path = run_dir / name
             if path.is_dir():
@@ -152,9 +111,18 @@ def _empty(run_dir: Path) -> None:
         (run_dir / CONFIG).unlink(missing_ok=True)
 
 
-def _check_recipe(run_dir: Path, config: Config) -> None:
-    """Raise InputError unless the run has this recipe; when it ends may change, as it goes on."""
+def _check_recipe(run_dir: Path, config: Config, data_sha256: str | None) -> None:
+    """Raise InputError unless the run has this recipe.
+
+    When it ends may change, as it goes on; and where its data are, if these are the same.
+    """
     old = with_ends(_stored_config(run_dir), config)
+
+    both_paths = Path(old.dataset).is_absolute() and Path(config.dataset).is_absolute()
+    known = read_json(run_dir / "environment.json").get("data_sha256")
+    if both_paths and known is not None and known == data_sha256:
+        old = replace(old, dataset=config.dataset)
+
     if old != config:
         differences = "; ".join(config.differences(old))
         raise InputError(
@@ -213,38 +181,3 @@ def _check_place(run_dir: Path, descriptor: int) -> None:
         f"{run_dir} was moved or deleted while a run was training in it: "
         "that run ends here, and writes nothing more"
     )
-
-
-def _check_population(run_dir: Path, names: Sequence[str], *, overwrite: bool) -> None:
-    """Raise InputError unless the directory is empty, or holds these members."""
-    with file_errors(run_dir):
-        strange = sorted(_entries(run_dir) - {POPULATION, MEMBERS, "figures", *RESULTS})
-    if strange:
-        raise InputError(
-            f"{run_dir} holds {strange[0]}, and is not a population: "
-            f"give another run_dir for {len(names)} members"
-        )
-
-    old = _stored_names(run_dir) or list(names)
-    replaced = overwrite and len(old) == len(names)
-    if old != list(names) and not replaced:
-        raise InputError(
-            f"{run_dir} holds {len(old)} other members, the first of them {old[0]}: "
-            "give another run_dir"
-        )
-
-
-def _member_places(run_dir: Path, count: int) -> list[Path]:
-    return [run_dir / MEMBERS / str(number) for number in range(count)]
-
-
-def _stored_names(run_dir: Path) -> list[str]:
-    """Return the names in population.json, none if it is missing. Raises InputError."""
-    names = read_json(run_dir / POPULATION).get("members", [])
-
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise InputError(
-            f"{run_dir / POPULATION} is damaged, as its members are no list of names: "
-            f"look at {run_dir / MEMBERS / '0'}"
-        )
-    return names

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,22 @@ def save_figure(run_dir: Path, name: str, figure: "Figure") -> str:
             # Without the name of the software: the same figure gives the same bytes.
             figure.savefig(unfinished, dpi=DOTS_PER_INCH, format="png", metadata={"Software": None})
     return f"Wrote {path}"
+
+
+def check_writable(folder: Path) -> None:
+    """Raise InputError if no file can be made in a folder, which need not exist yet.
+
+    For what is computed first and written at the end.
+    """
+    while not folder.exists():
+        folder = folder.parent
+
+    effective = os.access in os.supports_effective_ids
+    if not os.access(folder, os.W_OK, effective_ids=effective):
+        raise InputError(
+            f"{folder} can't be written to, and the results go there: "
+            "get permission, or name a copy of the run"
+        )
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -213,9 +213,11 @@ def notes(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     replace(train, "Events", result=SimpleNamespace(update=print, close=lambda: None))
 
     replace(evaluate, "epochs", result=[1])
-    replace(evaluate, "evaluate", "save", "print_results")
+    replace(evaluate, "evaluate", "print_results")
+    replace(evaluate, "try_to_save", result=[])
     replace(score, "score_latent", result=SimpleNamespace(pca=None))
-    replace(score, "save", "print_results")
+    replace(score, "print_results")
+    replace(score, "try_to_save", result=[])
     replace(plot, "measure_noise_curve", "save", "save_figure", "draw_training_curves")
     monkeypatch.setattr(plot, "QUICK", {})
     monkeypatch.setattr(plot.metrics_log, "read", lambda place: ROWS)

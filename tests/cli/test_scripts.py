@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import importlib
 import io
 import json
 import os
@@ -11,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from dataclasses import asdict
@@ -30,6 +32,8 @@ from jaxae.runs import files
 from jaxae.runs.checkpoint import epochs
 from tests import ROOT
 from tests.cli.test_command import call as in_process
+from tests.helpers import ABOUT
+from tests.runs.test_directory import nobody
 from tests.runs.test_tensorboard import values as tensorboard_values
 from tests.train.test_loop import metrics
 
@@ -206,6 +210,34 @@ def test_training_curves_are_drawn_from_the_rows_alone(run, tmp_path):
     with Image.open(tmp_path / "unfinished" / "figures" / "training_curves.png") as image:
         assert min(image.size) > 400
     assert "no metrics.jsonl" in call("plot training-curves", tmp_path)[2]
+
+
+def test_where_one_may_only_read_a_run_the_table_comes_before_the_error(run, monkeypatch):
+    monkeypatch.setattr("jaxae.cli.score.score_latent", lambda *_, **__: ABOUT)
+    monkeypatch.setattr("jaxae.cli.score.table", lambda _: "the scorecard")
+    with tempfile.TemporaryDirectory() as name:
+        copy = shutil.copytree(run, Path(name) / "run-SYNTHETIC")
+        Path(name).chmod(0o755)
+        shutil.rmtree(copy / "figures", ignore_errors=True)
+        before = sorted(copy.iterdir())
+        copy.chmod(0o555)
+        for command in ("report", "explore", "export"):  # Python may be out of reach for nobody
+            importlib.import_module(f"jaxae.cli.{command}")
+        with nobody():
+            code, out, err = call("evaluate", copy)
+            assert code == 2
+            assert "| jaxae, noisy input" in out
+            assert err.splitlines()[-1].startswith(f"error: {copy / 'evaluation.json'} can't be ")
+            code, out, err = call("score", copy)
+            assert (code, out) == (2, "the scorecard\n")
+            assert "latent_scorecard.json can't be used (Permission denied)" in err
+            for command in ("plot latent-space", "plot noise-curve", "report", "explore", "export"):
+                code, out, err = call(command, copy)
+                assert (code, out) == (2, "")
+                assert f"error: {copy} can't be written to" in err
+                assert "Wrote" not in err
+        copy.chmod(0o755)
+        assert sorted(copy.iterdir()) == before
 
 
 def test_ctrl_c_resumes_to_the_same_bits(run, tmp_path):

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from jaxae.errors import InputError
-from jaxae.runs.directory import member_directories, members
+from jaxae.runs.population import member_directories, members
 
 
 @pytest.mark.parametrize("lie", [3, {"0": "a"}, [1, 2], "two", True])

@@ -17,8 +17,8 @@ from jaxae.config import Config
 from jaxae.core.state import TrainState, stack_members, take_member
 from jaxae.errors import Diverged, InputError
 from jaxae.runs import checkpoint
-from jaxae.runs.directory import member_directories, members
 from jaxae.runs.manifest import tree_digest
+from jaxae.runs.population import member_directories, members
 from jaxae.train import store
 from jaxae.train.epoch import compile_epoch, compile_steps
 from jaxae.train.loop import fit_members
