@@ -86,6 +86,16 @@ def first_states(configs: Sequence[Config]) -> list[TrainState]:
     return [init(root_key(config.seed)) for config in configs]
 
 
+def or_first(loaded: Sequence[TrainState | None], configs: Sequence[Config]) -> list[TrainState]:
+    """Return the states, with first ones where there is none."""
+    saved = [state for state in loaded if state is not None]
+    if len(saved) == len(loaded):
+        return saved
+    first = first_states(configs)
+    pairs = zip(loaded, first, strict=True)
+    return [begun if state is None else state for state, begun in pairs]
+
+
 def state_shapes(config: Config) -> TrainState:
     """Return first_state as shapes and dtypes alone: what a checkpoint has to fit."""
     return jax.eval_shape(_init_program(compiled_part(config)), root_key(config.seed))

@@ -22,7 +22,7 @@ from jaxae.errors import InputError, brief, expand
 from jaxae.runs import directory, files
 from jaxae.runs.checkpoint import load_best
 from jaxae.runs.manifest import owner_of
-from jaxae.switches import usual_switches
+from jaxae.switches import refuse_after_fork, usual_switches
 
 COUNTERS = 2**32
 """Number of counters that a key tells apart."""
@@ -197,6 +197,7 @@ def check_mask(name: str, values: ArrayLike) -> None:
 
 def in_batches(program: Callable[..., jax.Array], *columns: np.ndarray) -> np.ndarray:
     """Apply a program, which treats each row alone, batch by batch: arrays [N, ...] → [N, ...]."""
+    refuse_after_fork()
     count = len(columns[0])
     size = FEW if count <= FEW else MANY
 

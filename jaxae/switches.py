@@ -1,12 +1,16 @@
-"""Switches of JAX under which jaxae's numbers would be others, or its programs would not run.
+"""What a user's process may have done to JAX, so that jaxae's numbers or programs would fail.
 
-A user may have them on for other work. Every public function computes under the usual values.
+Switches of JAX may be on for other work: every public function computes under the usual values.
+And the process may have been forked after JAX was used, where JAX hangs.
 """
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 import jax
+
+from jaxae.errors import InputError
 
 USUAL = {
     "jax_enable_x64": False,
@@ -39,3 +43,18 @@ def set_usual_switches() -> None:
     for name, value in USUAL.items():
         if getattr(jax.config, name) != value:
             jax.config.update(name, value)
+
+
+_computing: int | None = None
+"""The process in which jaxae has computed; a forked one inherits its parent's number."""
+
+
+def refuse_after_fork() -> None:
+    """Raise InputError in a process that was forked after jaxae had computed: JAX would hang."""
+    global _computing
+    if _computing not in (None, os.getpid()):
+        raise InputError(
+            "This process was forked after JAX was used in its parent, and JAX would hang in it: "
+            "start it with multiprocessing's spawn, or with joblib's loky"
+        )
+    _computing = os.getpid()

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from jaxae.errors import InputError
+import jaxae
+from jaxae.errors import InputError, silent
 from jaxae.evaluation.reconstruction import evaluate
 from jaxae.inference import Run, corrupt, decode, encode, reconstruct
 from jaxae.train.loop import fit
@@ -176,3 +177,15 @@ def test_latents_that_are_no_finite_real_numbers_are_refused(run):
         with pytest.raises(InputError, match="latents are") as caught:
             decode(run, wrong)
         assert "\n" not in str(caught.value)
+
+
+def test_a_split_without_images_is_named_where_it_is_needed(run, dataset):
+    empty = dataset.test.take(slice(0))
+    for function in (jaxae.evaluate, jaxae.plots.reconstructions, jaxae.plots.noise_drift):
+        with pytest.raises(InputError, match="SYNTHETIC has no test images"):
+            function(run, dataset._replace(test=empty))
+    with pytest.raises(InputError, match="SYNTHETIC has no validation images"):
+        jaxae.fit(run.config, dataset._replace(validation=empty), report=silent)
+    assert jaxae.encode(run, empty.images).shape == (0, 2)
+    assert jaxae.reconstruct(run, empty.images).shape == (0, 28, 28, 1)
+    assert jaxae.corrupt(empty.images, std=0.1).shape == (0, 28, 28, 1)

@@ -1,5 +1,7 @@
 """From a folder of pictures to a run that finds them again: digits and photographs."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from jaxae.cli.options import Source
 from jaxae.errors import InputError, silent
 from jaxae.evaluation.latent_scorecard import score_latent
 from jaxae.evaluation.plots import latent_space
+from jaxae.runs import metrics_log
+from jaxae.runs.manifest import tree_digest
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +85,32 @@ def test_pictures_that_have_moved_are_named_and_others_refused(folder, run_dir, 
         victim.write_bytes(whole)
     finally:
         moved.rename(folder)
+
+
+def test_training_goes_on_where_pictures_have_moved_to_the_same_bits(folder, run_dir, tmp_path):
+    recipe = replace(jaxae.load(run_dir).config, epochs=2)
+    moved = shutil.copytree(folder, tmp_path / "elsewhere")
+    stayed = shutil.copytree(run_dir, tmp_path / "stayed")
+    went = shutil.copytree(run_dir, tmp_path / "went")
+
+    lines: list[str] = []
+    jaxae.fit(recipe, run_dir=stayed, report=silent)
+    new_place = replace(recipe, dataset=str(moved))
+    run = jaxae.fit(new_place, run_dir=went, report=lambda told: lines.append(str(told)))
+    assert run.config.dataset == str(moved)
+    assert tree_digest(run.variables) == tree_digest(jaxae.load(stayed).variables)
+    assert [row["epoch"] for row in metrics_log.read(went)] == [1, 2]
+    assert not any("last bits may differ" in line for line in lines)  # a new title is no change
+    assert jaxae.load(went, epoch=1).epoch == 1  # from the old place
+
+    victim = next(moved.rglob("*.png"))
+    victim.unlink()
+    longer = replace(new_place, epochs=3)
+    with pytest.raises(InputError, match="trained on other data"):
+        jaxae.fit(longer, run_dir=went, report=silent)
+    with pytest.raises(InputError, match=r"another config \(dataset: "):
+        jaxae.fit(longer, run_dir=stayed, report=silent)
+    assert jaxae.load(stayed).config.dataset == str(folder)
 
 
 def test_patches_of_photographs_are_measured_and_mapped_in_colour(tmp_path):

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import jax
 import numpy as np
@@ -124,3 +126,29 @@ command.run(main)
         cwd=ROOT,
     )
     assert (done.stdout, done.stderr, done.returncode) == ("True\n", "", 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no processes")
+@pytest.mark.filterwarnings("ignore:.*fork")
+def test_a_forked_process_gets_an_error_and_does_not_hang(dataset):
+    jaxae.corrupt(dataset.test.images[:1], std=0.1)
+    child = os.fork()
+    if not child:
+        code = 0
+        try:
+            jaxae.corrupt(dataset.test.images[:1], std=0.1)
+        except jaxae.InputError as error:
+            code = 7 if "spawn" in str(error) else 1
+        finally:
+            os._exit(code)
+
+    for _ in range(200):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            break
+        time.sleep(0.05)
+    else:
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 7
+    assert jaxae.corrupt(dataset.test.images[:1], std=0.1).shape == (1, 28, 28, 1)  # the parent

@@ -3,11 +3,11 @@
 import numpy as np
 
 from jaxae.core.images import to_unit
-from jaxae.data.dataset import REFERENCES, Dataset, check_data
+from jaxae.data.dataset import REFERENCES, Dataset
 from jaxae.evaluation.baselines import apply_affine, fit_pca
 from jaxae.evaluation.embedding_quality import NEIGHBOURS, geometry, knn_predict, neighbourhoods
 from jaxae.evaluation.reconstruction import introduction
-from jaxae.evaluation.records import LatentScores, Scorecard, provenance
+from jaxae.evaluation.records import LatentScores, Scorecard, check_run_and_data, provenance
 from jaxae.evaluation.tables import markdown
 from jaxae.inference import Run, encode, reconstruct
 
@@ -41,7 +41,7 @@ def score_latent(run: Run, dataset: Dataset, *, pca: LatentScores | None = None)
     Without labels the neighbours' classes and the silhouette are left out. pca: its scores, if the
     same data were scored before. Raises InputError.
     """
-    check_data(run.config, dataset, trained_on=run.data_sha256)
+    check_run_and_data(run, dataset)
     all_images = len(dataset.test.images)
     dataset = dataset._replace(
         train=dataset.train.at_most(REFERENCES), test=dataset.test.at_most(TESTED)

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxae.core.images import to_unit
-from jaxae.data.dataset import REFERENCES, Dataset, check_data
+from jaxae.data.dataset import REFERENCES, Dataset
 from jaxae.errors import InputError
 from jaxae.evaluation.embedding_quality import knn_predict
+from jaxae.evaluation.records import check_run_and_data
 from jaxae.inference import Run, corrupt, encode
 
 NEIGHBOURS = 10
@@ -112,7 +113,7 @@ class Drift(NamedTuple):
 
 def drift_of_noise(run: Run, dataset: Dataset, *, levels: Sequence[float]) -> Drift:
     """Return where one draw of noise at each level pushes the test images' latents."""
-    check_data(run.config, dataset, trained_on=run.data_sha256)
+    check_run_and_data(run, dataset)
     test = to_unit(dataset.test.images)
     latents = {level: encode(run, corrupt(test, std=level)) for level in levels}
 

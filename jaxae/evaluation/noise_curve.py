@@ -12,11 +12,11 @@ from scipy.ndimage import gaussian_filter
 from jaxae.core.corruption import add_gaussian_noise, mask_pixels, poisson_noise, salt_and_pepper
 from jaxae.core.images import to_unit
 from jaxae.core.rng import Stream, derive, root_key
-from jaxae.data.dataset import REFERENCES, Dataset, check_data, sample
+from jaxae.data.dataset import REFERENCES, Dataset, sample
 from jaxae.errors import InputError, Report, silent
 from jaxae.evaluation.baselines import Denoise, fit_affine, fit_rivals, moments
 from jaxae.evaluation.metrics import break_even, psnr, ssim
-from jaxae.evaluation.records import Curve, NoiseCurve, UnseenNoise, provenance
+from jaxae.evaluation.records import Curve, NoiseCurve, UnseenNoise, check_run_and_data, provenance
 from jaxae.inference import Run, corrupt, noise_keys, reconstruct
 from jaxae.switches import usual_switches
 
@@ -70,7 +70,7 @@ def measure_noise_curve(
     images: how many test images to take, drawn at random. Rivals are fitted on up to REFERENCES
     training images. Raises InputError.
     """
-    check_data(run.config, dataset, trained_on=run.data_sha256)
+    check_run_and_data(run, dataset)
     if images < 1 or draws < 1:
         raise InputError(f"images is {images} and draws is {draws}: give 1 or more of each")
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxae.core.images import to_unit
 from jaxae.core.objective import mse
-from jaxae.data.dataset import Dataset, check_data, pick_samples, sample
+from jaxae.data.dataset import Dataset, pick_samples, sample
 from jaxae.errors import InputError
 from jaxae.evaluation.baselines import LABELS
 from jaxae.evaluation.maps import (
@@ -21,7 +21,7 @@ from jaxae.evaluation.maps import (
 )
 from jaxae.evaluation.metrics import image_psnr
 from jaxae.evaluation.noise_curve import LEVELS, unseen_examples
-from jaxae.evaluation.records import Curve, NoiseCurve, UnseenNoise
+from jaxae.evaluation.records import Curve, NoiseCurve, UnseenNoise, check_run_and_data
 from jaxae.figures.latent_plane import draw_latent_grid, draw_noise_drift
 from jaxae.figures.latent_space import draw_latent_space
 from jaxae.figures.map_view import robust_view
@@ -44,7 +44,7 @@ MOST_CLASSES = 100
 
 def reconstructions(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> Figure:
     """Draw figure 1: eight test images as clean, noisy and denoised rows."""
-    check_data(run.config, dataset, trained_on=run.data_sha256)
+    check_run_and_data(run, dataset)
     samples = pick_samples(dataset, 8)
     noisy = corrupt(samples.clean, std=noise_factor, indices=samples.indices)
     denoised = reconstruct(run, noisy)
@@ -65,7 +65,7 @@ def reconstructions(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -
 
 def error_maps(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> Figure:
     """Draw figure 2: heat maps of the pixel errors of six test images."""
-    check_data(run.config, dataset, trained_on=run.data_sha256)
+    check_run_and_data(run, dataset)
     samples = pick_samples(dataset, 6, last=True)
     noisy = corrupt(samples.clean, std=noise_factor, indices=samples.indices)
     denoised = reconstruct(run, noisy)
@@ -76,7 +76,7 @@ def error_maps(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> Fig
 
 def noise_robustness(run: Run, dataset: Dataset) -> Figure:
     """Draw figure 3: two test images at noise 0.1, 0.25, 0.4 and 0.6."""
-    check_data(run.config, dataset, trained_on=run.data_sha256)
+    check_run_and_data(run, dataset)
     samples = pick_samples(dataset, 2)
     clean = samples.clean
     noisy = [corrupt(clean, std=level, indices=samples.indices) for level in FOUR_LEVELS]
@@ -103,7 +103,7 @@ def latent_space(run: Run, dataset: Dataset) -> Figure:
     Of a person's own data all images are drawn, and those that were not trained on have a ring.
     Without classes, or with more than MOST_CLASSES, colours are the error of reconstructions.
     """
-    check_data(run.config, dataset, trained_on=run.data_sha256)
+    check_run_and_data(run, dataset)
     part = dataset.together() if dataset.is_own else dataset.test
     latents = encode(run, part.images)
     plane = plane_of(latents)
@@ -145,7 +145,7 @@ def latent_space(run: Run, dataset: Dataset) -> Figure:
 
 def latent_grid(run: Run, dataset: Dataset) -> Figure:
     """Draw the decoder's images over the latent plane, and how many test images lie there."""
-    check_data(run.config, dataset, trained_on=run.data_sha256)
+    check_run_and_data(run, dataset)
     latents = encode(run, dataset.test.images)
     plane = plane_of(latents)
     cut = quantile_grid(plane.project(latents), cells=GRID_CELLS)
@@ -227,7 +227,7 @@ def seed_agreement(runs: Sequence[Run], dataset: Dataset, *, members: Sequence[s
         )
 
     first = runs[0]
-    check_data(first.config, dataset, trained_on=first.data_sha256)
+    check_run_and_data(first, dataset)
     samples = pick_samples(dataset, 6)
     noisy = corrupt(samples.clean, std=first.config.noise_factor, indices=samples.indices)
     latents = [encode(run, dataset.test.images) for run in runs]

@@ -6,13 +6,20 @@ import numpy as np
 
 from jaxae.core.images import to_unit
 from jaxae.core.objective import mae, mse
-from jaxae.data.dataset import REFERENCES, Dataset, check_data
+from jaxae.data.dataset import REFERENCES, Dataset
 from jaxae.errors import InputError
 from jaxae.evaluation.embedding_quality import knn_predict
 from jaxae.evaluation.metrics import SSIM_WINDOW, psnr, ssim
-from jaxae.evaluation.records import ClassQuality, Evaluation, Provenance, Quality, provenance
+from jaxae.evaluation.records import (
+    ClassQuality,
+    Evaluation,
+    Provenance,
+    Quality,
+    check_run_and_data,
+    provenance,
+)
 from jaxae.evaluation.tables import decibels, markdown
-from jaxae.inference import Run, check_run, corrupt, encode, reconstruct
+from jaxae.inference import Run, corrupt, encode, reconstruct
 from jaxae.runs.environment import DRAWS, settings
 from jaxae.switches import usual_switches
 
@@ -51,8 +58,7 @@ def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> Evalu
     >>> jaxae.evaluate(run, dataset).noisy.mse
     0.0240...
     """
-    check_run(run)
-    check_data(run.config, dataset, trained_on=run.data_sha256)
+    check_run_and_data(run, dataset)
 
     clean = to_unit(dataset.test.images)
     noisy = corrupt(clean, std=noise_factor)

@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from jaxae.data.dataset import Dataset
+from jaxae.data.dataset import Dataset, check_data
 from jaxae.errors import InputError
-from jaxae.inference import Run
+from jaxae.inference import Run, check_run
 from jaxae.runs import files
 from jaxae.runs.environment import settings, variables, versions
 
@@ -190,6 +190,14 @@ FILES: dict[str, type[Evaluation] | type[Scorecard] | type[NoiseCurve]] = {
     "noise_curve.json": NoiseCurve,
 }
 """The files of results in a run directory, and the record that each of them holds."""
+
+
+def check_run_and_data(run: Run, dataset: Dataset) -> None:
+    """Raise InputError unless these are a run, and data with test images for its evaluation."""
+    check_run(run)
+    check_data(run.config, dataset, trained_on=run.data_sha256)
+    if not len(dataset.test.images):
+        raise InputError(f"{dataset.title} has no test images: give data that have some")
 
 
 def provenance(run: Run, dataset: Dataset, *, split: str) -> Provenance:

@@ -11,9 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from string import Template
 
-from jaxae.data.dataset import Dataset, check_data
+from jaxae.data.dataset import Dataset
 from jaxae.digests import policy_digest
 from jaxae.errors import InputError
+from jaxae.evaluation.records import check_run_and_data
 from jaxae.export.page_data import page_data
 from jaxae.inference import Run
 
@@ -53,7 +54,7 @@ def explorer_page(run: Run, dataset: Dataset, *, small: bool = False) -> str:
 
     Raises InputError for other data than the run's, or if latent_dim is not 2.
     """
-    check_data(run.config, dataset, trained_on=run.data_sha256)
+    check_run_and_data(run, dataset)
     if run.model.latent_dim != 2:
         raise InputError(
             f"latent_dim is {run.model.latent_dim}, and the explorer shows a plane: "

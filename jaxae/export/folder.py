@@ -19,10 +19,10 @@ import jax
 import numpy as np
 
 from jaxae.core.images import to_unit
-from jaxae.data.dataset import Dataset, check_data
+from jaxae.data.dataset import Dataset
 from jaxae.digests import file_digest
 from jaxae.errors import InputError
-from jaxae.evaluation.records import Evaluation, Provenance, provenance
+from jaxae.evaluation.records import Evaluation, Provenance, check_run_and_data, provenance
 from jaxae.export import read_back
 from jaxae.export.fold_batch_norm import PARTS, FoldedModel, Part, fold_batch_norm
 from jaxae.export.model_card import Comparison, ExportedFile, model_card
@@ -82,7 +82,7 @@ def export_run(
     for the card. Raises InputError for other data than the run's, for a file that computes
     something else than jaxae, and if the folder holds files that no export wrote.
     """
-    check_data(run.config, dataset, trained_on=run.data_sha256)
+    check_run_and_data(run, dataset)
     _check_old(folder)
     images = to_unit(dataset.test.at_most(COMPARED).images)
     about = provenance(run, dataset, split=f"{len(images)} test images")

@@ -7,10 +7,16 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from jaxae.data.dataset import Dataset, check_data
+from jaxae.data.dataset import Dataset
 from jaxae.errors import InputError
 from jaxae.evaluation.reconstruction import evaluate
-from jaxae.evaluation.records import Evaluation, NoiseCurve, Scorecard, read_record
+from jaxae.evaluation.records import (
+    Evaluation,
+    NoiseCurve,
+    Scorecard,
+    check_run_and_data,
+    read_record,
+)
 from jaxae.inference import Run
 from jaxae.runs import checkpoint, files, metrics_log
 from jaxae.runs.manifest import Manifest, read_manifest
@@ -94,7 +100,7 @@ def gather(place: Path, run: Run, dataset: Dataset) -> Facts:
 
     Raises InputError for a damaged file, and for other data than the run's.
     """
-    check_data(run.config, dataset, trained_on=run.data_sha256)
+    check_run_and_data(run, dataset)
 
     stored = read_record(place / "evaluation.json", Evaluation)
     scorecard = read_record(place / "latent_scorecard.json", Scorecard)

@@ -121,6 +121,8 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
     lines = []
     for name, value in now.items():
+        if name == "data":  # its title is another where it has moved
+            continue
         if name in before and before[name] != value:
             effect = "the last bits may differ"
             if name == "settings" and _draws(before) not in (None, _draws(now)):

@@ -26,7 +26,7 @@ class Owner(BaseModel, extra="forbid", strict=True, frozen=True):
     """The run that a checkpoint belongs to, as far as it is known."""
 
     recipe: dict[str, Any] = {}
-    """The run's recipe without ENDS."""
+    """The run's recipe without ENDS and without the place of its data, which may move."""
     data_sha256: str | None = None
     """Digest of the data that the run was trained on."""
 
@@ -71,7 +71,7 @@ def with_ends(config: Config, other: Config) -> Config:
 def owner_of(config: Config, *, data_sha256: str | None = None) -> Owner:
     """Return the owner that a run's checkpoints name. data_sha256: Dataset.digest, where known."""
     recipe = json.loads(config.to_json())
-    for name in ENDS:
+    for name in (*ENDS, "dataset"):
         del recipe[name]
 
     return Owner(recipe=recipe, data_sha256=data_sha256)
@@ -135,7 +135,11 @@ def check_owner(folder: Path, manifest: Manifest, owner: Owner) -> None:
 
     known = None not in (stored.data_sha256, owner.data_sha256)
     if known and stored.data_sha256 != owner.data_sha256:
-        raise InputError(f"The checkpoint {folder} was trained on other data: name another run_dir")
+        raise InputError(
+            f"The checkpoint {folder} was trained on other data "
+            f"(SHA-256 {stored.data_sha256:.12}, not {owner.data_sha256:.12}): "
+            "give those, or another run_dir"
+        )
 
 
 def check_fit(folder: Path, manifest: Manifest, like: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from jaxae.build import build_model, finished
+from jaxae.build import build_model, finished, or_first
 from jaxae.config import Config
 from jaxae.core.state import TrainState, stack_members
 from jaxae.data.dataset import Dataset, check_data, check_dataset
@@ -17,7 +17,7 @@ from jaxae.data.load import canonical_name, load_dataset
 from jaxae.errors import Diverged, InputError, Report, expand, show, silent
 from jaxae.inference import Run, load
 from jaxae.runs.directory import run_directory
-from jaxae.switches import usual_switches
+from jaxae.switches import refuse_after_fork, usual_switches
 from jaxae.train import progress
 from jaxae.train.epoch import CompiledEpoch, compile_epoch
 from jaxae.train.feed import fits_on_device
@@ -25,7 +25,7 @@ from jaxae.train.introduction import begin_lines
 from jaxae.train.multihost import ALONE, Processes
 from jaxae.train.population import check
 from jaxae.train.sharding import Placement, make_placement
-from jaxae.train.store import MemoryStore, Store, open_directories, or_first
+from jaxae.train.store import MemoryStore, Store, open_directories
 
 
 @usual_switches()
@@ -127,6 +127,7 @@ def train(
     placement: by default one device. on_host: leave the training images in the host's memory; by
     default if they do not fit on the device. Raises Diverged where the loss of each has broken.
     """
+    refuse_after_fork()
     placement = placement or Placement()
     if on_host is None:
         on_host = not fits_on_device(dataset.train.images)
@@ -158,7 +159,8 @@ def train(
     report(progress.Compiled(steps, placement.size, jax.devices()[0].device_kind))
 
     clock = progress.Clock(steps * configs[0].batch_size)
-    rate: float | None = None
+    dropped = int(latest[0].drop_epoch) == int(latest[0].epoch)
+    rate = restored.rate if dropped else None  # a drop that no line has told yet
     broken = np.zeros(len(configs), bool)
 
     while active.any():

@@ -9,7 +9,7 @@ from concurrent import futures
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from jaxae.build import finished, first_states, state_shapes
+from jaxae.build import finished, or_first, state_shapes
 from jaxae.config import Config
 from jaxae.core.state import TrainState, model_variables
 from jaxae.data.dataset import Dataset
@@ -30,6 +30,8 @@ class Restored(NamedTuple):
     notes: list[str]
     finished: bool
     """All members have come to their ends."""
+    rate: float | None = None
+    """The learning rate of the last saved epoch of the first member."""
 
 
 class Store(Protocol):
@@ -127,6 +129,7 @@ class DirectoryStore:
         shapes = [state_shapes(config) for config in self.configs]
         states: list[TrainState | None] = [None] * len(self.configs)
         notes: list[str] = []
+        rate: float | None = None
 
         with self.processes.share_errors():
             if self.processes.first:
@@ -134,12 +137,14 @@ class DirectoryStore:
                 self.saved = [0 if state is None else int(state.epoch) for state in states]
                 if not all_finished(states, self.configs):
                     notes += self._open_logs()
+                rows = metrics_log.read(self.run_dirs[0])
+                rate = rows[-1].get("learning_rate") if rows else None
 
         if self.processes.count > 1:
             # The first process's states are sent; the others need their shapes alone.
             begun = or_first(states, self.configs) if self.processes.first else shapes
             states = self.processes.from_first(begun, shapes)
-        return Restored(states, notes, finished=all_finished(states, self.configs))
+        return Restored(states, notes, all_finished(states, self.configs), rate)
 
     def save(self, states: Mapping[int, TrainState], epoch: Epoch, notes: Sequence[str]) -> None:
         """Begin to write an epoch. Raise what went wrong with the one before."""
@@ -219,7 +224,11 @@ def open_directories(
                     if not overwrite:
                         check_epochs(run_dir, config)
                     opened = directory.open_run(
-                        run_dir, config, data=dataset.title, overwrite=overwrite
+                        run_dir,
+                        config,
+                        data=dataset.title,
+                        data_sha256=dataset.digest,
+                        overwrite=overwrite,
                     )
                     store.check_not_moved.append(stack.enter_context(opened))
 
@@ -236,13 +245,3 @@ def all_finished(states: Sequence[TrainState | None], configs: Sequence[Config])
     """Return whether each member has a state, with which its run has ended."""
     pairs = zip(states, configs, strict=True)
     return all(state is not None and finished(state, config) for state, config in pairs)
-
-
-def or_first(loaded: Sequence[TrainState | None], configs: Sequence[Config]) -> list[TrainState]:
-    """Return the states, with first ones where there is none."""
-    saved = [state for state in loaded if state is not None]
-    if len(saved) == len(loaded):
-        return saved
-    first = first_states(configs)
-    pairs = zip(loaded, first, strict=True)
-    return [begun if state is None else state for state, begun in pairs]

@@ -311,6 +311,21 @@ def test_a_loss_that_breaks_later_keeps_the_best_epoch(dataset, tmp_path, monkey
     assert tree_digest(load(tmp_path / "run").variables) == tree_digest(run.variables)
 
 
+def test_a_drop_is_told_once_also_where_the_run_was_interrupted_before_it_was(dataset, tmp_path):
+    # So low a learning rate that the loss stays where it is, and each second epoch is a plateau.
+    config = replace(CONFIG, epochs=5, learning_rate=1e-9, plateau_patience=1, min_scale=1e-3)
+
+    def drops(run_dir: Path, *epochs: int) -> list[str]:
+        lines: list[str] = []
+        for last in epochs:
+            fit_state(replace(config, epochs=last), dataset, run_dir, report=lines.append)
+        return [line for line in lines if "stopped falling" in line]
+
+    at_once = drops(tmp_path / "whole", 5)
+    assert len(at_once) >= 2
+    assert drops(tmp_path / "in parts", 1, 2, 3, 4, 5) == at_once
+
+
 def test_training_ends_where_its_directory_is_moved_and_refuses_another_runs_checkpoint(
     whole, dataset, tmp_path
 ):
