@@ -226,9 +226,7 @@ def test_a_persons_own_images_are_all_there_under_the_names_of_their_files(brows
         )
         for part, split in arrays.parts.items()
     }
-    own = arrays._replace(
-        train=named["train"], validation=named["validation"], test=named["test"]
-    )
+    own = arrays._replace(train=named["train"], validation=named["validation"], test=named["test"])
     page = open_page(browser, tmp_path, run._replace(config=config), own)
     assert page.value("explorer.drawing.drawn") == 90
     assert "90 images" in page.tab.inner_text("#about")
