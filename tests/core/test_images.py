@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jaxae.core.images import check_pair, to_unit
+from jaxae.core.images import check_axes, check_pair, to_unit
 from jaxae.errors import InputError
 from jaxae.inference import as_unit
 
@@ -53,3 +53,16 @@ def test_pairs_of_two_shapes_are_refused():
     for other in ((2, 3, 3), (1, 3, 3, 1), (2, 3, 3, 3)):
         with pytest.raises(InputError, match=r"one shape \[B, H, W, C\]"):
             check_pair(np.zeros((2, 3, 3, 1)), np.zeros(other))
+
+
+@pytest.mark.parametrize("shape", [(9, 1, 28, 28), (9, 3, 6, 5), (9, 4, 8, 2)])
+def test_channels_first_are_refused_with_the_right_order(shape):
+    with pytest.raises(InputError, match=r"channels first: give \[N, height, width, channels\]"):
+        check_axes(shape)
+
+
+@pytest.mark.parametrize(
+    "shape", [(9, 28, 28, 1), (9, 3, 5, 3), (9, 1, 64, 1), (9, 8, 3, 4), (9, 8, 8, 2), (9, 3, 8)]
+)
+def test_channels_last_are_taken_and_no_channels(shape):
+    check_axes(shape)

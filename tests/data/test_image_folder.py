@@ -384,6 +384,12 @@ def test_resizing_keeps_the_mean_of_each_block(tmp_path):
     )
     np.testing.assert_array_equal(small, np.asarray(whole))
 
+    wide = np.array([[0, 4095], [300, 65535], [4000, 17]], np.uint16)
+    large = save(tmp_path / "large.tif", np.kron(wide, np.ones((40, 40), np.uint16)))
+    small = pixels(large, size=(6, 4))  # two pixels a block, of which the middle ones mix
+    assert small.dtype == np.uint16
+    np.testing.assert_array_equal(small[[0, 5]][:, [0, 3]], wide[[0, 2]])
+
 
 @pytest.mark.parametrize(
     ("spoil", "words"),

@@ -550,7 +550,8 @@ def _(_):
 def _(_):
     pixels = (DIGITS * (255 / 16)).astype(np.uint8)
     model = clone(SMALL).fit(pixels)
-    model.transform(np.zeros((3, 64)))  # empty rows are no other unit
+    model.transform(np.zeros((3, 64)))  # empty rows are no other unit, nor are dark ones
+    model.transform(pixels // 50)
     with pytest.warns(UserWarning, match="values from 0 to 1, and fit was given 0 to 255: give X"):
         model.denoise(pixels / 255)
     return "warned"
