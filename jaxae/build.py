@@ -1,6 +1,7 @@
 """From a recipe to its parts: model, optimiser, plateau, first state, and when a run ends."""
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -121,3 +122,28 @@ def finished(state: TrainState, config: Config) -> bool:
     at_floor = float(state.plateau.scale) <= float(np.float32(config.min_scale))  # scale is f32
     last_progress = max(int(state.best_epoch), int(state.drop_epoch))
     return at_floor and int(state.epoch) - last_progress >= config.early_stop_patience
+
+
+def epochs_left(state: TrainState, config: Config) -> int:
+    """Return about how many epochs a run still takes.
+
+    Each drop of the learning rate that is to come takes its share of the epochs done so far. It is
+    never less than what patience allows if nothing improves, nor more than the recipe's epochs.
+    """
+    done = int(state.epoch)
+    to_come = _drops(float(state.plateau.scale), config)
+    if to_come:
+        guess = done * to_come / _drops(1.0, config)
+        waited = int(state.plateau.plateau_count)
+        patience = to_come * config.plateau_patience + config.early_stop_patience
+    else:
+        guess = 0.0
+        waited = done - max(int(state.best_epoch), int(state.drop_epoch))
+        patience = config.early_stop_patience
+    return min(config.epochs - done, math.ceil(max(guess, patience - waited)))
+
+
+def _drops(scale: float, config: Config) -> int:
+    """Return how often the plateau lowers a scale until it is at the floor."""
+    exact = math.log(config.min_scale / scale) / math.log(config.plateau_factor)
+    return max(0, math.ceil(exact - 1e-4))  # the scale is f32

@@ -6,11 +6,15 @@ And the process may have been forked after JAX was used, where JAX hangs.
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import ParamSpec, TypeVar
 
 import jax
 
 from jaxae.errors import InputError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 USUAL = {
     "jax_enable_x64": False,
@@ -36,6 +40,20 @@ def usual_switches() -> Iterator[None]:
                 switch = getattr(jax, name.removeprefix("jax_"))
                 stack.enter_context(switch(value))
         yield
+
+
+def as_here(function: Callable[P, T]) -> Callable[P, T]:
+    """Return the function for another thread: with the usual switches and this thread's precision.
+
+    JAX's switches and its precision of matrix products are a thread's own.
+    """
+    precision = jax.default_matmul_precision.value
+
+    def there(*arguments: P.args, **options: P.kwargs) -> T:
+        with usual_switches(), jax.default_matmul_precision(precision):
+            return function(*arguments, **options)
+
+    return there
 
 
 def set_usual_switches() -> None:

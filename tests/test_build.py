@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxae.build import build_model, build_parts, first_state
+from jaxae.build import build_model, build_parts, epochs_left, finished, first_state
 from jaxae.config import Config
 from jaxae.core.state import end_epoch
 
@@ -57,6 +57,26 @@ def test_the_plateau_is_the_recipes():
         state, _ = end(state, jnp.float32(1.0))
         scales.append(round(float(state.plateau.scale), 5))
     assert scales == [1.0, 1.0, 0.3, 0.3, 0.2, 0.2]
+
+
+def test_the_epochs_left_are_exact_where_nothing_improves_and_a_share_of_those_done_before():
+    config = Config(
+        plateau_factor=0.3, plateau_patience=2, min_scale=0.2, early_stop_patience=3, widths=(8,)
+    )
+    state = first_state(config)
+    end = jax.jit(functools.partial(end_epoch, plateau=build_parts(config).plateau))
+    state, _ = end(state, jnp.float32(1.0))
+    left = [epochs_left(state, config)]
+    while not finished(state, config):
+        state, _ = end(state, jnp.float32(1.0))
+        left.append(epochs_left(state, config))
+    assert left == [7, 6, 5, 4, 3, 2, 1, 0]  # two plateaus of 2, then 3
+
+    early = state._replace(epoch=jnp.int32(60), plateau=first_state(config).plateau)
+    assert epochs_left(early, config) == 60
+    dropped = early._replace(plateau=early.plateau._replace(scale=jnp.float32(0.3)))
+    assert epochs_left(dropped, config) == 30
+    assert epochs_left(dropped, replace(config, epochs=70)) == 10
 
 
 IMAGES = np.random.default_rng(0).random((64, 28, 28, 1), np.float32)

@@ -152,7 +152,7 @@ def test_keys_are_derived_in_rng_alone():
 
 def test_what_compiles_is_few_and_not_the_maths():
     compiling = {name(path) for path in MODULES if "jax.jit" in path.read_text()}
-    training = {"jaxae.train.epoch", "jaxae.train.sharding"}
+    training = {"jaxae.train.epoch", "jaxae.train.feed", "jaxae.train.sharding"}
     assert compiling == {"jaxae.build", "jaxae.inference", "jaxae.export.stablehlo", *training}
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxae.build import first_state
 from jaxae.config import Config
 from jaxae.core.rng import root_key
-from jaxae.train.epoch import compile_steps
+from jaxae.train.feed import compile_steps
 from jaxae.train.population import recipes
 from jaxae.train.sharding import Placement
 

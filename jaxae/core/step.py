@@ -3,6 +3,7 @@
 Images come as uint8, and are float32 in [0, 1] from the first line of a step on.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
@@ -19,6 +20,9 @@ from jaxae.core.state import TrainState, model_variables
 
 SIMILARITY_STEPS = 10_000
 """Steps after which the weight of the similarity term has halved."""
+
+FEWEST_STEPS = 16
+"""Fewest steps of an epoch: the plateau and the early stop count epochs."""
 
 SplitBatch = Callable[[jax.Array], jax.Array]
 """Shares a batch out over devices. It changes no value."""
@@ -169,14 +173,29 @@ def _moving_average(state: TrainState, params: Any, *, decay: float) -> Any:
 
 
 def state_order(state: TrainState, size: int, *, batch_size: int) -> jax.Array:
-    """Return the order of the state's next epoch, i32[size // batch_size, batch_size]."""
+    """Return the order of the state's next epoch, i32[epoch_steps(size), batch_size]."""
     return epoch_order(derive(state.key, Stream.ORDER, state.epoch), size, batch_size=batch_size)
 
 
 def epoch_order(key: jax.Array, size: int, *, batch_size: int) -> jax.Array:
     """Return a random order of 0 … size - 1, cut into batches; what fills none is left out.
 
-    i32[size // batch_size, batch_size].
+    i32[epoch_steps(size), batch_size]. Of few images each is there as often as another.
     """
-    steps = size // batch_size
-    return jax.random.permutation(key, size)[: steps * batch_size].reshape(steps, batch_size)
+    passes = epoch_passes(size, batch_size=batch_size)
+    steps = epoch_steps(size, batch_size=batch_size)
+
+    order = jax.random.permutation(key, passes * size)
+    if passes > 1:
+        order = order % size
+    return order[: steps * batch_size].reshape(steps, batch_size)
+
+
+def epoch_steps(size: int, *, batch_size: int) -> int:
+    """Return the number of steps of an epoch: FEWEST_STEPS or more."""
+    return epoch_passes(size, batch_size=batch_size) * size // batch_size
+
+
+def epoch_passes(size: int, *, batch_size: int) -> int:
+    """Return how often an epoch goes through the images, so that it has FEWEST_STEPS."""
+    return math.ceil(FEWEST_STEPS * batch_size / size)

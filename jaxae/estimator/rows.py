@@ -18,7 +18,7 @@ from jaxae.inference import check_mask
 FEWEST_HELD_OUT = 10
 
 BATCHES = 8
-"""Fewest of an epoch: with fewer, the learning rate would fall before the weights have moved."""
+"""That fewer rows than a batch are repeated to fill."""
 
 NARROW = 0.01
 """Share of the range of fit: rows that span less are likely of other units, as bytes over 255."""
@@ -92,7 +92,7 @@ def as_dataset(
 ) -> Dataset:
     """Return the rows as train.loop takes them.
 
-    Few training rows are repeated; if the same rows validate, they do so as often.
+    Fewer training rows than a batch are repeated; if the same rows validate, they do so as often.
     """
     repeated = as_images(_on_bytes(_repeated(train, batch_size), scale))
     held = repeated if validation is train else as_images(_on_bytes(validation, scale))
@@ -138,14 +138,14 @@ def _on_bytes(X: np.ndarray, scale: Scale) -> np.ndarray:
 
 
 def _repeated(X: np.ndarray, batch_size: int) -> np.ndarray:
-    """Return all rows equally often, so that they fill BATCHES or more.
+    """Return fewer rows than a batch repeated, to fill exactly BATCHES.
 
-    Less than one batch of them is cut to exactly BATCHES: then all small sets have one shape, and
-    one compiled program; of two rows one counts at most an eighth more.
+    Then all such sets have one shape, and one compiled program. Of two rows one counts at most an
+    eighth more.
     """
-    enough = BATCHES * batch_size
-    size = enough if len(X) < batch_size else -(-enough // len(X)) * len(X)
-    return X if size == len(X) else np.resize(X, (size, X.shape[1]))
+    if len(X) >= batch_size:
+        return X
+    return np.resize(X, (BATCHES * batch_size, X.shape[1]))
 
 
 def _plain(value: Any) -> Any:

@@ -6,37 +6,23 @@ Training steps, batch statistics, validation, end. Everything has a member axis,
 import functools
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxae.build import build_model, build_parts, build_step, compiled_part, state_shapes
+from jaxae.build import build_model, build_parts, compiled_part
 from jaxae.config import Config
 from jaxae.core.corruption import add_gaussian_noise
 from jaxae.core.images import as_rows, to_unit
 from jaxae.core.rng import Stream, derive
 from jaxae.core.state import TrainState, end_epoch, model_variables
-from jaxae.core.step import (
-    ImageErrors,
-    batch_statistics,
-    eval_step,
-    state_order,
-    train_batches,
-    train_epoch,
-)
+from jaxae.core.step import ImageErrors, batch_statistics, eval_step
 from jaxae.data.dataset import Dataset, sample
-from jaxae.train.feed import (
-    BLOCK_BYTES,
-    FromHost,
-    OnDevice,
-    UncompiledSteps,
-    keep_on_device,
-    stream_from_host,
-    wait,
-)
-from jaxae.train.population import varying
+from jaxae.switches import as_here
+from jaxae.train.feed import FromHost, OnDevice, compile_steps, member_shapes, wait
 from jaxae.train.sharding import Placement, keep_inactive
 
 STATISTICS_BATCH = 1000
@@ -59,12 +45,27 @@ class EpochResult(NamedTuple):
     """The first step, from 1, whose loss was not finite; 0 where there is none."""
 
 
+class BoundStatistics(NamedTuple):
+    """The program of the batch statistics, and its batches, u8[K, B, H, W, C]."""
+
+    program: Any
+    batches: jax.Array
+
+    def __call__(self, state: TrainState) -> Any:
+        """Return the batch statistics of the weights that are evaluated."""
+        return self.program(state, self.batches)
+
+    def compile(self, state: TrainState) -> None:
+        """Compile the program ahead of its first call. state: shapes."""
+        self.program.lower(state, self.batches).compile()
+
+
 class CompiledEpoch(NamedTuple):
     """An epoch's programs, and what they are bound to."""
 
     learning_rates: np.ndarray
     steps: OnDevice | FromHost
-    statistics: Callable[[TrainState], Any] | None
+    statistics: BoundStatistics | None
     validate: Callable[[TrainState, jax.Array], ImageErrors]
     validation: jax.Array
     end: Callable[..., tuple[TrainState, jax.Array, jax.Array, jax.Array]]
@@ -107,87 +108,42 @@ def compile_epoch(
     on_host: leave the training images in the host's memory, for a device that can't hold them.
     """
     images = dataset.train.images
-    shared = (compiled_part(configs[0]), len(configs), placement)
+    count = len(configs)
+    shared = (compiled_part(configs[0]), count, placement)
+
+    validate = _validation_program(*shared)
+    validation = placement.put_everywhere(jnp.asarray(dataset.validation.images))
+    end = _end_program(*shared)
+    statistics = _bind_statistics(configs, images, placement)
+
+    # All at once. Those but for the steps are found again, compiled, at their first call.
+    state = member_shapes(configs, placement)
+    loss = jax.ShapeDtypeStruct((count,), np.float32)
+    active = jax.ShapeDtypeStruct((count,), bool)
+    with ThreadPoolExecutor() as pool:
+        ahead = [
+            pool.submit(as_here(lambda: validate.lower(state, validation).compile())),
+            pool.submit(as_here(lambda: end.lower(state, loss, active).compile())),
+        ]
+        if statistics:
+            ahead.append(pool.submit(as_here(statistics.compile), state))
+        steps = compile_steps(configs, images, placement=placement, on_host=on_host)
+    for each in ahead:
+        each.result()
 
     return CompiledEpoch(
         learning_rates=np.array([config.learning_rate for config in configs]),
-        steps=compile_steps(configs, images, placement=placement, on_host=on_host),
-        statistics=_bind_statistics(configs, images, placement),
-        validate=_validation_program(*shared),
-        validation=placement.put_everywhere(jnp.asarray(dataset.validation.images)),
-        end=_end_program(*shared),
+        steps=steps,
+        statistics=statistics,
+        validate=validate,
+        validation=validation,
+        end=end,
     )
-
-
-def compile_steps(
-    configs: Sequence[Config],
-    images: np.ndarray,
-    *,
-    placement: Placement,
-    on_host: bool = False,
-    block_bytes: int = BLOCK_BYTES,
-) -> OnDevice | FromHost:
-    """Compile the training steps of an epoch. images: u8[N, H, W, C]."""
-    config, count = configs[0], len(configs)
-    swept = placement.put(
-        {name: jnp.array([getattr(c, name) for c in configs]) for name in varying(configs)}
-    )
-    state = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct((count, *leaf.shape), leaf.dtype), state_shapes(config)
-    )
-    steps = UncompiledSteps(
-        _steps_program(compiled_part(config), count, placement, on_host), state, swept
-    )
-
-    if not on_host:
-        return keep_on_device(steps, images, placement=placement)
-    return stream_from_host(
-        steps,
-        images,
-        placement=placement,
-        batch_size=config.batch_size,
-        block_bytes=block_bytes,
-        order=_order_program(len(images), config.batch_size, count, placement),
-    )
-
-
-# The programs below are kept, so that JAX compiles once for all runs of one recipe and shape.
-
-
-@functools.lru_cache
-def _steps_program(config: Config, count: int, placement: Placement, on_host: bool) -> Any:
-    def member_steps(
-        state: TrainState, swept: Any, active: Any, images: Any
-    ) -> tuple[TrainState, Any]:
-        options = build_step(config, swept=swept, split_batch=placement.split_batch)
-        if on_host:
-            trained, losses = train_batches(state, images, options=options)
-        else:
-            trained, losses = train_epoch(
-                state, images, batch_size=config.batch_size, options=options
-            )
-        return keep_inactive(count, active, trained, state), losses
-
-    by_member, everywhere = placement.by_member, placement.everywhere
-    shardings: dict[str, Any] = {
-        "in_shardings": (by_member, by_member, by_member, by_member if on_host else everywhere),
-        "out_shardings": (by_member, everywhere),
-    }
-    members = placement.over_members(member_steps, count, shared=0 if on_host else 1)
-    return jax.jit(members, donate_argnums=0, **shardings)
-
-
-@functools.lru_cache
-def _order_program(
-    size: int, batch_size: int, count: int, placement: Placement
-) -> Callable[[TrainState], jax.Array]:
-    order = functools.partial(state_order, size=size, batch_size=batch_size)
-    return jax.jit(placement.over_members(order, count), out_shardings=placement.everywhere)
 
 
 def _bind_statistics(
     configs: Sequence[Config], images: np.ndarray, placement: Placement
-) -> Callable[[TrainState], Any] | None:
+) -> BoundStatistics | None:
     wanted = min(configs[0].statistics_images, len(images))
     if not wanted:
         return None  # the recipe keeps the running ones
@@ -196,12 +152,15 @@ def _bind_statistics(
     size = wanted // number  # batches of one size, and nearly all of the images
     batches = images[sample(len(images), number * size)].reshape(number, size, *images.shape[1:])
     program = _statistics_program(compiled_part(configs[0]), len(configs), placement)
-    there = placement.put_everywhere(jnp.asarray(batches))
-    return lambda state: program(state, there)
+    return BoundStatistics(program, placement.put_everywhere(jnp.asarray(batches)))
+
+
+# The programs below are kept, so that JAX compiles once for all runs of one recipe and shape.
 
 
 @functools.lru_cache
-def _statistics_program(config: Config, count: int, placement: Placement) -> Callable[..., Any]:
+def _statistics_program(config: Config, count: int, placement: Placement) -> Any:
+    """Return the batch statistics: (state, batches u8[K, B, H, W, C]) → BatchNorm's."""
     statistics = functools.partial(
         batch_statistics,
         model=build_model(config),
@@ -213,9 +172,9 @@ def _statistics_program(config: Config, count: int, placement: Placement) -> Cal
 
 
 @functools.lru_cache
-def _validation_program(
-    config: Config, count: int, placement: Placement
-) -> Callable[..., ImageErrors]:
+def _validation_program(config: Config, count: int, placement: Placement) -> Any:
+    """Return the validation: (state, images u8[N, H, W, C]) → the errors of each image."""
+
     def validate(state: TrainState, images: jax.Array) -> ImageErrors:
         key = derive(state.key, Stream.VALIDATION)  # the same noise in every epoch
         rows = placement.split_batch(as_rows(images))
@@ -227,7 +186,9 @@ def _validation_program(
 
 
 @functools.lru_cache
-def _end_program(config: Config, count: int, placement: Placement) -> Callable[..., Any]:
+def _end_program(config: Config, count: int, placement: Placement) -> Any:
+    """Return the end: (state, loss, active) → the state, is it the best, its epoch and scale."""
+
     def end(state: TrainState, loss: jax.Array, active: jax.Array) -> tuple[Any, ...]:
         ended, best = end_epoch(state, loss, plateau=build_parts(config).plateau)
         return keep_inactive(count, active, ended, state), best, ended.epoch, state.plateau.scale

@@ -1,16 +1,21 @@
-"""How training images reach the device: all at once, or from the host's memory block by block."""
+"""The training steps of an epoch, and how images reach the device: all at once, or by blocks."""
 
+import functools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxae.build import build_step, compiled_part, state_shapes
+from jaxae.config import Config
 from jaxae.core.state import TrainState
-from jaxae.train.sharding import Placement
+from jaxae.core.step import epoch_steps, state_order, train_batches, train_epoch
+from jaxae.train.population import varying
+from jaxae.train.sharding import Placement, keep_inactive
 
 BLOCK_BYTES = 2**28
 """Images that are sent to the device at once, of all members; two blocks are there at a time."""
@@ -74,6 +79,44 @@ class FromHost(NamedTuple):
         return state, jnp.concatenate(losses, axis=1)
 
 
+def compile_steps(
+    configs: Sequence[Config],
+    images: np.ndarray,
+    *,
+    placement: Placement,
+    on_host: bool = False,
+    block_bytes: int = BLOCK_BYTES,
+) -> OnDevice | FromHost:
+    """Compile the training steps of an epoch. images: u8[N, H, W, C]."""
+    config, count = configs[0], len(configs)
+    swept = placement.put(
+        {name: jnp.array([getattr(c, name) for c in configs]) for name in varying(configs)}
+    )
+    program = _steps_program(compiled_part(config), count, placement, on_host)
+    steps = UncompiledSteps(program, member_shapes(configs, placement), swept)
+
+    if not on_host:
+        return keep_on_device(steps, images, placement=placement)
+    return stream_from_host(
+        steps,
+        images,
+        placement=placement,
+        batch_size=config.batch_size,
+        block_bytes=block_bytes,
+        order=_order_program(len(images), config.batch_size, count, placement),
+    )
+
+
+def member_shapes(configs: Sequence[Config], placement: Placement) -> TrainState:
+    """Return the state of all members as shapes and dtypes alone, [M, ...]."""
+
+    def of_members(leaf: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+        shape = (len(configs), *leaf.shape)
+        return jax.ShapeDtypeStruct(shape, leaf.dtype, sharding=placement.by_member)
+
+    return jax.tree.map(of_members, state_shapes(configs[0]))
+
+
 def keep_on_device(steps: UncompiledSteps, images: np.ndarray, *, placement: Placement) -> OnDevice:
     """Bind steps to images u8[N, H, W, C], which go to every device."""
     there = placement.put_everywhere(jnp.asarray(images))
@@ -91,7 +134,7 @@ def stream_from_host(
 ) -> FromHost:
     """Bind steps to images u8[N, H, W, C] that stay on the host; a device gets blocks of them."""
     members = jax.tree.leaves(steps.state)[0].shape[0]
-    all_steps = len(images) // batch_size
+    all_steps = epoch_steps(len(images), batch_size=batch_size)
     step_bytes = batch_size * images[0].nbytes * members
     block_steps = min(all_steps, max(1, block_bytes // step_bytes))
 
@@ -122,3 +165,40 @@ def wait(array: Any) -> np.ndarray:
     while not array.is_ready():
         time.sleep(0.002)
     return np.asarray(array)
+
+
+# Programs are kept, so that JAX compiles once for all runs of one recipe and shape.
+
+
+@functools.lru_cache
+def _steps_program(config: Config, count: int, placement: Placement, on_host: bool) -> Any:
+    """Return the steps: (state, which is donated, swept, active, images) → state and losses."""
+
+    def member_steps(
+        state: TrainState, swept: Any, active: Any, images: Any
+    ) -> tuple[TrainState, Any]:
+        options = build_step(config, swept=swept, split_batch=placement.split_batch)
+        if on_host:
+            trained, losses = train_batches(state, images, options=options)
+        else:
+            trained, losses = train_epoch(
+                state, images, batch_size=config.batch_size, options=options
+            )
+        return keep_inactive(count, active, trained, state), losses
+
+    by_member, everywhere = placement.by_member, placement.everywhere
+    shardings: dict[str, Any] = {
+        "in_shardings": (by_member, by_member, by_member, by_member if on_host else everywhere),
+        "out_shardings": (by_member, everywhere),
+    }
+    members = placement.over_members(member_steps, count, shared=0 if on_host else 1)
+    return jax.jit(members, donate_argnums=0, **shardings)
+
+
+@functools.lru_cache
+def _order_program(
+    size: int, batch_size: int, count: int, placement: Placement
+) -> Callable[[TrainState], jax.Array]:
+    """Return the orders of the members' next epoch, i32[M, steps, batch_size]."""
+    order = functools.partial(state_order, size=size, batch_size=batch_size)
+    return jax.jit(placement.over_members(order, count), out_shardings=placement.everywhere)

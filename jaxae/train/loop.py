@@ -9,17 +9,18 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from jaxae.build import build_model, finished, or_first
+from jaxae.build import build_model, epochs_left, finished, or_first
 from jaxae.config import Config
-from jaxae.core.state import TrainState, stack_members
+from jaxae.core.state import TrainState
+from jaxae.core.step import epoch_steps
 from jaxae.data.dataset import Dataset, check_data, check_dataset
 from jaxae.data.load import canonical_name, load_dataset
 from jaxae.errors import Diverged, InputError, Report, expand, show, silent
 from jaxae.inference import Run, load
 from jaxae.runs.directory import run_directory
-from jaxae.switches import refuse_after_fork, usual_switches
+from jaxae.switches import as_here, refuse_after_fork, usual_switches
 from jaxae.train import progress
-from jaxae.train.epoch import CompiledEpoch, compile_epoch
+from jaxae.train.epoch import compile_epoch
 from jaxae.train.feed import fits_on_device
 from jaxae.train.introduction import begin_lines
 from jaxae.train.multihost import ALONE, Processes
@@ -141,21 +142,16 @@ def train(
     for line in [*begin_lines(store.place, epochs, configs, dataset), *restored.notes]:
         report(line)
 
-    precision = jax.default_matmul_precision.value
-
-    def compile_as_here() -> CompiledEpoch:
-        # Switches and precision are a thread's own.
-        with usual_switches(), jax.default_matmul_precision(precision):
-            return compile_epoch(configs, dataset, placement, on_host=on_host)
-
     # In a thread, so that a signal need not wait for the compiler, and first states are drawn
-    # meanwhile: that wins a second.
-    compiling = ThreadPoolExecutor(1).submit(compile_as_here)
+    # meanwhile.
+    compiling = ThreadPoolExecutor(1).submit(
+        as_here(compile_epoch), configs, dataset, placement, on_host=on_host
+    )
     latest = or_first(restored.states, configs)
     active = np.array([not finished(s, c) for s, c in zip(latest, configs, strict=True)])
-    state = placement.put(stack_members(latest))
+    state = placement.stack(latest)
     run_epoch = compiling.result()
-    steps = len(dataset.train.images) // configs[0].batch_size
+    steps = epoch_steps(len(dataset.train.images), batch_size=configs[0].batch_size)
     report(progress.Compiled(steps, placement.size, jax.devices()[0].device_kind))
 
     clock = progress.Clock(steps * configs[0].batch_size)
@@ -175,8 +171,8 @@ def train(
         for k, each in taken.items():
             latest[k] = each
 
-        epochs_left = max((configs[k].epochs - int(result.epoch[k]) for k in taken), default=0)
-        pace = clock.lap(epoch_seconds=seconds, epochs_left=epochs_left)
+        left = max((epochs_left(each, configs[k]) for k, each in taken.items()), default=0)
+        pace = clock.lap(epoch_seconds=seconds, epochs_left=left)
         epoch = progress.describe_epoch(taken, result, configs, pace)
 
         drops: list[str] = []

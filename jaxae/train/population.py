@@ -76,16 +76,9 @@ def check(configs: Sequence[Config], dataset: Dataset) -> None:
                 f"latent_dim is {config.latent_dim}: give 2 or more, the axes of a map"
             )
 
-    if not len(dataset.validation.images):
-        raise InputError(f"{dataset.title} has no validation images: give data that have some")
-
-    images = len(dataset.train.images)
-    batch = configs[0].batch_size
-    if batch > images:
-        raise InputError(
-            f"batch_size is {batch}, but there are {images} training images: "
-            "give a smaller batch_size"
-        )
+    for name, part in (("training", dataset.train), ("validation", dataset.validation)):
+        if not len(part.images):
+            raise InputError(f"{dataset.title} has no {name} images: give data that have some")
 
     brightest = int(dataset.train.images.max())
     if brightest <= DARKEST:

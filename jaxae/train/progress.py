@@ -59,7 +59,7 @@ class Epoch(NamedTuple):
 
         if self.members == 1:
             losses = f"train {first.train_loss:.5f}  validation {first.validation_loss:.5f} {best}"
-            return f"{number}{losses}  lr {first.learning_rate:.1e}  {speed}  {left}"
+            return f"{number}{losses}  lr {first.learning_rate:.1e}  {speed}  about {left}"
 
         train = np.mean([row.train_loss for row in self.rows])
         validation = np.array([row.validation_loss for row in self.rows])
@@ -80,7 +80,7 @@ class Compiled(NamedTuple):
         many = f"{self.devices} × " if self.devices > 1 else ""
         return (
             f"Compiled for {many}{self.device_kind}: {self.steps} steps an epoch. "
-            "* is a new best; the time left is an upper bound."
+            "* is a new best; the time left is an estimate."
         )
 
 
@@ -105,7 +105,7 @@ class Clock:
 
 
 class Pace(NamedTuple):
-    """How fast the last epoch was, and the most seconds that are left."""
+    """How fast the last epoch was, and about how many seconds are left."""
 
     images_per_s: int
     seconds_left: int

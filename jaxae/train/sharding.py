@@ -4,7 +4,7 @@ import contextlib
 import functools
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +13,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxae.core.rng import data_to_keys, keys_to_data
-from jaxae.core.state import TrainState, take_member
+from jaxae.core.state import TrainState, stack_members, take_member
 from jaxae.errors import InputError
 
 FLAG = "xla_force_host_platform_device_count"
@@ -79,6 +79,10 @@ class Placement(NamedTuple):
         Each process has the whole of them.
         """
         return _put(tree, self.by_member)
+
+    def stack(self, states: Sequence[TrainState]) -> TrainState:
+        """Return the members' states as one, on their devices."""
+        return self.put(jax.jit(stack_members)(states))  # jit: one program, not one a leaf
 
     def put_everywhere(self, tree: Any) -> Any:
         """Put arrays without a member axis on every device."""

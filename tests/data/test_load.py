@@ -232,13 +232,28 @@ def test_idx_of_any_rank(tmp_path):
     assert (array_files.read_idx(path) == [[1, 2, 3], [4, 5, 6]]).all()
 
 
-@pytest.mark.parametrize(("size", "batch"), [(550, 64), (128, 128), (130, 1)])
+@pytest.mark.parametrize(("size", "batch"), [(550, 32), (2048, 128), (130, 1)])
 def test_epoch_order_is_a_permutation_without_the_rest(size, batch):
     order = np.asarray(step.epoch_order(jax.random.key(0), size, batch_size=batch))
     assert order.shape == (size // batch, batch)
     assert len(np.unique(order)) == order.size
     assert order.max() < size
     assert (order != np.asarray(step.epoch_order(jax.random.key(1), size, batch_size=batch))).any()
+
+
+@pytest.mark.parametrize(
+    ("size", "batch", "passes", "steps"),
+    [(2047, 128, 2, 31), (1213, 128, 2, 18), (20, 128, 103, 16), (1, 3, 48, 16)],
+)
+def test_an_epoch_of_few_images_goes_through_them_several_times(size, batch, passes, steps):
+    order = np.asarray(step.epoch_order(jax.random.key(0), size, batch_size=batch))
+    assert order.shape == (steps, batch)
+    assert step.epoch_steps(size, batch_size=batch) == steps
+
+    times = np.bincount(order.ravel(), minlength=size)
+    assert len(times) == size
+    assert times.max() <= passes
+    assert passes * size - times.sum() < batch
 
 
 def test_real_files_become_the_official_splits(real_files, tmp_path):

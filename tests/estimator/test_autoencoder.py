@@ -50,7 +50,15 @@ def test_scikit_learns_checks(estimator, check):
 def test_it_is_the_run_that_jaxae_fit_trains(fitted_on_bytes):
     train, validation = train_test_split(BYTES.reshape(-1, 8, 8, 1), test_size=179, random_state=3)
     dataset = Dataset("digits", "digits", "", Split(train), Split(validation), Split(train[:0]))
-    recipe = jaxae.Config(dataset="digits", image_shape=(8, 8, 1), widths=(8, 4), epochs=2, seed=3)
+    recipe = jaxae.Config(
+        dataset="digits",
+        image_shape=(8, 8, 1),
+        widths=(8, 4),
+        dropout=SMALL.dropout,
+        learning_rate=SMALL.learning_rate,
+        epochs=2,
+        seed=3,
+    )
     lines: list[str] = []
     run = jaxae.fit(recipe, dataset, report=lambda told: lines.append(str(told)))
     images = BYTES.reshape(-1, 8, 8)
@@ -185,8 +193,8 @@ def test_so_many_rows_are_held_out(count, fraction, expected):
     assert rows.held_out(count, fraction) == expected
 
 
-@pytest.mark.parametrize("count", [2, 20, 127, 128, 700, 1023, 1024, 1500])
-def test_few_rows_are_repeated_evenly(count):
+@pytest.mark.parametrize("count", [2, 20, 127, 128, 700])
+def test_fewer_rows_than_a_batch_are_repeated_evenly(count):
     made = rows.as_dataset(
         BYTES[:count], BYTES[:count], scale=rows.scale_of(BYTES), batch_size=128
     ).train.images.reshape(-1, 64)
@@ -196,9 +204,7 @@ def test_few_rows_are_repeated_evenly(count):
         copies[row.tobytes()] / np.sum((BYTES[:count] == row).all(axis=1)) for row in BYTES[:count]
     ]
     assert max(each) <= min(each) * 9 / 8
-    assert len(made) >= 1024
-    if count < 128:
-        assert len(made) == 1024  # one shape, one program
+    assert len(made) == (1024 if count < 128 else count)  # one shape, one program
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from jaxae.data.load import synthetic_dataset
 from jaxae.errors import silent
 from jaxae.runs import checkpoint
 from jaxae.runs.manifest import tree_digest
-from jaxae.train.epoch import OnDevice, compile_steps
+from jaxae.train.feed import OnDevice, compile_steps
 from jaxae.train.loop import fit_members
 from jaxae.train.population import recipes
 from jaxae.train.sharding import make_placement

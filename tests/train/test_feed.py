@@ -14,7 +14,7 @@ from jaxae.core.state import stack_members
 from jaxae.errors import silent
 from jaxae.runs.manifest import tree_digest
 from jaxae.train import epoch, feed, loop
-from jaxae.train.epoch import FromHost, compile_steps
+from jaxae.train.feed import FromHost, compile_steps
 from jaxae.train.loop import fit_members
 from jaxae.train.population import recipes
 from jaxae.train.sharding import Placement
@@ -23,7 +23,7 @@ from tests.train.test_loop import metrics
 CONFIG = Config(
     dataset="synthetic",
     epochs=2,
-    batch_size=64,
+    batch_size=32,
     learning_rate=3e-3,
     statistics_images=200,
     widths=(64, 16),
@@ -32,8 +32,8 @@ CONFIG = Config(
 
 @pytest.mark.parametrize(("count", "steps", "programs"), [(1, 3, 2), (2, 4, 1), (1, 100, 1)])
 def test_images_from_the_host_train_to_the_same_bits(dataset, count, steps, programs):
-    """Eight steps: three blocks of which the last is shorter, two that are alike, and one."""
-    configs, images = recipes(CONFIG, seeds=count), dataset.train.images
+    """Sixteen steps: six blocks of which the last is shorter, four that are alike, and one."""
+    configs, images = recipes(CONFIG, seeds=count), dataset.train.images[:512]
     block = steps * CONFIG.batch_size * images[0].nbytes * count
     run = compile_steps(configs, images, placement=Placement(), on_host=True, block_bytes=block)
     assert isinstance(run, FromHost)

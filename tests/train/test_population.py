@@ -20,7 +20,8 @@ from jaxae.runs import checkpoint
 from jaxae.runs.manifest import tree_digest
 from jaxae.runs.population import member_directories, members
 from jaxae.train import store
-from jaxae.train.epoch import compile_epoch, compile_steps
+from jaxae.train.epoch import compile_epoch
+from jaxae.train.feed import compile_steps
 from jaxae.train.loop import fit_members
 from jaxae.train.population import labels, recipes, varying
 from jaxae.train.sharding import Placement
