@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike
 from jaxae.build import build_model
 from jaxae.config import Config
 from jaxae.core.corruption import add_noise_to_each
-from jaxae.core.images import ROUNDING, check_axes, to_unit
+from jaxae.core.images import as_array, as_unit
 from jaxae.core.model import Autoencoder
 from jaxae.core.rng import Stream, derive, derive_each, root_key
 from jaxae.core.state import init_variables
-from jaxae.errors import InputError, brief, expand
+from jaxae.errors import InputError, expand
 from jaxae.runs import directory, files
 from jaxae.runs.checkpoint import load_best
 from jaxae.runs.manifest import owner_of
@@ -26,6 +26,9 @@ from jaxae.switches import refuse_after_fork, usual_switches
 
 COUNTERS = 2**32
 """Number of counters that a key tells apart."""
+
+RELEASED = Path(__file__).parent / "released"
+"""The released run, which travels with the package."""
 
 FEW, MANY = 32, 1000
 """Rows in a batch: fewer are filled up, so that programs are compiled for two shapes."""
@@ -47,14 +50,17 @@ class Run(NamedTuple):
 def load(run_dir: str | Path, *, epoch: int | None = None) -> Run:
     """Return the best checkpoint of a run directory, on this machine's first device.
 
+    run_dir: "released" is the run that comes with jaxae, unless there is such a directory here.
     epoch: take this epoch's checkpoint instead. A run keeps the best and the two latest.
     Raises InputError; for a damaged checkpoint it names the epochs that are whole.
 
-    >>> run = jaxae.load("checkpoints/released")
-    >>> run.epoch, run.config.noise_factor
-    (114, 0.25)
+    >>> run = jaxae.load("released")
+    >>> run.config.dataset, run.config.noise_factor, run.model.latent_dim
+    ('fashion_mnist', 0.25, 2)
     """
     place = expand(run_dir)
+    if str(run_dir) == RELEASED.name and not place.exists():
+        place = RELEASED
     config = directory.read_config(place)
     model = build_model(config)
     like = jax.eval_shape(functools.partial(init_variables, model=model), root_key(0))
@@ -73,6 +79,8 @@ def reconstruct(run: Run, images: ArrayLike) -> np.ndarray:
     by 255. Raises InputError.
 
     >>> denoised = jaxae.reconstruct(run, jaxae.corrupt(images, std=0.25))
+    >>> denoised.shape, denoised.dtype.name
+    ((5, 28, 28, 1), 'float32')
     """
     return _apply(run, "__call__", _fitting(run, images)).reshape(np.shape(images))
 
@@ -81,8 +89,8 @@ def reconstruct(run: Run, images: ArrayLike) -> np.ndarray:
 def encode(run: Run, images: ArrayLike) -> np.ndarray:
     """Return latents, f32[N, latent_dim], of images as reconstruct takes them. Raises InputError.
 
-    >>> jaxae.encode(run, dataset.test.images).shape
-    (10000, 2)
+    >>> jaxae.encode(run, images).shape
+    (5, 2)
     """
     return _apply(run, "encode", _fitting(run, images))
 
@@ -118,7 +126,9 @@ def corrupt(
     has the same noise in every table and figure. images: as reconstruct takes them. indices:
     int[N], by default 0, 1, …. Raises InputError.
 
-    >>> noisy = jaxae.corrupt(dataset.test.images, std=0.25)
+    >>> noisy = jaxae.corrupt(images, std=0.25)
+    >>> np.array_equal(noisy[3:], jaxae.corrupt(images[3:], std=0.25, indices=[3, 4]))
+    True
     """
     if not isinstance(std, Real) or not 0 <= std < math.inf:
         raise InputError(
@@ -145,54 +155,6 @@ def noise_keys(
 ) -> jax.Array:
     """Return the keys of evaluation noise, one for each index of an image in its split."""
     return derive_each(derive(root_key(0), stream, draw), indices)
-
-
-def as_unit(images: ArrayLike) -> np.ndarray:
-    """Return images as people have them as f32[N, H, W, C] in [0, 1].
-
-    images: [N, H, W, C] or [N, H, W]. uint8 is divided by 255, floats are taken as they are. Raises
-    InputError for other shapes and dtypes, and for floats that are not finite or not in [0, 1].
-    """
-    array = as_array("images", images)
-    if array.ndim not in (3, 4):
-        raise InputError(
-            f"images have the shape {list(array.shape)}: "
-            "give [N, height, width] or [N, height, width, channels]"
-        )
-    check_axes(array.shape)
-    if array.ndim == 3:
-        array = array[..., None]
-
-    if array.dtype == np.uint8:
-        return to_unit(array)
-    if not np.issubdtype(array.dtype, np.floating):
-        raise InputError(f"images are {array.dtype}: give uint8 in 0 ... 255, or floats in [0, 1]")
-
-    low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 1.0)
-    if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # false for NaN too
-        raise InputError(
-            f"images have values from {low:g} to {high:g}: "
-            "give floats in [0, 1], or uint8 in 0 ... 255"
-        )
-    return np.clip(array, 0, 1).astype(np.float32)
-
-
-def as_array(name: str, values: ArrayLike) -> np.ndarray:
-    """Return numbers or nested lists as an array. Raises InputError for ragged lists, and masks."""
-    check_mask(name, values)
-    try:
-        return np.asarray(values)
-    except (ValueError, TypeError, RuntimeError) as error:  # the last one is PyTorch's
-        raise InputError(
-            f"{name} are not an array ({brief(error)}): give an array, or lists of one length"
-        ) from error
-
-
-def check_mask(name: str, values: ArrayLike) -> None:
-    """Raise InputError for masked values: as an array they would be what lies under the mask."""
-    if np.ma.is_masked(values):
-        hidden = np.ma.count_masked(values)
-        raise InputError(f"{name} have {hidden:,} masked values: fill them (numpy.ma.filled)")
 
 
 def in_batches(program: Callable[..., jax.Array], *columns: np.ndarray) -> np.ndarray:

@@ -102,7 +102,7 @@ def copy_checkout(place: Path) -> None:
     )
     for name in filter(None, listed.stdout.split("\0")):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, place / name)
+        shutil.copy(ROOT / name, place / name, follow_symlinks=False)
 
 
 def test(place: Path, mutant: Mutant, unchanged: dict[str, Unchanged], *, near: bool) -> str:

@@ -16,6 +16,10 @@ def add_gaussian_noise(key: jax.Array, images: ArrayLike, *, std: ArrayLike) -> 
     """Add N(0, std²) noise and clip to [0, 1]. images: f32[...].
 
     Clipping makes the mean squared error less than std².
+
+    >>> noisy = add_gaussian_noise(key, jnp.zeros((8, 28, 28, 1)), std=0.25)
+    >>> noisy.shape, f"{jnp.square(noisy).mean():.2f}, not {0.25**2}"
+    ((8, 28, 28, 1), '0.03, not 0.0625')
     """
     return jnp.clip(images + std * jax.random.normal(key, jnp.shape(images)), 0.0, 1.0)
 
@@ -23,7 +27,15 @@ def add_gaussian_noise(key: jax.Array, images: ArrayLike, *, std: ArrayLike) -> 
 def add_training_noise(
     root: jax.Array, stream: Stream, counter: ArrayLike, clean: jax.Array, noise: Noise
 ) -> jax.Array:
-    """Add a recipe's noise and clip to [0, 1]. root: the run's root key; clean: f32[B, H, W, C]."""
+    """Add a recipe's noise and clip to [0, 1]. root: the run's root key; clean: f32[B, H, W, C].
+
+    counter: i32[], the step. noise: a standard deviation, or two between which that of each image
+    is drawn, for pixels in [0, 1].
+
+    >>> noisy = add_training_noise(state.key, Stream.NOISE, 0, images / 255, (0.0, 0.4))
+    >>> noisy.shape
+    (256, 28, 28, 1)
+    """
     key = derive(root, stream, counter)
     if not isinstance(noise, tuple):
         return add_gaussian_noise(key, clean, std=noise)
@@ -41,7 +53,11 @@ def add_noise_to_each(keys: jax.Array, images: ArrayLike, *, std: ArrayLike) -> 
 
 
 def salt_and_pepper(key: jax.Array, images: ArrayLike, *, fraction: ArrayLike) -> jax.Array:
-    """Turn this fraction of the pixels black or white, half and half. images: f32[...]."""
+    """Turn this fraction of the pixels black or white, half and half. images: f32[...].
+
+    >>> np.unique(salt_and_pepper(key, jnp.full((9, 9), 0.5), fraction=0.5)).tolist()
+    [0.0, 0.5, 1.0]
+    """
     u = jax.random.uniform(key, jnp.shape(images))
     return jnp.where(u < fraction / 2, 0.0, jnp.where(u < fraction, 1.0, images))
 

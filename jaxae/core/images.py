@@ -7,9 +7,10 @@ from typing import TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 from jax.typing import ArrayLike
 
-from jaxae.errors import InputError
+from jaxae.errors import InputError, brief
 
 ROUNDING = 1e-5
 """How far outside [0, 1] a float may lie: resizing and averaging leave such."""
@@ -23,7 +24,11 @@ Array = TypeVar("Array", jax.Array, np.ndarray)
 
 
 def to_unit(images: Array) -> Array:
-    """Scale u8[...] to f32[...] in [0, 1], in JAX or in NumPy as the images are."""
+    """Scale u8[...] to f32[...] in [0, 1], in JAX or in NumPy as the images are.
+
+    >>> to_unit(np.array([0, 51, 255], np.uint8)).tolist()
+    [0.0, 0.20000000298023224, 1.0]
+    """
     return images.astype(jnp.float32) / 255.0
 
 
@@ -31,6 +36,9 @@ def as_rows(images: jax.Array) -> jax.Array:
     """Reshape [B, H, W, C] to [B, 1, 1, H·W·C], the same values in the same order.
 
     XLA's loops on a CPU run along the last axis: a step on [B, 28, 28, 1] takes 10 % longer.
+
+    >>> as_rows(images).shape
+    (256, 1, 1, 784)
     """
     return jnp.reshape(images, (images.shape[0], 1, 1, math.prod(images.shape[1:])))
 
@@ -52,3 +60,54 @@ def check_pair(output: ArrayLike, target: ArrayLike) -> None:
         raise InputError(
             f"images have the shapes {first} and {second}: give two of one shape [B, H, W, C]"
         )
+
+
+def as_unit(images: npt.ArrayLike) -> np.ndarray:
+    """Return images as people have them as f32[N, H, W, C] in [0, 1].
+
+    images: [N, H, W, C] or [N, H, W]. uint8 is divided by 255, floats are taken as they are. Raises
+    InputError for other shapes and dtypes, and for floats that are not finite or not in [0, 1].
+
+    >>> as_unit([[[0.0, 0.5], [0.5, 1.0]]]).shape
+    (1, 2, 2, 1)
+    """
+    array = as_array("images", images)
+    if array.ndim not in (3, 4):
+        raise InputError(
+            f"images have the shape {list(array.shape)}: "
+            "give [N, height, width] or [N, height, width, channels]"
+        )
+    check_axes(array.shape)
+    if array.ndim == 3:
+        array = array[..., None]
+
+    if array.dtype == np.uint8:
+        return to_unit(array)
+    if not np.issubdtype(array.dtype, np.floating):
+        raise InputError(f"images are {array.dtype}: give uint8 in 0 ... 255, or floats in [0, 1]")
+
+    low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 1.0)
+    if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # false for NaN too
+        raise InputError(
+            f"images have values from {low:g} to {high:g}: "
+            "give floats in [0, 1], or uint8 in 0 ... 255"
+        )
+    return np.clip(array, 0, 1).astype(np.float32)
+
+
+def as_array(name: str, values: npt.ArrayLike) -> np.ndarray:
+    """Return numbers or nested lists as an array. Raises InputError for ragged lists, and masks."""
+    check_mask(name, values)
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError, RuntimeError) as error:  # the last one is PyTorch's
+        raise InputError(
+            f"{name} are not an array ({brief(error)}): give an array, or lists of one length"
+        ) from error
+
+
+def check_mask(name: str, values: npt.ArrayLike) -> None:
+    """Raise InputError for masked values: as an array they would be what lies under the mask."""
+    if np.ma.is_masked(values):
+        hidden = np.ma.count_masked(values)
+        raise InputError(f"{name} have {hidden:,} masked values: fill them (numpy.ma.filled)")

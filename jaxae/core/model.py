@@ -100,6 +100,12 @@ class Autoencoder(nn.Module):
     latent_activation: "linear", or "relu" for BatchNorm and ReLU after the latent layer too.
     momentum: of BatchNorm's running statistics. narrow_shift: where BatchNorm's shift begins in
     layers of NARROW units or fewer. matmul_dtype: "bfloat16" rounds the operands of wide products.
+
+    >>> model = Autoencoder(widths=(64, 16))
+    >>> variables = model.init(key, jnp.zeros((1, 28, 28, 1)))
+    >>> latents = model.apply(variables, jnp.zeros((5, 28, 28, 1)), method="encode")
+    >>> latents.shape, model.apply(variables, latents, method="decode").shape
+    ((5, 2), (5, 28, 28, 1))
     """
 
     image_shape: tuple[int, int, int] = (28, 28, 1)
@@ -112,6 +118,7 @@ class Autoencoder(nn.Module):
     matmul_dtype: Literal["float32", "bfloat16"] = "float32"
 
     def setup(self) -> None:
+        """Make the two halves, as Flax asks for them."""
         options = LayerOptions(self.momentum, self.narrow_shift, self.matmul_dtype)
         self.encoder = Encoder(
             self.widths, self.latent_dim, self.dropout, self.latent_activation, options

@@ -14,20 +14,38 @@ NEAR = 0.25
 
 
 def reconstruction_loss(reconstruction: ArrayLike, target: ArrayLike) -> jax.Array:
-    """Return mean (r - t)² + mean |r - t| over an image: f32[B, H, W, C] twice → f32[B]."""
+    """Return mean (r - t)² + mean |r - t| over an image: f32[B, H, W, C] twice → f32[B].
+
+    Raises InputError for two shapes, or others.
+
+    >>> reconstruction_loss(jnp.full((3, 28, 28, 1), 0.5), jnp.zeros((3, 28, 28, 1))).tolist()
+    [0.75, 0.75, 0.75]
+    """
     check_pair(reconstruction, target)
     error = jnp.subtract(reconstruction, target)
     return jnp.mean(jnp.square(error) + jnp.abs(error), axis=(-3, -2, -1))
 
 
 def mse(output: ArrayLike, target: ArrayLike) -> jax.Array:
-    """Return the mean squared error over an image's values: f32[B, H, W, C] twice → f32[B]."""
+    """Return the mean squared error over an image's values: f32[B, H, W, C] twice → f32[B].
+
+    Raises InputError for two shapes, or others.
+
+    >>> mse(jnp.full((3, 28, 28, 1), 0.5), jnp.zeros((3, 28, 28, 1))).tolist()
+    [0.25, 0.25, 0.25]
+    """
     check_pair(output, target)
     return jnp.mean(jnp.square(jnp.subtract(output, target)), axis=(-3, -2, -1))
 
 
 def mae(output: ArrayLike, target: ArrayLike) -> jax.Array:
-    """Return the mean absolute error over an image's values: f32[B, H, W, C] twice → f32[B]."""
+    """Return the mean absolute error over an image's values: f32[B, H, W, C] twice → f32[B].
+
+    Raises InputError for two shapes, or others.
+
+    >>> mae(jnp.full((3, 28, 28, 1), 0.5), jnp.zeros((3, 28, 28, 1))).tolist()
+    [0.5, 0.5, 0.5]
+    """
     check_pair(output, target)
     return jnp.mean(jnp.abs(jnp.subtract(output, target)), axis=(-3, -2, -1))
 
@@ -39,6 +57,10 @@ def similarity_mismatch(latents: ArrayLike, images: ArrayLike) -> jax.Array:
     & Hinton 2008), in units of the batch's spread, so that a map's scale does not matter.
     0 for a map in proportion, about 1 for one without order. r is close to centred kernel
     alignment (Cortes et al. 2012). f32[B, latent_dim] and f32[B, H, W, C] → f32[].
+
+    >>> pixels = jax.random.uniform(key, (64, 1, 2, 1))
+    >>> bool(abs(similarity_mismatch(3 * pixels.reshape(64, 2), pixels)) < 1e-5)
+    True
     """
     on_map = _centred_similarities(latents)
     between_images = _centred_similarities(images)

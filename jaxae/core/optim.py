@@ -18,7 +18,16 @@ def make_optimizer(
     clip_norm: ArrayLike,
     b2: ArrayLike = 0.999,
 ) -> optax.GradientTransformation:
-    """Return global-norm clipping, then AdamW on all parameters (Loshchilov & Hutter 2019)."""
+    """Return global-norm clipping, then AdamW on all parameters (Loshchilov & Hutter 2019).
+
+    clip_norm: the largest global norm of the gradient. b2: decay of the mean squared gradient.
+
+    >>> optimizer = make_optimizer(learning_rate=0.1, weight_decay=0.0, clip_norm=1.0)
+    >>> weights = {"kernel": jnp.ones(3)}
+    >>> updates, _ = optimizer.update(weights, optimizer.init(weights), weights)
+    >>> updates["kernel"].round(3).tolist()
+    [-0.10000000149011612, -0.10000000149011612, -0.10000000149011612]
+    """
     adamw = optax.adamw(learning_rate, b2=b2, weight_decay=weight_decay)
     return pack_small(optax.chain(clip_by_global_norm(clip_norm), adamw))
 
@@ -82,5 +91,12 @@ def make_plateau(
 
     A plateau is `patience` values that are not 0.01 % below the best. Updated once an epoch with
     the validation loss, it takes the steps of PyTorch's ReduceLROnPlateau(patience - 1).
+
+    >>> plateau = make_plateau(factor=0.5, patience=2, min_scale=0.05)
+    >>> scale = plateau.init({})
+    >>> for loss in (0.2, 0.2, 0.2):
+    ...     _, scale = plateau.update({}, scale, value=loss)
+    >>> float(scale.scale)
+    0.5
     """
     return reduce_on_plateau(factor=factor, patience=patience, min_scale=min_scale, rtol=1e-4)

@@ -62,7 +62,12 @@ def init_variables(key: jax.Array, *, model: Autoencoder) -> dict[str, Any]:
 
 
 def init_state(key: jax.Array, *, parts: Parts) -> TrainState:
-    """Return the state before the first step. key: the run's root key, which the state keeps."""
+    """Return the state before the first step. key: the run's root key, which the state keeps.
+
+    >>> first = init_state(key, parts=parts)
+    >>> int(first.step), float(first.best_loss)
+    (0, inf)
+    """
     variables = init_variables(key, model=parts.model)
     params = variables["params"]
 
@@ -85,7 +90,11 @@ def init_state(key: jax.Array, *, parts: Parts) -> TrainState:
 
 
 def model_variables(state: TrainState) -> dict[str, Any]:
-    """Return what `model.apply` evaluates: parameters, or their average, and batch statistics."""
+    """Return what `model.apply` evaluates: parameters, or their average, and batch statistics.
+
+    >>> parts.model.apply(model_variables(state), jnp.zeros((5, 28, 28, 1))).shape
+    (5, 28, 28, 1)
+    """
     params = state.params if state.average is None else state.average
     return {"params": params, "batch_stats": state.batch_stats}
 
@@ -100,6 +109,10 @@ def end_epoch(
 
     With best_state: when the learning rate drops, the fields in RESTORED go back to the best epoch;
     the counters do not.
+
+    >>> ended, improved = end_epoch(state, jnp.float32(0.2), plateau=parts.plateau)
+    >>> int(ended.epoch), bool(improved), int(ended.best_epoch)
+    (1, True, 1)
     """
     epoch = state.epoch + 1
     _, plateau_state = plateau.update({}, state.plateau, value=validation_loss)

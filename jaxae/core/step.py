@@ -53,6 +53,10 @@ def train_step(
 
     Minimises loss + weight / (1 + step / SIMILARITY_STEPS) * similarity_mismatch; returns the
     reconstruction loss alone.
+
+    >>> after, loss = train_step(state, images[:32], options=options)
+    >>> int(state.step), int(after.step), loss.shape
+    (0, 1, ())
     """
     model = options.model
     clean = to_unit(as_rows(images))
@@ -99,7 +103,12 @@ def train_step(
 def train_epoch(
     state: TrainState, images: jax.Array, *, batch_size: int, options: StepOptions
 ) -> tuple[TrainState, jax.Array]:
-    """Scan train_step over u8[N, H, W, C] in the epoch's order. Return also losses f32[steps]."""
+    """Scan train_step over u8[N, H, W, C] in the epoch's order. Return also losses f32[steps].
+
+    >>> after, losses = train_epoch(state, images, batch_size=32, options=options)
+    >>> int(after.step), losses.shape
+    (16, (16,))
+    """
     order = state_order(state, len(images), batch_size=batch_size)
     rows = as_rows(images)
 
@@ -160,7 +169,12 @@ class ImageErrors(NamedTuple):
 def eval_step(
     variables: Any, noisy: jax.Array, images: jax.Array, *, model: Autoencoder
 ) -> ImageErrors:
-    """Return the errors of each image. noisy: f32[B, H, W, C]; images, clean: u8[B, H, W, C]."""
+    """Return the errors of each image. noisy: f32[B, H, W, C]; images, clean: u8[B, H, W, C].
+
+    >>> errors = eval_step(model_variables(state), to_unit(images), images, model=parts.model)
+    >>> errors.loss.shape
+    (256,)
+    """
     clean = to_unit(as_rows(images))
     inputs = noisy.reshape(len(noisy), *model.image_shape)
     output = as_rows(cast(jax.Array, model.apply(variables, inputs)))
@@ -181,6 +195,9 @@ def epoch_order(key: jax.Array, size: int, *, batch_size: int) -> jax.Array:
     """Return a random order of 0 … size - 1, cut into batches; what fills none is left out.
 
     i32[epoch_steps(size), batch_size]. Of few images each is there as often as another.
+
+    >>> epoch_order(key, 55_000, batch_size=128).shape
+    (429, 128)
     """
     passes = epoch_passes(size, batch_size=batch_size)
     steps = epoch_steps(size, batch_size=batch_size)

@@ -47,8 +47,10 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     After fit: loss_curve_ and validation_loss_curve_, f64[n_iter_]; best_epoch_, from 1, whose
     weights are kept; run_, which jaxae.encode and the others take, for images [N, 1, features, 1].
 
-    >>> model = jaxae.DenoisingAutoencoder(random_state=0).fit(X)
-    >>> latents, denoised = model.transform(X), model.denoise(X)
+    >>> X = dataset.test.images[:200].reshape(200, 784)
+    >>> model = jaxae.DenoisingAutoencoder(widths=(32, 8), epochs=1, random_state=0).fit(X)
+    >>> model.transform(X).shape, model.denoise(X).shape
+    ((200, 2), (200, 784))
     """
 
     def __init__(

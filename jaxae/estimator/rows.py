@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxae.config import Config
-from jaxae.core.images import DARKEST
+from jaxae.core.images import DARKEST, check_mask
 from jaxae.data.dataset import Dataset, Split
 from jaxae.errors import InputError
-from jaxae.inference import check_mask
 
 FEWEST_HELD_OUT = 10
 

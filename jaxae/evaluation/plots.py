@@ -1,4 +1,9 @@
-"""Figures of a run: from a Run and a data set to a matplotlib Figure."""
+"""Figures of a run: from a Run and its data set to a matplotlib Figure.
+
+Each raises InputError for other data than those of the run.
+
+>>> jaxae.plots.reconstructions(small, dataset).savefig("reconstructions.png")
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,16 +14,8 @@ from jaxae.core.images import to_unit
 from jaxae.core.objective import mse
 from jaxae.data.dataset import Dataset, pick_samples, sample
 from jaxae.errors import InputError
+from jaxae.evaluation import maps
 from jaxae.evaluation.baselines import LABELS
-from jaxae.evaluation.maps import (
-    align,
-    drift_of_noise,
-    local_error,
-    plane_of,
-    quantile_grid,
-    regular_grid,
-    shared_neighbours,
-)
 from jaxae.evaluation.metrics import image_psnr
 from jaxae.evaluation.noise_curve import LEVELS, unseen_examples
 from jaxae.evaluation.records import Curve, NoiseCurve, UnseenNoise, check_run_and_data
@@ -106,7 +103,7 @@ def latent_space(run: Run, dataset: Dataset) -> Figure:
     check_run_and_data(run, dataset)
     part = dataset.together() if dataset.is_own else dataset.test
     latents = encode(run, part.images)
-    plane = plane_of(latents)
+    plane = maps.plane_of(latents)
     points = plane.project(latents)
 
     labels = None
@@ -117,7 +114,7 @@ def latent_space(run: Run, dataset: Dataset) -> Figure:
         names = dataset.class_names
     else:
         each = np.asarray(mse(decode(run, latents), to_unit(part.images)))
-        errors = local_error(points, each)
+        errors = maps.local_error(points, each)
 
     size = latents.shape[1]
     title = f"The {len(points):,} clean {dataset.title} test images in the {size}-D latent space"
@@ -147,8 +144,8 @@ def latent_grid(run: Run, dataset: Dataset) -> Figure:
     """Draw the decoder's images over the latent plane, and how many test images lie there."""
     check_run_and_data(run, dataset)
     latents = encode(run, dataset.test.images)
-    plane = plane_of(latents)
-    cut = quantile_grid(plane.project(latents), cells=GRID_CELLS)
+    plane = maps.plane_of(latents)
+    cut = maps.quantile_grid(plane.project(latents), cells=GRID_CELLS)
     images = decode(run, plane.lift(cut.middles))
 
     count = f"{len(latents):,} clean test images"
@@ -163,13 +160,13 @@ def latent_grid(run: Run, dataset: Dataset) -> Figure:
 
 def noise_drift(run: Run, dataset: Dataset) -> Figure:
     """Draw where noise pushes the latents, and how many images change their 5-NN class."""
-    drift = drift_of_noise(run, dataset, levels=LEVELS)
-    plane = plane_of(drift.latents[0.0])
+    drift = maps.drift_of_noise(run, dataset, levels=LEVELS)
+    plane = maps.plane_of(drift.latents[0.0])
     clean = plane.project(drift.latents[0.0])
     chosen = sample(len(clean), ARROWS)
     noisy = {level: plane.project(drift.latents[level][chosen]) for level in DRIFT_LEVELS}
     view = robust_view(clean)
-    grid = decode(run, plane.lift(regular_grid(view.low, view.high, cells=DRIFT_CELLS)))
+    grid = decode(run, plane.lift(maps.regular_grid(view.low, view.high, cells=DRIFT_CELLS)))
 
     labels = dataset.test.labels
     count = f"{len(chosen)} of {len(clean):,} {dataset.title} test images"
@@ -231,13 +228,13 @@ def seed_agreement(runs: Sequence[Run], dataset: Dataset, *, members: Sequence[s
     samples = pick_samples(dataset, 6)
     noisy = corrupt(samples.clean, std=first.config.noise_factor, indices=samples.indices)
     latents = [encode(run, dataset.test.images) for run in runs]
-    plane = plane_of(latents[0])
+    plane = maps.plane_of(latents[0])
 
     count = f"{len(latents[0]):,} clean {dataset.title} test images"
     return draw_seed_agreement(
-        [plane.project(align(latents[0], each)) for each in latents],
+        [plane.project(maps.align(latents[0], each)) for each in latents],
         dataset.test.labels,
-        shared_neighbours(latents),
+        maps.shared_neighbours(latents),
         members=members,
         names=dataset.class_names,
         clean=samples.clean,

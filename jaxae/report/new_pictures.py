@@ -18,8 +18,11 @@ def read_pictures(run: Run, *places: str | Path, report: Report = show) -> Split
     turned, laid on black or white, scaled to cover the run's size and cut at the edges. Raises
     InputError.
 
-    >>> pictures = jaxae.read_pictures(run, "~/new pictures")
-    >>> latents = jaxae.encode(run, pictures.images)
+    >>> from PIL import Image
+    >>> Image.new("L", (40, 30), 128).save("new.png")
+    >>> pictures = jaxae.read_pictures(run, "new.png", report=lambda told: None)
+    >>> jaxae.encode(run, pictures.images).shape
+    (1, 2)
     """
     paths = [expand(place) for place in places]
     if not paths:

@@ -46,8 +46,10 @@ def fit(
     Epoch; str() gives its line. Raises InputError; Diverged if the loss stops being finite, but in
     memory only if no epoch was finished: otherwise the best one is returned.
 
-    >>> run = jaxae.fit(jaxae.Config(epochs=3), run_dir="checkpoints/three")
-    >>> denoised = jaxae.reconstruct(run, images)
+    >>> recipe = jaxae.Config(dataset="synthetic", widths=(32, 8), epochs=1)
+    >>> run = jaxae.fit(recipe, dataset, report=lambda told: None)
+    >>> run.epoch
+    1
     """
     recipe = Config() if config is None else config
     if not isinstance(recipe, Config):

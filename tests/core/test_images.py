@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from jaxae.core.images import check_axes, check_pair, to_unit
+from jaxae.core.images import as_unit, check_axes, check_pair, to_unit
 from jaxae.errors import InputError
-from jaxae.inference import as_unit
 
 RNG = np.random.default_rng(0)
 
