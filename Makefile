@@ -5,7 +5,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN = $(VENV)/bin
 
-.PHONY: help train test test-slow explore lint notebook clean
+.PHONY: help train test test-slow explore lint docs notebook clean
 
 help:
 	@echo 'make train   creates $(VENV), installs, trains the default model, evaluates it, draws the figures'
@@ -13,8 +13,9 @@ help:
 	@echo 'make test    creates $(VENV), installs, runs the test suite; make test-slow the long tests'
 	@echo 'make explore writes explorer.html of the released run, to open in a browser'
 	@echo 'make lint    ruff and mypy'
+	@echo 'make docs    writes the site into docs/_build/html, with the tutorial executed'
 	@echo 'make notebook  runs docs/tutorial.py and writes docs/tutorial.ipynb, pictures included'
-	@echo 'make clean   removes $(VENV) and caches; runs are kept'
+	@echo 'make clean   removes $(VENV), the site and caches; runs are kept'
 
 # train.py prints its run directory on stdout, and the progress on stderr.
 train: $(BIN)/.installed
@@ -38,13 +39,18 @@ lint: $(BIN)/.installed-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(BIN)/.installed-tests
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[docs]'
+	@$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
+	@echo '== wrote docs/_build/html/index.html'
+
 notebook: $(BIN)/.installed-tests
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[notebook]'
 	@cd docs && ../$(BIN)/jupytext --quiet --to ipynb --execute tutorial.py
 	@echo '== wrote docs/tutorial.ipynb'
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) docs/_build .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jaxae needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'

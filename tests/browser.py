@@ -42,10 +42,19 @@ def browser() -> Iterator[Any]:
 
 
 class Page:
-    """The explorer in the browser, what it complained of, and what it asked the network for."""
+    """A page in the browser, what it complained of, and what it asked the network for."""
 
-    def __init__(self, browser: Any, path: Path, **options: Any) -> None:
-        viewport = {"width": 1280, "height": 800}
+    def __init__(
+        self,
+        browser: Any,
+        path: Path,
+        *,
+        width: int = 1280,
+        query: str = "",
+        ready: str = "body[data-ready]",
+        **options: Any,
+    ) -> None:
+        viewport = {"width": width, "height": 800}
         self.tab = browser.new_context(viewport=viewport, **options).new_page()
         self.complaints: list[str] = []
         self.requests: list[str] = []
@@ -54,8 +63,8 @@ class Page:
         self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.tab.on("request", lambda request: self.requests.append(request.url[:80]))
 
-        self.tab.goto(path.as_uri())
-        self.tab.wait_for_selector("body[data-ready]")
+        self.tab.goto(path.as_uri() + query)
+        self.tab.wait_for_selector(ready)
 
     def computed(self, function: str, rows: np.ndarray) -> np.ndarray:
         """Return what a JavaScript function makes of each row, an array.
