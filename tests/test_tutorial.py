@@ -1,5 +1,6 @@
-"""docs/tutorial.py runs, and docs/tutorial.ipynb is what `make notebook` makes of it."""
+"""The tutorials run, and docs/tutorial.ipynb is what `make notebook` makes of docs/tutorial.py."""
 
+import importlib
 import json
 import re
 import runpy
@@ -9,6 +10,7 @@ import pytest
 
 import jaxae
 from tests import ROOT
+from tests.cli.test_command import call
 
 TUTORIAL = ROOT / "docs" / "tutorial.py"
 Config = jaxae.Config
@@ -44,6 +46,30 @@ def test_the_notebook_has_the_tutorials_cells_and_pictures_and_no_path_of_a_mach
     assert "the same bits: True" in printed
     assert "Fashion-MNIST (55000, 28, 28, 1)" in printed
     assert not re.search(r"/(home|root|work|tmp)/", printed)
+
+
+@pytest.mark.slow
+def test_the_second_tutorial_leads_from_a_folder_to_new_pictures_on_the_map(monkeypatch, tmp_path):
+    page = (ROOT / "docs" / "pictures.md").read_text()
+    folder, *steps = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(folder, names)
+
+    quick = ["--epochs", "2", "--widths", "16", "4"]
+    for command in re.findall(r"^jaxae (.*?)(?: +[#>].*)?$", page, re.MULTILINE):
+        name, *words = command.split()
+        module = importlib.import_module(f"jaxae.cli.{name}")
+        main = module.main[words.pop(0)] if name == "plot" else module.main
+        assert call(main, *words, *(quick if name == "train" else ())) in (0, None)
+    for code in steps:
+        exec(code, names)
+
+    run = tmp_path / "checkpoints" / "digits"
+    for written in ("figures/latent_space.png", "explorer.html", "map.csv"):
+        assert (run / written).exists()
+    assert names["drawn"].shape == (179, 8, 8, 1)
+    assert len(list((tmp_path / "denoised").rglob("*.png"))) == 179
 
 
 def uncommented(cell: str) -> str:
