@@ -31,6 +31,7 @@ extensions = [
     "sphinx_copybutton",
 ]
 exclude_patterns = ["_build"]
+highlight_language = "text"  # of blocks that name no language: commands and what they print
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", ".*")]  # types of signatures: those that have a page are linked
 
@@ -154,6 +155,7 @@ def shorten_types(
         return None
     for spelled_out in ARRAY_LIKE:
         arguments = re.sub(spelled_out, "ArrayLike", arguments)
+    arguments = re.sub(r"<function (\w+)>", r"\1", arguments)
     return arguments, result
 
 
