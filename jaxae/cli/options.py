@@ -1,7 +1,7 @@
 """The options that commands share: a run to look at, and where the data are."""
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -116,10 +116,16 @@ class Source(Place, DataPlace):
         ),
     ] = None
 
+    labels: Annotated[
+        str | None, optional("FILE", "Where their table of labels is now, if it has moved.")
+    ] = None
+
     def dataset(
         self, config: Config, *, moved_to: str | None = None, report: Report = say
     ) -> Dataset:
         """Return the run's data, from where they are now. Raises InputError."""
+        if self.labels:
+            config = replace(config, labels=self.labels)
         return super().dataset(config, moved_to=moved_to or self.moved_to, report=report)
 
     def load(self, directory: Path) -> Run:

@@ -93,6 +93,7 @@ SOURCE: dict[str, Entry] = {
     "--epoch": ("--epoch 5", "epoch=5"),
     "--member": ("--member 1", "population/members/1"),
     "--dataset": ("--dataset /moved", "load_dataset('/moved'"),
+    "--labels": TRAIN["--labels"],
     "--data-dir": TRAIN["--data-dir"],
     "--manual-dir": TRAIN["--manual-dir"],
 }
