@@ -53,26 +53,26 @@ def _alike(table: ImageTable, images: np.ndarray) -> str:
     equal = _numbers(table.equal_to, table)
     other = np.where(equal >= 0, equal, _numbers(table.nearest_file, table))
 
-    difference = np.full(len(images), np.inf)
-    for number in np.flatnonzero(other >= 0):
-        pair = to_unit(images[[number, other[number]]])
-        difference[number] = np.square(pair[0] - pair[1]).mean()
-    once = np.unique(
-        np.sort(np.stack([np.arange(len(other)), other], axis=1), axis=1), axis=0, return_index=True
-    )[1]
-    chosen = once[np.argsort(difference[once], kind="stable")][:SHOWN]
-    chosen = chosen[np.isfinite(difference[chosen])]
+    numbers = np.flatnonzero(other >= 0)
+    pairs = np.unique(np.sort(np.stack([numbers, other[numbers]], axis=1), axis=1), axis=0)
+    difference = np.array([_mean_square(images[one], images[two]) for one, two in pairs])
+    order = np.argsort(difference, kind="stable")[:SHOWN]
+    chosen, like = pairs[order].T
 
-    notes = ["equal" if equal[each] >= 0 else f"MSE {difference[each]:.2g}" for each in chosen]
+    notes = [f"MSE {each:.2g}" if each else "equal" for each in difference[order]]
     figure = draw_contact_sheet(
         to_unit(images[chosen]),
-        to_unit(images[other[chosen]]),
+        to_unit(images[like]),
         names=_names(table, chosen),
         notes=notes,
         rows=("image", "like it"),
         title="The most alike: equal images, then neighbours on the map with the least difference",
     )
     return _sheet(figure, table, chosen, "Equal images and the most similar neighbours")
+
+
+def _mean_square(one: np.ndarray, two: np.ndarray) -> float:
+    return float(np.square(to_unit(one) - to_unit(two)).mean())
 
 
 def _best_and_worst(table: ImageTable, images: np.ndarray, facts: Facts) -> str:

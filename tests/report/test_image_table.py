@@ -3,6 +3,8 @@
 import csv
 import io
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow.csv
@@ -19,7 +21,9 @@ from jaxae.cli.encode import NewPictures
 from jaxae.cli.options import Source
 from jaxae.data.dataset import Dataset, Split
 from jaxae.errors import InputError, silent
+from jaxae.figures.style import Figure
 from jaxae.inference import Run
+from jaxae.report import sheets
 from jaxae.report.image_table import image_table
 from tests.helpers import untrained_run
 
@@ -190,3 +194,33 @@ def test_what_is_no_picture_is_one_line(place, words, trained, tmp_path):
     with pytest.raises(InputError, match=words) as caught:
         jaxae.read_pictures(trained[1], tmp_path / place, report=silent)
     assert "\n" not in str(caught.value)
+
+
+def test_the_sheets_show_who_is_alone_who_is_alike_and_what_is_drawn_badly(trained, monkeypatch):
+    _, run, dataset = trained
+    drawn: list[dict] = []
+
+    def draw(above: np.ndarray, below: np.ndarray, **words: Any) -> Figure:
+        drawn.append({"above": above, "below": below, **words})
+        return Figure()
+
+    monkeypatch.setattr(sheets, "draw_contact_sheet", draw)
+    page = sheets.by_name(SimpleNamespace(run=run, dataset=dataset))  # type: ignore[arg-type]
+    strangest, alike, quality = drawn
+    table = image_table(run, dataset)
+    images = dataset.together().images / np.float32(255)
+
+    distance = cdist(np.stack([table.x, table.y], 1), np.stack([table.x, table.y], 1))
+    distance[distance == 0] = np.inf
+    np.testing.assert_array_equal(strangest["above"][0], images[distance.min(axis=1).argmax()])
+
+    assert alike["notes"][:3] == ["equal", "equal", alike["notes"][2]]
+    assert alike["notes"][2].startswith("MSE")
+    np.testing.assert_array_equal(alike["above"][:2], alike["below"][:2])
+
+    np.testing.assert_array_equal(quality["above"][0], images[np.argmin(table.error)])
+    np.testing.assert_array_equal(quality["above"][8], images[np.argmax(table.error)])
+    np.testing.assert_allclose(
+        quality["below"][8], jaxae.reconstruct(run, quality["above"][8:9])[0]
+    )
+    assert table.file[np.argmax(table.error)] in page
