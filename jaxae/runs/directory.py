@@ -18,7 +18,7 @@ from jaxae.runs.manifest import with_ends
 
 SYNTHETIC_SUFFIX = "-SYNTHETIC"
 CONFIG = "config.json"
-RESULTS = ("evaluation.json", "latent_scorecard.json", "noise_curve.json")
+RESULTS = ("evaluation.json", "latent_scorecard.json", "noise_curve.json", "map.csv", "map.parquet")
 WRITTEN = {CONFIG, "environment.json", "metrics.jsonl", "states", "damaged", "tensorboard"}
 WRITTEN |= {*RESULTS, "figures", "export", "comparison.html", "explorer.html", "report.html"}
 """All that a run may hold, and that overwriting it deletes."""

@@ -53,7 +53,7 @@ def test_overwrite_deletes_a_run_and_nothing_else(tmp_path):
     opened(run, Config())
     (run / "metrics.jsonl").write_text("old")
     (run / "export").mkdir()
-    for name in ("explorer.html", "report.html", "comparison.html", "export/README.md"):
+    for name in ("explorer.html", "report.html", "comparison.html", "map.csv", "export/README.md"):
         (run / name).write_text("old")
     opened(run, Config(seed=1), overwrite=True)
     assert sorted(path.name for path in run.iterdir()) == ["config.json"]
