@@ -83,12 +83,16 @@ def draw_latent_space(
     draw_points(whole, points[order], colours[order], view, size=dot)
     set_view(whole, view, dimensions=dimensions)
     note_outside(whole, points, view)
-    if trained_on:
-        _draw_rings(whole, points[trained_on:], view, size=dot)
+    shown = np.zeros(len(points), bool)
     if thumbnails is not None:
         height = map_height - 1.2
         inches = np.array([height / aspect(view), height]) / (view.high - view.low)
-        _draw_thumbnails(whole, points, thumbnails, colours, view, order=order, inches=inches)
+        shown = _places_for_images(points, thumbnails, view, order=order, inches=inches)
+        _draw_thumbnails(whole, points[shown], thumbnails[shown], colours[shown])
+    if trained_on:
+        held_out = (np.arange(len(points)) >= trained_on) & ~view.outside(points)
+        _draw_rings(whole, points[held_out & ~shown], diameter=np.sqrt(1.6 * dot + 2))
+        _draw_rings(whole, points[held_out & shown], diameter=72 * 1.25 * THUMBNAIL)
 
     if labels is not None and rows:
         _name_classes(whole, points, labels, names)
@@ -99,45 +103,39 @@ def draw_latent_space(
     return figure
 
 
-def _draw_rings(axes: Axes, points: np.ndarray, view: View, *, size: float) -> None:
-    """Draw a ring around each point inside."""
-    near = points[~view.outside(points)]
-    ring: Any = {"facecolors": "none", "edgecolors": "0.1", "linewidths": 0.5}
-    axes.scatter(near[:, 0], near[:, 1], s=1.6 * size + 2, **ring)
+def _draw_rings(axes: Axes, points: np.ndarray, *, diameter: float) -> None:
+    """Draw a ring around each point. diameter: in points, as of letters."""
+    ring: Any = {"facecolors": "none", "edgecolors": "0.1", "linewidths": 0.5, "zorder": 2}
+    axes.scatter(points[:, 0], points[:, 1], s=diameter**2, **ring)
+
+
+def _places_for_images(
+    points: np.ndarray, images: np.ndarray, view: View, *, order: np.ndarray, inches: np.ndarray
+) -> np.ndarray:
+    """Return which images can be drawn at their points without hiding one another, bool[N].
+
+    order: which goes first, int[N]. inches: what a unit of the map takes, f[2].
+    """
+    height, width = images.shape[1:3]
+    room = np.array([width, height]) * THUMBNAIL / max(height, width) + 0.05
+    inside = ~view.outside(points)
+    chosen = np.zeros(len(points), bool)
+
+    for number in order[inside[order]]:
+        away = np.abs(points[chosen] - points[number]) * inches
+        chosen[number] = not (away < room).all(axis=1).any()
+    return chosen
 
 
 def _draw_thumbnails(
-    axes: Axes,
-    points: np.ndarray,
-    images: np.ndarray,
-    colours: np.ndarray,
-    view: View,
-    *,
-    order: np.ndarray,
-    inches: np.ndarray,
+    axes: Axes, points: np.ndarray, images: np.ndarray, colours: np.ndarray
 ) -> None:
-    """Draw the images at their points, with frames in the points' colours, where none overlap.
-
-    order: which image goes first, int[N]. inches: what a unit of the map takes, f[2].
-    """
-    height, width = images.shape[1:3]
-    zoom = THUMBNAIL * 72 / max(height, width)
-    room = np.array([width, height]) * zoom / 72 + 0.05
-    outside = view.outside(points)
-    taken = np.empty((0, 2))
-
-    for number in order:
-        place = (points[number] - view.low) * inches
-        hidden = (np.abs(taken - place) < room).all(axis=1).any()
-        if hidden or outside[number]:
-            continue
-
-        taken = np.vstack([taken, place])
-        shown = OffsetImage(picture(images[number]), zoom=zoom, cmap="gray", clim=(0, 255))
-        frame: Any = {"edgecolor": colours[number], "linewidth": 0.9}
-        axes.add_artist(
-            AnnotationBbox(shown, tuple(points[number]), pad=0, bboxprops=frame, zorder=3)
-        )
+    """Draw images at their points, with frames in the points' colours."""
+    zoom = THUMBNAIL * 72 / max(images.shape[1:3])
+    for point, image, colour in zip(points, images, colours, strict=True):
+        shown = OffsetImage(picture(image), zoom=zoom, cmap="gray", clim=(0, 255))
+        frame: Any = {"edgecolor": colour, "linewidth": 0.9}
+        axes.add_artist(AnnotationBbox(shown, tuple(point), pad=0, bboxprops=frame, zorder=3))
 
 
 def _colour_by(figure: SubFigure, axes: Axes, values: np.ndarray, label: str) -> np.ndarray:

@@ -80,10 +80,13 @@ def describe_oddities(dataset: Dataset) -> list[str]:
     equal: list[tuple[str, str]] = []
     dark: list[str] = []
     for part, split in dataset.parts.items():
-        for name, image in zip(dataset.names(part), split.images, strict=True):
+        names = dataset.names(part)
+        brightest = split.images.max(axis=(1, 2, 3))
+        dark += [names[number] for number in np.flatnonzero(brightest <= NEARLY_BLACK)]
+
+        for name, image in zip(names, split.images, strict=True):
             other = first.setdefault(hashlib.sha256(image.tobytes()).digest(), name)
             equal += [(name, other)] if other is not name else []
-            dark += [name] if image.max() <= NEARLY_BLACK else []
 
     lines = []
     if equal:

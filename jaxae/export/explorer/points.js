@@ -1,8 +1,8 @@
 // The images as points, or as themselves where there is room, and those far away as triangles at the edge of the map.
 import { classColour, pageColour } from "./colours.js";
-import { count, labels, latents, latentOf } from "./dataset.js";
+import { count, labels, latents, latentOf, names } from "./dataset.js";
 import { state } from "./store.js";
-import { drawRings, drawThumbnails, hasRoom, RING } from "./thumbnails.js";
+import { drawRings, drawSomeThumbnails, drawThumbnails, hasRoom, RING } from "./thumbnails.js";
 import { countInView, eachInView, isInside, isOutlier, plane, toScreen } from "./view.js";
 
 const ROUNDS = 8; // points are drawn in turns, so that no class lies on top of all others
@@ -36,6 +36,7 @@ export function drawPoints(context, faint) {
   }
   context.globalAlpha = 1;
   if (inView <= 4 * FEW) drawRings(context, asImages ? RING : radius + 1.5);
+  if (state.thumbnails && !asImages && !faint && !names.length && inView <= FEW) drawSomeThumbnails(context);
   drawOutliers(context);
   return drawn;
 }

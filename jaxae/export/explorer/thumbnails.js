@@ -25,27 +25,45 @@ function thumbnailOf(i) {
   return thumbnails.get(i);
 }
 
+function drawThumbnail(context, x, y, i) {
+  context.imageSmoothingEnabled = scale < 1;
+  context.fillRect(x - tileWidth / 2 - 1.5, y - tileHeight / 2 - 1.5, tileWidth + 3, tileHeight + 3);
+  context.drawImage(thumbnailOf(i), x - tileWidth / 2, y - tileHeight / 2, tileWidth, tileHeight);
+}
+
 // Each image itself, with a frame in the colour of its class.
 export function drawThumbnails(context, first, end, step) {
   let drawn = 0;
-  context.imageSmoothingEnabled = scale < 1;
   eachInView(first, end, step, (x, y, i) => {
-    context.fillRect(x - tileWidth / 2 - 1.5, y - tileHeight / 2 - 1.5, tileWidth + 3, tileHeight + 3);
-    context.drawImage(thumbnailOf(i), x - tileWidth / 2, y - tileHeight / 2, tileWidth, tileHeight);
+    drawThumbnail(context, x, y, i);
     drawn++;
   });
   return drawn;
 }
 
+// The images that hide no other; the rest stay points.
+export function drawSomeThumbnails(context) {
+  const taken = [];
+  eachInView(0, count, 1, (x, y, i) => {
+    const hidesOne = taken.some(([left, top]) => Math.abs(left - x) < tileWidth + 5 && Math.abs(top - y) < tileHeight + 5);
+    if (hidesOne) return;
+    taken.push([x, y]);
+    drawThumbnail(context, x, y, i);
+    if (isHeldOut(i)) drawRing(context, x, y, RING);
+  });
+}
+
 // Around the images that were not trained on.
 export function drawRings(context, radius) {
+  eachInView(0, count, 1, (x, y, i) => {
+    if (isHeldOut(i) && !state.hidden.has(labels[i])) drawRing(context, x, y, radius);
+  });
+}
+
+function drawRing(context, x, y, radius) {
   context.strokeStyle = pageColour("ink");
   context.lineWidth = 0.8;
   context.beginPath();
-  eachInView(0, count, 1, (x, y, i) => {
-    if (!isHeldOut(i) || state.hidden.has(labels[i])) return;
-    context.moveTo(x + radius, y);
-    context.arc(x, y, radius, 0, 2 * Math.PI);
-  });
+  context.arc(x, y, radius, 0, 2 * Math.PI);
   context.stroke();
 }
