@@ -11,15 +11,14 @@ from PIL import Image
 
 from jaxae.cli import release
 from jaxae.config import Config
-from jaxae.core.rng import root_key
-from jaxae.data.load import load_dataset, synthetic_dataset
+from jaxae.data.load import load_dataset
 from jaxae.errors import InputError, expand, readable, show, silent
 from jaxae.inference import load
 from jaxae.runs import files
 from jaxae.runs.directory import run_directory
 from jaxae.train.loop import fit
 
-SMALL = Config(dataset="synthetic", epochs=1, batch_size=64, widths=(8, 4))
+SMALL = Config(dataset="synthetic", epochs=1, batch_size=64, learning_rate=3e-3, widths=(64, 16))
 
 
 def test_the_home_is_put_in_and_other_paths_stay(monkeypatch):
@@ -120,25 +119,24 @@ def test_an_unknown_home_is_an_error_and_no_folder_called_tilde(homeless):
     assert os.listdir(homeless) == []
 
 
-def test_what_needs_no_home_works_without_one(homeless):
+def test_what_needs_no_home_works_without_one(homeless, dataset):
     images = np.random.default_rng(0).integers(0, 256, (60, 28, 28), np.uint8)
     np.savez(homeless / "x.npz", images=images)
     assert load_dataset("x.npz", report=silent).image_shape == (28, 28, 1)
     assert load_dataset("synthetic").title == "SYNTHETIC"
-    fit(SMALL, synthetic_dataset(root_key(1), train=240, test=20), run_dir="run", report=silent)
+    fit(SMALL, dataset, run_dir="run", report=silent)
     assert load("run-SYNTHETIC").epoch == 1
     assert sorted(os.listdir(homeless)) == ["run-SYNTHETIC", "x.npz"]
 
 
-def test_a_link_to_nothing_is_called_that_and_nothing_is_made(tmp_path):
+def test_a_link_to_nothing_is_called_that_and_nothing_is_made(dataset, tmp_path):
     """In the place of a run, above it, in the place of data, and of a result."""
     link, run = tmp_path / "link", tmp_path / "a-SYNTHETIC"
     link.symlink_to(tmp_path / "gone")
-    data = synthetic_dataset(root_key(1), train=240, test=20)
-    fit(SMALL, data, run_dir=run, report=silent)
+    fit(SMALL, dataset, run_dir=run, report=silent)
     for use in (
-        lambda: fit(SMALL, data, run_dir=link, report=silent),
-        lambda: fit(SMALL, data, run_dir=link / "a-SYNTHETIC", report=silent),
+        lambda: fit(SMALL, dataset, run_dir=link, report=silent),
+        lambda: fit(SMALL, dataset, run_dir=link / "a-SYNTHETIC", report=silent),
         lambda: load(link),
         lambda: load(link / "a"),
         lambda: release.main(run, link),

@@ -95,9 +95,7 @@ def test_fit_just_works(dataset, tmp_path, monkeypatch):
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("jaxae.train.loop.load_dataset", lambda name, report, **rules: dataset)
-    recipe = jaxae.Config(
-        epochs=1, batch_size=64, learning_rate=3e-3, widths=(64, 16), statistics_images=200
-    )
+    recipe = jaxae.Config(epochs=1, batch_size=64, learning_rate=3e-3, widths=(64, 16))
     told: list[object] = []
     run = jaxae.fit(recipe, run_dir="x", report=told.append)
     assert run.config.dataset == "synthetic"

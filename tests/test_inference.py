@@ -16,7 +16,7 @@ from tests.helpers import untrained_run
 @pytest.fixture(scope="module")
 def run() -> Run:
     """An untrained model."""
-    return untrained_run(widths=(32, 8))
+    return untrained_run(widths=(64, 16))
 
 
 def test_an_image_has_the_same_noise_whatever_is_beside_it(dataset):

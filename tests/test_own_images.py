@@ -34,11 +34,12 @@ def folder(tmp_path_factory) -> Path:
     return root
 
 
-@pytest.fixture(scope="module", params=[2, 5], ids=["two latent numbers", "five"])
-def run_dir(request, folder, tmp_path_factory) -> Path:
+@pytest.fixture(scope="module")
+def run_dir(folder, tmp_path_factory) -> Path:
+    """Return a run whose latent space has five dimensions."""
     place = tmp_path_factory.mktemp("runs") / "digits"
     recipe = jaxae.Config(
-        dataset=str(folder), epochs=1, batch_size=64, widths=(16, 4), latent_dim=request.param
+        dataset=str(folder), epochs=1, batch_size=64, widths=(16, 4), latent_dim=5
     )
     jaxae.fit(recipe, run_dir=place, report=silent)
     return place
@@ -59,12 +60,8 @@ def test_evaluation_scores_and_maps_find_the_pictures_again(folder, run_dir):
     accuracy = score_latent(run, dataset).ours.knn_5
     assert accuracy is not None
     assert 0 < accuracy < 1
-    labels = {axes.get_xlabel() for axes in latent_space(run, dataset).axes}
-    dimensions = run.model.latent_dim
-    assert any(
-        ("principal axis 1 of 5" if dimensions == 5 else "latent dimension 1") in label
-        for label in labels
-    )
+    labels = [axes.get_xlabel() for axes in latent_space(run, dataset).axes]
+    assert any("principal axis 1 of 5" in label for label in labels)
 
 
 def test_pictures_that_have_moved_are_named_and_others_refused(folder, run_dir, tmp_path):
@@ -149,4 +146,6 @@ def test_patches_of_photographs_are_measured_and_mapped_in_colour(tmp_path):
         for a, b in zip(clean, noisy, strict=True)
     ]
     assert row.ssim_mean == pytest.approx(np.mean(similar), rel=1e-3)
-    assert {"astronaut", "coffee"} <= {axes.get_title() for axes in latent_space(run, dataset).axes}
+    axes = latent_space(run, dataset).axes
+    assert {"astronaut", "coffee"} <= {each.get_title() for each in axes}
+    assert any("latent dimension 1" in each.get_xlabel() for each in axes)

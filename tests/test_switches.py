@@ -44,7 +44,9 @@ def switched(switches):
 
 def through_every_door(dataset, run_dir):
     """Return arrays of every public function that computes."""
-    config = jaxae.Config(dataset="synthetic", epochs=2, batch_size=64, widths=(64, 16))
+    config = jaxae.Config(
+        dataset="synthetic", epochs=2, batch_size=64, learning_rate=3e-3, widths=(64, 16)
+    )
     lines: list[str] = []
     in_memory = jaxae.fit(config, dataset, report=lambda told: lines.append(str(told)))
     on_disk = jaxae.fit(config, dataset, run_dir=run_dir, report=lambda told: None)

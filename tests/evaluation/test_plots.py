@@ -14,7 +14,7 @@ from tests.helpers import untrained_run
 @pytest.fixture(scope="module")
 def run() -> Run:
     """Return an untrained model."""
-    return untrained_run(widths=(32, 8))
+    return untrained_run(widths=(64, 16))
 
 
 def given(name: str, monkeypatch: pytest.MonkeyPatch) -> dict:

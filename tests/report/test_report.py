@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from jaxae.report.page import Described, report_page
 from tests.browser import browser  # noqa: F401 - a fixture
 from tests.helpers import ABOUT
 
+CONFIG = Config(dataset="synthetic", epochs=2, batch_size=64, learning_rate=3e-3, widths=(64, 16))
 HOSTILE = "</script><script>document.title='broken'</script>"
 
 
@@ -35,8 +37,7 @@ HOSTILE = "</script><script>document.title='broken'</script>"
 def trained(dataset, tmp_path_factory) -> Path:
     """A run of two epochs, evaluated and scored."""
     place = tmp_path_factory.mktemp("report") / "run-SYNTHETIC"
-    config = Config(dataset="synthetic", epochs=2, batch_size=50, widths=(16,))
-    run = jaxae.fit(config, dataset, run_dir=place, report=silent)
+    run = jaxae.fit(CONFIG, dataset, run_dir=place, report=silent)
     write_record(place / "evaluation.json", jaxae.evaluate(run, dataset))
     write_record(place / "latent_scorecard.json", score_latent(run, dataset))
     return place
@@ -92,7 +93,7 @@ def copied(trained, facts, tmp_path, monkeypatch) -> Path:
 def pages(trained, facts, dataset, tmp_path_factory) -> tuple[str, str, list[Described]]:
     """The report of one run with a hostile class name, of two runs, and these two."""
     other = tmp_path_factory.mktemp("report") / "other-SYNTHETIC"
-    config = Config(dataset="synthetic", epochs=1, batch_size=50, widths=(16,), learning_rate=0.002)
+    config = replace(CONFIG, seed=1, early_stop_patience=7)  # of the same programs
     jaxae.fit(config, dataset, run_dir=other, report=silent)
     both = [
         Described(facts, [Check("A claim", "compared " * 40)]),
@@ -156,7 +157,7 @@ def test_the_page_has_the_numbers_that_numpy_computes_and_asks_for_nothing(pages
 
 def test_two_runs_are_next_to_each_other_with_what_differs(pages):
     words = Words(pages[1])
-    assert words.after("learning_rate", 2) == ["0.001", "0.002"]
+    assert words.after("early_stop_patience", 2) == [str(CONFIG.early_stop_patience), "7"]
     assert "Not scored: jaxae score RUN does." in words.cells
     a, b = (run.facts.evaluation.noisy.mse for run in pages[2])
     assert words.after("MSE, noisy input", 3) == [f"{a:.5f}", f"{b:.5f}", f"{b - a:.5f}"]

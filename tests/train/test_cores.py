@@ -35,8 +35,6 @@ def test_every_device_gets_the_same_number_of_members(members, most, share):
     ("devices", "members", "flags", "expected"),
     [
         ("auto", 2, "", min(CORES, 2)),
-        ("auto", 1, "", 1),
-        ("1", 2, "", 1),
         ("auto", 6, "--xla_force_host_platform_device_count=3", 3),
     ],
 )
@@ -47,6 +45,18 @@ def test_a_cpu_is_as_many_devices_as_are_asked_for(devices, members, flags, expe
         command, capture_output=True, text=True, timeout=100, env=environment, cwd=ROOT
     )
     assert done.stdout == f"{expected}\n", done.stderr
+
+
+@pytest.mark.skipif(CORES < 2, reason="one core alone")
+@pytest.mark.parametrize(
+    ("devices", "members", "expected"),
+    [("auto", 1, []), ("1", 2, []), ("auto", 2, [2]), ("2", 1, [2])],
+)
+def test_jax_is_asked_for_devices_where_several_are_wanted(devices, members, expected, monkeypatch):
+    asked: list[int] = []
+    monkeypatch.setattr("jax.config.update", lambda name, value: asked.append(value))
+    take_cores(devices, members=members)
+    assert asked == expected
 
 
 def test_where_jax_has_begun_nothing_changes():

@@ -101,7 +101,7 @@ def test_statistics_are_of_training_images(run_epoch, state, dataset):
 def test_images_in_class_order_train_as_well_as_mixed_ones():
     """The order of training is drawn in both; the statistics are of all classes in both."""
     recipe = replace(CONFIG, learning_rate=3e-3, statistics_images=1000)
-    mixed = synthetic_dataset(root_key(1), train=3600, test=20)
+    mixed = synthetic_dataset(root_key(1), train=1800, test=20)
     by_class = np.argsort(np.asarray(mixed.train.labels), kind="stable")
     in_order = mixed._replace(train=mixed.train.take(by_class))
 

@@ -25,7 +25,6 @@ CONFIG = Config(
     epochs=2,
     batch_size=32,
     learning_rate=3e-3,
-    statistics_images=200,
     widths=(64, 16),
 )
 
