@@ -26,23 +26,30 @@ torch = pytest.importorskip(
 from benchmarks.speed import torch_model, torch_peer  # noqa: E402 - they import torch
 
 
+@functools.cache
+def random_variables(latent_activation: str):
+    """Random weights everywhere, in float64."""
+    model = Autoencoder(latent_activation=latent_activation)
+    variables = jax.jit(functools.partial(init_variables, model=model))(root_key(0))
+    rng = np.random.default_rng(1)
+    return jax.tree.map(
+        lambda x: jnp.asarray(x + rng.uniform(-0.1, 0.1, x.shape), jnp.float64), variables
+    )
+
+
 @pytest.fixture(params=["linear", "relu"])
 def twins(request):
-    """A Flax model with random weights everywhere, dropout off, and its PyTorch twin.
+    """A Flax model with random weights, dropout off, and its PyTorch twin.
 
     In float64: eighteen BatchNorms in a row magnify rounding so much that float32 would need
     tolerances that hide bugs.
     """
     with jax.enable_x64(True):
+        variables = random_variables(request.param)
         model = Autoencoder(dropout=(0.0, 0.0, 0.0), latent_activation=request.param)
-        variables = jax.jit(functools.partial(init_variables, model=model))(root_key(0))
-        rng = np.random.default_rng(1)
-        variables = jax.tree.map(
-            lambda x: jnp.asarray(x + rng.uniform(-0.1, 0.1, x.shape), jnp.float64), variables
-        )
         twin = torch_model.build(dropout=(), latent_activation=request.param).double()
         torch_model.load_variables(twin, variables)
-        yield model, variables, twin, rng.random((128, 28, 28, 1))
+        yield model, variables, twin, np.random.default_rng(2).random((128, 28, 28, 1))
 
 
 def close(ours, theirs) -> None:
@@ -116,11 +123,11 @@ def test_clipped_adamw_takes_pytorchs_steps():
     gradients[0] *= 100
     optimizer = make_optimizer(learning_rate=1e-2, weight_decay=0.1, clip_norm=1.0)
     params = jnp.asarray(start)
-    state = optimizer.init(params)
+    state, update = optimizer.init(params), jax.jit(optimizer.update)
     theirs = torch.nn.Parameter(torch.tensor(start))
     adamw = torch.optim.AdamW([theirs], lr=1e-2, weight_decay=0.1)
     for gradient in gradients:
-        updates, state = optimizer.update(jnp.asarray(gradient), state, params)
+        updates, state = update(jnp.asarray(gradient), state, params)
         params = params + updates
         theirs.grad = torch.tensor(gradient)
         torch.nn.utils.clip_grad_norm_([theirs], 1.0)
@@ -139,8 +146,8 @@ def compiled_plateau(factor: float, patience: int):
 # nothing.
 @given(
     exponents=st.lists(st.integers(-40, 0), min_size=1, max_size=40),
-    patience=st.integers(1, 6),
-    factor=st.sampled_from([0.1, 0.3, 0.5, 0.9]),
+    patience=st.integers(1, 4),
+    factor=st.sampled_from([0.1, 0.5]),  # each pair is a program to compile
 )
 @settings(max_examples=60, deadline=None)
 def test_plateau_follows_reduce_lr_on_plateau_epoch_for_epoch(exponents, patience, factor):

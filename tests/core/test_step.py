@@ -115,8 +115,10 @@ def test_the_weight_of_similarities_orders_the_map_and_is_not_in_the_loss(bound,
     for _ in range(30):
         plain, ordered = step(plain, images)[0], weighted(ordered, images)[0]
 
+    encode = jax.jit(functools.partial(parts.model.apply, method="encode"))
+
     def mismatch(state):
-        latents = parts.model.apply(model_variables(state), to_unit(images), method="encode")
+        latents = encode(model_variables(state), to_unit(images))
         return (
             1 - np.corrcoef(pdist(latents), pdist(np.reshape(to_unit(images), (BATCH, -1))))[0, 1]
         )
@@ -131,12 +133,14 @@ def test_the_weight_of_similarities_is_halved_after_its_steps(bound, dataset):
     state = state._replace(opt_state=descent.init(state.params))
     images = jnp.asarray(dataset.train.images[:BATCH])
 
+    @functools.cache
+    def program(weight: float):
+        options = StepOptions(parts.model.clone(dropout=()), descent, 0.0, 0.0, weight)
+        return jax.jit(functools.partial(train_step, options=options))
+
     def last_kernel(step: int, weight: float) -> np.ndarray:
         """The kernel after a step, with the noise and the dropout of step 0 whatever its number."""
-        options = StepOptions(parts.model.clone(dropout=()), descent, 0.0, 0.0, weight)
-        moved, _ = jax.jit(functools.partial(train_step, options=options))(
-            state._replace(step=jnp.int32(step)), images
-        )
+        moved, _ = program(weight)(state._replace(step=jnp.int32(step)), images)
         return np.asarray(moved.params["encoder"]["dense_2"]["kernel"])
 
     first = last_kernel(0, 1.0) - last_kernel(0, 0.0)
@@ -166,9 +170,8 @@ def test_the_target_is_clean_and_the_input_is_not(bound, dataset):
     noise = jnp.clip(
         0.25 * jax.random.normal(derive(state.key, Stream.NOISE, 0), black.shape), 0, 1
     )
-    output, _ = parts.model.apply(
-        model_variables(state), noise, train=True, rngs=rngs, mutable=["batch_stats"]
-    )
+    train = jax.jit(functools.partial(parts.model.apply, train=True, mutable=["batch_stats"]))
+    output, _ = train(model_variables(state), noise, rngs=rngs)
     np.testing.assert_allclose(loss, jnp.mean(output**2 + output), rtol=1e-4)
 
 

@@ -14,7 +14,7 @@ from tests.helpers import untrained_run
 @pytest.fixture(scope="module")
 def run() -> Run:
     """Return an untrained model: these measurements do not depend on quality."""
-    return untrained_run()
+    return untrained_run(widths=(64, 16))
 
 
 @pytest.fixture(scope="module")

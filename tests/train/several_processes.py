@@ -23,7 +23,6 @@ def main(together: options.SeveralProcesses, place: Path, seeds: int = 1, epochs
         epochs=epochs,
         batch_size=64,
         learning_rate=1e-7,
-        statistics_images=200,
         widths=(64, 16),
     )
     members = recipes(config, seeds=seeds)

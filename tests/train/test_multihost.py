@@ -36,7 +36,6 @@ CONFIG = Config(
     epochs=3,
     batch_size=64,
     learning_rate=1e-7,
-    statistics_images=200,
     widths=(64, 16),
 )
 
@@ -54,7 +53,7 @@ def start(place: Path, *options: str, second: tuple[str, ...] = ()) -> list[subp
         *options,
     ]
     command += ["--coordinator", f"127.0.0.1:{port}", "--processes", "2", "--process-id"]
-    environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""}
+    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
     pipe = subprocess.PIPE
     return [
         subprocess.Popen(

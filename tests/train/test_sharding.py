@@ -23,7 +23,7 @@ def found(tmp_path_factory) -> dict:
         str(tmp_path_factory.mktemp("devices")),
     ]
     environment = os.environ | {
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
+        "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8",
         "TF_CPP_MIN_LOG_LEVEL": "2",
     }
     done = subprocess.run(
