@@ -12,16 +12,17 @@ import time
 from dataclasses import replace
 from typing import Any
 
+import jax
 import pytest
 
-from jaxae.build import state_shapes
+from benchmarks.robustness import damage, kill_resume
+from jaxae.build import first_state, state_shapes
 from jaxae.config import Config
 from jaxae.core.state import TrainState, model_variables
 from jaxae.errors import InputError, silent
 from jaxae.inference import load
 from jaxae.runs import checkpoint
 from jaxae.runs.manifest import tree_digest
-from tests import ROOT
 from tests.cli.test_scripts import start
 from tests.helpers import fit_state
 from tests.train.test_loop import metrics
@@ -106,24 +107,25 @@ def test_a_run_that_goes_back_to_its_best_resumes_to_the_same_bits(dataset, tmp_
         ) == tree_digest(state)
 
 
-def benchmark(name: str, *arguments: str) -> str:
-    command = [sys.executable, "-m", f"benchmarks.robustness.{name}", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280, cwd=ROOT)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @pytest.mark.slow
-def test_killed_runs_end_with_the_same_bits():
-    said = benchmark("kill_resume", "--kills", "2", "--epochs", "4")
+def test_a_killed_run_ends_with_the_same_bits(monkeypatch, capsys):
+    monkeypatch.setattr(kill_resume, "RECIPE", (*kill_resume.RECIPE, "--widths", "64", "16"))
+    kill_resume.main(kills=1, epochs=4)
+    said = capsys.readouterr().out
     assert re.match(
-        r"([12]) of \1 runs ended with the same bits after 2 signals", said
-    )  # a fast machine may end a run before a kill
+        r"([12]) of \1 runs ended with the same bits after 1 signals", said
+    )  # a fast machine may end a run before the kill
 
 
 @pytest.mark.slow
-def test_no_damage_gives_a_wrong_state():
-    assert ", 0 wrong states" in benchmark("damage", "--trials", "110")
+def test_no_damage_gives_a_wrong_state(monkeypatch, capsys):
+    """Of a small model: what is damaged are the files, and those are the same of a large one."""
+    monkeypatch.setattr(damage, "RECIPE", replace(CONFIG, epochs=3))
+    for name in ("fetch", "FASHION_MNIST_SHA256"):  # where the benchmark puts its own
+        monkeypatch.setattr(damage.data_load, name, None)
+    damage.main(trials=110)
+    assert "110 damages" in (said := capsys.readouterr().out)
+    assert ", 0 wrong states" in said
 
 
 @pytest.mark.parametrize("moment", ["Training", "Compiled"])
@@ -212,17 +214,7 @@ def test_copies_that_a_person_made_are_kept_and_never_loaded(dataset, tmp_path):
     assert {path.name for path in states.iterdir() if path.name in copies} == copies
 
 
-@pytest.mark.parametrize(
-    ("saving", "loading"),
-    [("cpu 8", "cpu 1"), ("cpu 1", "cpu 8"), ("cuda 1", "cpu 1"), ("cpu 1", "cuda 1")],
-)
-def test_a_checkpoint_loads_on_other_devices(saving, loading, tmp_path):
-    """Fake CPU devices, each leaf replicated over them before it is saved; and the GPU, where there
-    is one.
-    """
-    if "cuda 1" in (saving, loading) and not shutil.which("nvidia-smi"):
-        pytest.skip("no NVIDIA GPU here")
-    script = f"""
+SCRIPT = """
 import functools, sys
 from pathlib import Path
 import jax
@@ -233,25 +225,40 @@ from jaxae.runs.manifest import tree_digest
 from jaxae.core.rng import root_key
 from jaxae.runs import checkpoint
 make = functools.partial(init_state, parts=build_parts(Config(widths=(64, 16))))
-key = root_key(0)
-if sys.argv[1] == "save":
-    mesh = jax.make_mesh((jax.device_count(),), ("all",), axis_types=(jax.sharding.AxisType.Auto,))
-    everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
-    state = jax.device_put(jax.jit(make)(key), everywhere)
-    checkpoint.save(Path({str(tmp_path)!r}), state)
-else:
-    state = checkpoint.load_latest(Path({str(tmp_path)!r}), jax.eval_shape(make, key))
-print(jax.device_count(), tree_digest(state))
+here, there = map(Path, sys.argv[1:])
+loaded = checkpoint.load_latest(here, jax.eval_shape(make, root_key(0)))
+print(jax.device_count(), tree_digest(loaded))
+
+mesh = jax.make_mesh((jax.device_count(),), ("all",), axis_types=(jax.sharding.AxisType.Auto,))
+everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+state = jax.device_put(jax.jit(make)(root_key(1)), everywhere)
+checkpoint.save(there, state)
+print(tree_digest(state))
 """
-    found = []
-    for action, devices in (("save", saving), ("load", loading)):
-        platform, number = devices.split()
-        flags = f"--xla_force_host_platform_device_count={number}"
-        environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": platform}
-        command = [sys.executable, "-c", script, action]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
-        count, digest = done.stdout.split()
-        assert count == number
-        found.append(digest)
-    assert found[0] == found[1]
+"""Loads a state of another process, then saves one, each leaf replicated over the devices."""
+
+
+@pytest.mark.parametrize("devices", ["cpu 8", "cpu 1", "cuda 1"])
+def test_a_checkpoint_loads_on_other_devices(devices, tmp_path):
+    """From the device of the tests to others, and back: eight pretended ones of a CPU; between a
+    CPU and a GPU, where there is one.
+    """
+    platform, number = devices.split()
+    if platform == "cuda" and not shutil.which("nvidia-smi"):
+        pytest.skip("no NVIDIA GPU here")
+    if devices == f"{jax.default_backend()} {jax.device_count()}":
+        pytest.skip("the tests run there")
+    here, there = tmp_path / "here", tmp_path / "there"
+    state = first_state(CONFIG)
+    checkpoint.save(here, state)
+
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={number}"
+    environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": platform}
+    command = [sys.executable, "-c", SCRIPT, str(here), str(there)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [
+        number,
+        tree_digest(state),
+        tree_digest(checkpoint.load_latest(there, shapes())),
+    ]
