@@ -47,10 +47,10 @@ def ssim(output: np.ndarray, target: np.ndarray) -> np.ndarray:
     the valid region of one image reaches into the next, so the numbers are those of a loop.
     """
     check_pair(output, target)
-    if min(output.shape[1:3]) < SSIM_WINDOW:
+    if min(output.shape[1:3]) < SSIM_WINDOW or not output.shape[3]:
         raise InputError(
             f"images have the shape {list(output.shape)}: SSIM's window needs a height and width "
-            f"of {SSIM_WINDOW} or more"
+            f"of {SSIM_WINDOW} or more, and a channel"
         )
 
     size = max(1, STACK_VALUES // math.prod(output.shape[1:]))
