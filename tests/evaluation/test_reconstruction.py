@@ -38,8 +38,9 @@ def test_means_are_exact_over_the_last_partial_batch(run, dataset, monkeypatch):
     """Compare 103 images in batches of 50 with NumPy on the model applied to each image alone."""
     _, loaded = run
     clean = to_unit(dataset.test.images)
+    apply = jax.jit(loaded.model.apply)
     one_by_one = np.concatenate(
-        [loaded.model.apply(loaded.variables, clean[i : i + 1]) for i in range(len(clean))]
+        [apply(loaded.variables, clean[i : i + 1]) for i in range(len(clean))]
     )
     monkeypatch.setattr(batches, "MANY", 50)
     row = evaluate(loaded, dataset).clean
