@@ -7,12 +7,11 @@ from dataclasses import replace
 from types import MappingProxyType
 
 import jax
-import numpy as np
 from jax.typing import ArrayLike
 
 from jaxae.config import Config
 from jaxae.core.model import Autoencoder
-from jaxae.core.optim import make_optimizer, make_plateau
+from jaxae.core.optim import ROUNDING, make_optimizer, make_plateau
 from jaxae.core.rng import root_key
 from jaxae.core.state import Parts, TrainState, init_state
 from jaxae.core.step import SplitBatch, StepOptions, whole
@@ -72,6 +71,7 @@ def build_step(
         noise=config.training_noise,
         average_decay=config.average_decay,
         similarity_weight=config.similarity_weight,
+        dropout_epochs=config.dropout_epochs,
         split_batch=split_batch,
     )
 
@@ -119,7 +119,7 @@ def finished(state: TrainState, config: Config) -> bool:
     """
     if int(state.epoch) >= config.epochs:
         return True
-    at_floor = float(state.plateau.scale) <= float(np.float32(config.min_scale))  # scale is f32
+    at_floor = float(state.plateau.scale) <= config.min_scale * (1 + ROUNDING)
     last_progress = max(int(state.best_epoch), int(state.drop_epoch))
     return at_floor and int(state.epoch) - last_progress >= config.early_stop_patience
 

@@ -79,6 +79,9 @@ class NetworkOptions:
     dropout: Rates = (0.2, 0.2, 0.1)
     """Dropout rates after the first three layers of the encoder."""
 
+    dropout_epochs: Count = 20
+    """Epochs with dropout, from the first one. Then it costs more than it gives."""
+
     widths: Widths = (512, 256, 128, 64, 32, 16, 8, 4)
     """Widths of the encoder's layers between the image and the latent. The decoder mirrors them."""
 
@@ -102,7 +105,7 @@ class NetworkOptions:
 class OptimizerOptions:
     """AdamW, and what is minimised."""
 
-    learning_rate: Positive = 1e-3
+    learning_rate: Positive = 2e-3
     """AdamW's learning rate, before the plateau reduces it."""
 
     weight_decay: NonNegative = 0.003
@@ -128,19 +131,19 @@ class PlateauOptions:
     epochs: PositiveInt = 300
     """Most epochs to train. The early stop may end the run sooner."""
 
-    plateau_patience: PositiveInt = 10
-    """Epochs without a lower validation loss (by 0.01 %) that make a plateau."""
+    plateau_patience: PositiveInt = 7
+    """Epochs without a lower validation loss (by 0.05 %) that make a plateau."""
 
-    plateau_factor: Fraction = 0.3
+    plateau_factor: Fraction = 0.2
     """Factor for the learning rate on a plateau of the validation loss."""
 
-    min_scale: Share = 0.05
+    min_scale: Share = 0.04
     """Floor of the learning rate, as a share of learning_rate."""
 
-    restore_best: bool = False
+    restore_best: bool = True
     """When the learning rate drops, go on from the best epoch's weights and optimiser."""
 
-    early_stop_patience: PositiveInt = 8
+    early_stop_patience: PositiveInt = 7
     """Stop after this many epochs at the floor of the learning rate without a new best."""
 
 
@@ -240,11 +243,11 @@ def _one_line(location: tuple[int | str, ...], message: str, value: object) -> s
     return f"{name} is {value!r:.60}: {reason[0].lower()}{reason[1:]}"
 
 
-CLEAN = Config(noise_range=(0.0, 0.4), dropout=(0.0, 0.0, 0.0), plateau_patience=15)
+CLEAN = Config(noise_range=(0.0, 0.4), dropout=(0.0, 0.0, 0.0))
 
 PRESETS = {
     "default": Config(),
     "clean": CLEAN,
-    "map": replace(CLEAN, similarity_weight=0.02, restore_best=True),
+    "map": replace(CLEAN, similarity_weight=0.02),
 }
 """Recipes by name: the default; lower errors, without dropout; and the same with an ordered map."""

@@ -49,6 +49,25 @@ def test_the_optimiser_is_the_recipes(values: dict[str, Any]):
         assert np.abs(adamw(config, start) - adamw(Config(learning_rate=0.01), start)).max() > 1e-4
 
 
+def test_the_floor_is_met_though_its_power_of_the_factor_is_rounded():
+    """0.2 · 0.2 in float32 is above 0.04: the run ends there, and no further drop is told."""
+    config = Config(
+        plateau_factor=0.2,
+        plateau_patience=2,
+        min_scale=0.04,
+        early_stop_patience=3,
+        restore_best=False,
+        widths=(8,),
+    )
+    state, ends = first_state(config), []
+    end = jax.jit(functools.partial(end_epoch, plateau=build_parts(config).plateau))
+    for _ in range(8):
+        state, _ = end(state, jnp.float32(1.0))
+        ends.append(finished(state, config))
+    assert int(state.drop_epoch) == 5
+    assert ends == [False] * 7 + [True]
+
+
 def test_the_plateau_is_the_recipes():
     config = Config(plateau_factor=0.3, plateau_patience=2, min_scale=0.2, widths=(8,))
     state, scales = first_state(config), []

@@ -24,8 +24,8 @@ from jaxae.train.population import recipes
 
 TRIES: Mapping[str, Mapping[str, Any]] = {
     "as it is": {},
-    "learning_rate 5e-4": {"learning_rate": 5e-4},
-    "learning_rate 2e-3": {"learning_rate": 2e-3},
+    "learning_rate 3e-3": {"learning_rate": 3e-3},
+    "learning_rate 1e-3": {"learning_rate": 1e-3},
     "weight_decay 1e-4": {"weight_decay": 1e-4},
     "weight_decay 0.03": {"weight_decay": 0.03},
     "adam_b2 0.999": {"adam_b2": 0.999},
@@ -38,9 +38,11 @@ TRIES: Mapping[str, Mapping[str, Any]] = {
     "no dropout": {"dropout": (0.0, 0.0, 0.0)},
     "noise 0 to 0.4": {"noise_range": (0.0, 0.4)},
     "running statistics": {"statistics_images": 0},
-    "plateau_patience 5": {"plateau_patience": 5},
-    "plateau_patience 15": {"plateau_patience": 15},
+    "dropout to the end": {"dropout_epochs": 10_000},
+    "plateau_patience 4": {"plateau_patience": 4},
+    "plateau_patience 10": {"plateau_patience": 10},
     "plateau_factor 0.5": {"plateau_factor": 0.5},
+    "no way back": {"restore_best": False},
     "plain weights": {"average_decay": 0.0},
     "matmul_dtype bfloat16": {"matmul_dtype": "bfloat16"},
 }

@@ -14,6 +14,7 @@ from benchmarks.speed.torch_model import build, corrupt, loss
 from jaxae.cli import command, messages
 from jaxae.config import Config
 from jaxae.core.model import NARROW
+from jaxae.core.optim import THRESHOLD
 from jaxae.data.dataset import sample
 from jaxae.data.load import load_dataset
 from jaxae.train.epoch import STATISTICS_BATCH
@@ -39,6 +40,7 @@ class Peer:
         self.kind = kind
         self.config = config
         self.device = device
+        self.epochs_done = 0
 
         flat = torch.from_numpy(images.reshape(len(images), -1))
         self.images = flat if kind == "plain" else flat.to(device)
@@ -103,6 +105,9 @@ class Peer:
 
     def epoch(self) -> float:
         """Train an epoch. Return the mean loss."""
+        if self.epochs_done == self.config.dropout_epochs:
+            without_dropout(self.model)
+        self.epochs_done += 1
         self.model.train()
         return torch.stack([self.step(batch) for batch in self.batches()]).mean().item()
 
@@ -114,9 +119,7 @@ class Peer:
         """
         model = copy.deepcopy(self.model if self.average is None else self.average.module)
         if self.config.statistics_images:
-            for module in model.modules():
-                if isinstance(module, nn.Dropout):
-                    module.p = 0.0
+            without_dropout(model)
             rows = sample(len(self.images), self.config.statistics_images)
             images = self.images[torch.tensor(rows)]
             update_bn((self._noisy(batch)[0] for batch in images.split(STATISTICS_BATCH)), model)
@@ -136,6 +139,13 @@ class Peer:
             return corrupt(clean, self.config.noise_factor), clean
 
 
+def without_dropout(model: nn.Module) -> None:
+    """Set all rates of dropout to 0."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+
+
 def main(config: Config, kind: Kind = "tuned") -> None:
     """Train with the recipe's plateau, and print a line an epoch as `jaxae train` does.
 
@@ -151,6 +161,7 @@ def main(config: Config, kind: Kind = "tuned") -> None:
         peer.optimizer,
         factor=config.plateau_factor,
         patience=config.plateau_patience - 1,
+        threshold=THRESHOLD,
         min_lr=config.min_scale * config.learning_rate,
         eps=0,
     )

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import ArrayLike
 
 WIDTHS = (512, 256, 128, 64, 32, 16, 8, 4)
 
@@ -41,13 +42,14 @@ class Encoder(nn.Module):
     options: LayerOptions
 
     @nn.compact
-    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+    def __call__(self, images: jax.Array, *, train: bool, drop: ArrayLike) -> jax.Array:
         x = images.reshape(images.shape[0], math.prod(images.shape[1:]))
 
         for i, width in enumerate(self.widths):
             x = hidden_layer(x, i, width, self.options, train=train)
             rate = self.dropout[i] if i < len(self.dropout) else 0.0
-            x = nn.Dropout(rate, deterministic=not train, name=f"dropout_{i}")(x)
+            dropped = nn.Dropout(rate, deterministic=not train, name=f"dropout_{i}")(x)
+            x = jnp.where(drop, dropped, x) if train else dropped
 
         last = len(self.widths)
         if self.latent_activation == "relu":
@@ -130,15 +132,20 @@ class Autoencoder(nn.Module):
         return self.encode_decode(images, train=train)[1]
 
     def encode_decode(
-        self, images: jax.Array, *, train: bool = False
+        self, images: jax.Array, *, train: bool = False, drop: ArrayLike = True
     ) -> tuple[jax.Array, jax.Array]:
-        """Return latents and reconstructions, f32[B, latent_dim] and f32[B, H, W, C]."""
-        latents = self.encode(images, train=train)
+        """Return latents and reconstructions, f32[B, latent_dim] and f32[B, H, W, C].
+
+        drop: bool[], whether training drops units; it may be traced.
+        """
+        latents = self.encode(images, train=train, drop=drop)
         return latents, self.decode(latents, train=train)
 
-    def encode(self, images: jax.Array, *, train: bool = False) -> jax.Array:
+    def encode(
+        self, images: jax.Array, *, train: bool = False, drop: ArrayLike = True
+    ) -> jax.Array:
         """Return latents: f32[B, H, W, C] → f32[B, latent_dim]."""
-        return self.encoder(images, train=train)
+        return self.encoder(images, train=train, drop=drop)
 
     def decode(self, latents: jax.Array, *, train: bool = False) -> jax.Array:
         """Return images: f32[B, latent_dim] → f32[B, H, W, C]."""

@@ -10,6 +10,12 @@ from jax.flatten_util import ravel_pytree
 from jax.typing import ArrayLike
 from optax.contrib import reduce_on_plateau
 
+THRESHOLD = 5e-4
+"""Share by which a validation loss has to be below the best, so that it is no plateau."""
+
+ROUNDING = 1e-5
+"""Share by which two scales may differ and be one: in float32, 0.2 · 0.2 is above 0.04."""
+
 
 def make_optimizer(
     *,
@@ -89,7 +95,7 @@ def make_plateau(
 ) -> optax.GradientTransformationExtraArgs:
     """Return a scale for the updates that falls by `factor` on a plateau.
 
-    A plateau is `patience` values that are not 0.01 % below the best. Updated once an epoch with
+    A plateau is `patience` values that are not 0.05 % below the best. Updated once an epoch with
     the validation loss, it takes the steps of PyTorch's ReduceLROnPlateau(patience - 1).
 
     >>> plateau = make_plateau(factor=0.5, patience=2, min_scale=0.05)
@@ -99,4 +105,4 @@ def make_plateau(
     >>> float(scale.scale)
     0.5
     """
-    return reduce_on_plateau(factor=factor, patience=patience, min_scale=min_scale, rtol=1e-4)
+    return reduce_on_plateau(factor=factor, patience=patience, min_scale=min_scale, rtol=THRESHOLD)

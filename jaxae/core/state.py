@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxae.core.model import Autoencoder
+from jaxae.core.optim import ROUNDING
 from jaxae.core.rng import Stream, derive
 
 
@@ -118,7 +119,7 @@ def end_epoch(
     _, plateau_state = plateau.update({}, state.plateau, value=validation_loss)
 
     improved = validation_loss < state.best_loss
-    drops = plateau_state.scale < state.plateau.scale
+    drops = plateau_state.scale < (1 - ROUNDING) * state.plateau.scale
 
     if state.best_state is not None:
         best_state = _select(improved, restorable(state), state.best_state)

@@ -43,6 +43,8 @@ class StepOptions(NamedTuple):
     """Decay of the exponential moving average of the weights; 0 keeps none."""
     similarity_weight: float = 0.0
     """Weight of the similarity term at the first step; 0 leaves it out."""
+    dropout_epochs: int = 2**31 - 1
+    """Epochs with dropout, from the first one; by default all."""
     split_batch: SplitBatch = whole
 
 
@@ -68,6 +70,7 @@ def train_step(
             {"params": params, "batch_stats": state.batch_stats},
             noisy.reshape(len(noisy), *model.image_shape),
             train=True,
+            drop=state.epoch < options.dropout_epochs,
             rngs={"dropout": dropout_key},
             mutable=["batch_stats"],
             method="encode_decode",

@@ -25,7 +25,7 @@ def draw_training_curves(members: Sequence[Sequence[Row]], *, title: str) -> Fig
     figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
     losses, rates = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
 
-    training = "training (with dropout)"
+    training = "training (mean of the epoch's steps)"
     _draw_losses(losses, members, "train_loss", label=training, colour=TEN_COLOURS[1])
     _draw_losses(losses, members, "validation_loss", label="validation", colour=TEN_COLOURS[0])
     _mark_best(losses, members)

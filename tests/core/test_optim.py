@@ -24,8 +24,8 @@ def test_patience_counts_epochs_without_improvement():
 
 
 def test_an_improvement_below_the_threshold_is_none():
-    assert scales([1.0, 0.99995, 0.99995])[-1] == 0.5
-    assert scales([1.0, 0.9998, 0.9996])[-1] == 1.0
+    assert scales([1.0, 0.9996, 0.9996])[-1] == 0.5
+    assert scales([1.0, 0.9994, 0.9988])[-1] == 1.0
 
 
 def test_floor():

@@ -81,6 +81,23 @@ def test_noise_and_dropout_alone_are_fresh_at_every_step(noise_factor, dropout, 
     assert float(step(state._replace(epoch=jnp.int32(3)), images)[1]) == losses[0]
 
 
+def test_dropout_ends_after_its_epochs(bound, dataset):
+    parts, state, _, _ = bound
+    images = jnp.asarray(dataset.train.images[:BATCH])
+
+    def gradients(dropout: tuple[float, ...], *, epoch: int) -> np.ndarray:
+        """The first step's change of the first kernel: one descent along its gradient."""
+        descent = optax.stateless(lambda gradients, _: gradients)
+        options = StepOptions(parts.model.clone(dropout=dropout), descent, 0.25, dropout_epochs=2)
+        began = state._replace(epoch=jnp.int32(epoch), opt_state=descent.init(state.params))
+        after, _ = jax.jit(functools.partial(train_step, options=options))(began, images)
+        return np.asarray(after.params["encoder"]["dense_1"]["kernel"])
+
+    rates = (0.2, 0.2, 0.1)
+    assert (gradients(rates, epoch=1) != gradients((), epoch=1)).any()
+    np.testing.assert_array_equal(gradients(rates, epoch=2), gradients((), epoch=2))
+
+
 def test_the_order_is_another_in_each_epoch(bound, dataset):
     _, state, _, epoch = bound
     frozen = state._replace(plateau=state.plateau._replace(scale=jnp.float32(0)))

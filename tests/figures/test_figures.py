@@ -439,6 +439,6 @@ def test_training_curves_of_a_population_are_means():
     other = [{**row, "train_loss": 0.5} for row in EPOCHS[:3]]
     losses = draw_training_curves([EPOCHS, other], title="").axes[0]
     lines: Any = {line.get_label(): line for line in losses.lines}
-    training = lines["training (with dropout) (mean; band: all members)"]
+    training = lines["training (mean of the epoch's steps) (mean; band: all members)"]
     np.testing.assert_allclose(training.get_ydata(), [0.4, 0.35, 0.3, 0.1])
     assert list(lines["best epoch of each of 2 members"].get_xdata()) == [2, 2]
