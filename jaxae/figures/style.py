@@ -34,6 +34,11 @@ STYLE: Any = {
     "lines.markersize": 4,
     "text.parse_math": False,  # a name with $ is a name
 }
+WIDE_FONTS = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "WenQuanYi Micro Hei", "PingFang SC"),
+    *("Hiragino Sans GB", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "Arial Unicode MS"),
+)
+"""Fonts of Linux, macOS and Windows with Chinese, Japanese or Korean characters."""
 
 
 def _ten_colours() -> list[Colour]:
@@ -61,9 +66,18 @@ TEN_COLOURS = _ten_colours()
 MORE_COLOURS = _more_colours()
 
 
+@functools.cache
+def fonts() -> list[str]:
+    """Return matplotlib's own font, and those of this machine for the characters that it lacks."""
+    from matplotlib import font_manager  # here, not above: it reads the machine's fonts
+
+    here = set(font_manager.get_font_names())
+    return ["DejaVu Sans", *(name for name in WIDE_FONTS if name in here)]
+
+
 def own_style() -> contextlib.AbstractContextManager[None]:
     """Return a context with STYLE on matplotlib's defaults, without the user's matplotlibrc."""
-    return matplotlib.style.context(STYLE, after_reset=True)
+    return matplotlib.style.context(STYLE | {"font.family": fonts()}, after_reset=True)
 
 
 class Figure(matplotlib.figure.Figure):

@@ -4,6 +4,8 @@ import contextlib
 import errno
 import json
 import os
+import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,8 @@ if TYPE_CHECKING:  # commands that draw nothing start 0.3 s sooner without it
     from matplotlib.figure import Figure
 
 DOTS_PER_INCH = 200
+NO_GLYPH = r"Glyph .* missing from font"
+"""The beginning of matplotlib's warning of a character that is drawn as a box."""
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -40,11 +44,15 @@ def write_result(path: Path, result: dict[str, Any]) -> str:
 def save_figure(run_dir: Path, name: str, figure: "Figure") -> str:
     """Write RUN/figures/NAME.png, and return a line that says so. Raises InputError."""
     path = run_dir / "figures" / f"{name}.png"
-    with file_errors(path):
+    with file_errors(path), warnings.catch_warnings(record=True) as told:
+        warnings.filterwarnings("always", message=NO_GLYPH)
         path.parent.mkdir(exist_ok=True)
         with replacing(path) as unfinished:
             # Without the name of the software: the same figure gives the same bytes.
             figure.savefig(unfinished, dpi=DOTS_PER_INCH, format="png", metadata={"Software": None})
+
+    if any(re.match(NO_GLYPH, str(warning.message)) for warning in told):
+        return f"Wrote {path}, with boxes for characters that no font here has"
     return f"Wrote {path}"
 
 

@@ -270,6 +270,25 @@ def test_names_with_dollars_and_a_users_matplotlibrc_change_no_pixel():
         assert matplotlib.rcParams["font.size"] == 30
 
 
+def test_characters_that_our_font_lacks_come_from_one_of_this_machine(monkeypatch, tmp_path):
+    """STIX, which comes with matplotlib, has a letter that DejaVu lacks, as others have 猫."""
+
+    def save(fonts: tuple[str, ...]) -> None:
+        monkeypatch.setattr(style, "WIDE_FONTS", fonts)
+        style.fonts.cache_clear()
+        with style.own_style():
+            figure = style.Figure(figsize=(1, 1))
+            figure.suptitle("\N{LATIN SMALL LETTER D WITH PALATAL HOOK}")
+        figure.savefig(tmp_path / "letter.png")
+
+    try:
+        save(("Not Here", "STIXGeneral"))
+        with pytest.warns(UserWarning, match="missing from font"):
+            save(("Not Here",))
+    finally:
+        style.fonts.cache_clear()
+
+
 def test_class_colours_are_ten_fixed_ones_then_others_then_they_repeat():
     colours = style.class_colours(100)
     assert colours[:10] == style.TEN_COLOURS == style.class_colours(10)

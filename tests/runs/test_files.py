@@ -29,6 +29,13 @@ def test_the_same_figure_gives_the_same_file(tmp_path):
     assert [each.name for each in path.parent.iterdir()] == ["map.png"]
 
 
+def test_boxes_for_characters_that_the_font_lacks_are_told(tmp_path):
+    figure = Figure(figsize=(3, 2))
+    figure.suptitle("猫")
+    told = files.save_figure(tmp_path, "map", figure)
+    assert told.endswith("map.png, with boxes for characters that no font here has")
+
+
 def test_a_file_that_two_write_at_once_is_one_of_the_two_at_any_time(tmp_path):
     path = tmp_path / "evaluation.json"
     results = [{"rows": [number] * 20_000} for number in (0, 1)]
