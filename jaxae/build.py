@@ -104,7 +104,9 @@ def state_shapes(config: Config) -> TrainState:
 
 @functools.lru_cache
 def _init_program(config: Config) -> Callable[[jax.Array], TrainState]:
-    return jax.jit(functools.partial(init_state, parts=build_parts(config)))
+    # LLVM's optimisation of the 18 initialisers, which run once, takes longer than all else.
+    fast = {"xla_backend_optimization_level": 0}
+    return jax.jit(functools.partial(init_state, parts=build_parts(config)), compiler_options=fast)
 
 
 def compiled_part(config: Config) -> Config:

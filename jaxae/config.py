@@ -33,9 +33,6 @@ RETIRED: dict[str, object] = {
     "starts": None,
     "initializer": None,
     "batch_norm_momentum": 0.9,
-    "similarity_steps": 10_000,
-    "distance_weight": 0.0,
-    "distance_steps": None,
 }
 """Options of earlier versions, with the value that today's code has; None where any will do."""
 

@@ -75,12 +75,12 @@ def test_json_of_a_synthetic_run_says_so():
 
 def test_a_retired_option_is_taken_with_todays_value_and_refused_with_another():
     recipe = json.loads(Config(dataset="synthetic").to_json()) | {
-        "distance_weight": 0.0,
-        "distance_steps": 10_000,
+        "batch_norm_momentum": 0.9,
+        "starts": 4,
     }
     assert Config.from_json(json.dumps(recipe)) == Config(dataset="synthetic")
-    with pytest.raises(InputError, match=r"distance_weight is 0\.02"):
-        Config.from_json(json.dumps(recipe | {"distance_weight": 0.02}))
+    with pytest.raises(InputError, match=r"batch_norm_momentum is 0\.8"):
+        Config.from_json(json.dumps(recipe | {"batch_norm_momentum": 0.8}))
 
 
 @pytest.mark.parametrize(
