@@ -36,6 +36,9 @@ RETIRED: dict[str, object] = {
 }
 """Options of earlier versions, with the value that today's code has; None where any will do."""
 
+EARLIER = {"restore_best": False, "dropout_epochs": 2**31 - 1}
+"""What earlier versions did where they had no option for it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions:
@@ -226,7 +229,7 @@ class Config(PlateauOptions, OptimizerOptions, NetworkOptions, DataOptions):
                     "use the version of jaxae that wrote it"
                 )
         known = {name: value for name, value in values.items() if name not in {"data", *RETIRED}}
-        return Config(**known)
+        return Config(**EARLIER | known)
 
     def differences(self, other: "Config") -> list[str]:
         """Return "option: mine, not theirs" for each option in which two recipes differ."""

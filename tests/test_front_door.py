@@ -165,8 +165,9 @@ def test_the_options_people_use_stand_first_in_their_group(capsys):
     assert found["optimiser"][0] == "--learning-rate"
     assert found["plateau-and-end"][0] == "--epochs"
     assert "--no-quiet" not in shown
-    for name in vars(jaxae.Config()):
-        assert ("--" + name.replace("_", "-") in shown) == (name != "image_shape"), name
+    for name, value in vars(jaxae.Config()).items():
+        option = f"--{'no-' if value is True else ''}{name.replace('_', '-')}"
+        assert (option in shown) == (name != "image_shape"), name
 
 
 @pytest.mark.slow

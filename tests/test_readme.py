@@ -108,8 +108,18 @@ def test_the_released_runs_loss_is_the_one_that_training_prints():
     assert round(best, 5) == RELEASED_LOSS["fashion_mnist"]
 
 
-def test_the_released_run_was_trained_with_the_defaults():
-    assert load(RELEASED).config == Config(dataset="fashion_mnist")
+def test_the_released_run_was_trained_with_the_defaults_of_its_version():
+    """0.1.0 had these values where today's defaults are others, and no options for two of them."""
+    assert load(RELEASED).config == Config(
+        dataset="fashion_mnist",
+        dropout_epochs=2**31 - 1,
+        learning_rate=1e-3,
+        plateau_patience=10,
+        plateau_factor=0.3,
+        min_scale=0.05,
+        restore_best=False,
+        early_stop_patience=8,
+    )
 
 
 @pytest.mark.parametrize("name", [*PAGES, "CHANGELOG.md", "benchmarks/NOTES.md"])

@@ -162,7 +162,7 @@ def small_disk(tmp_path):
 
 
 def test_a_full_disk_is_one_clear_line_and_older_checkpoints_are_whole(small_disk, dataset):
-    run_dir, large = small_disk / "run", replace(CONFIG, widths=LARGE)
+    run_dir, large = small_disk / "run", replace(CONFIG, widths=LARGE, restore_best=False)
     with pytest.raises(InputError, match=r"epoch 3 \(.*older ones are intact") as caught:
         fit_state(large, dataset, run_dir, report=lambda line: None)
     assert "\n" not in str(caught.value)

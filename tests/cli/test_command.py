@@ -57,7 +57,8 @@ def test_options_are_the_fields_of_the_config(capsys):
     assert call(train, "--help") in (0, None)
     shown = capsys.readouterr().out
     for field in dataclasses.fields(Config):
-        assert "--" + field.name.replace("_", "-") in shown
+        on = "no-" if field.default is True else ""
+        assert f"--{on}{field.name.replace('_', '-')}" in shown
     assert "(default: 128)" in shown
 
 

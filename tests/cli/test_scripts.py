@@ -278,11 +278,6 @@ def digests(run_dir: Path) -> dict[str, dict[str, str]]:
             ["--dataset", "fashion_mnist", "--data-dir", "{tmp}", "--run-dir", "{tmp}/x"],
             "--manual-dir",
         ),
-        (
-            train.main,
-            ["--dataset", "synthetic", "--batch-size", "6000", "--run-dir", "{tmp}/x"],
-            "5500 training images",
-        ),
         (evaluate.main, ["{tmp}"], "not a run directory"),
         (evaluate.main, ["{tmp}/nowhere"], "does not exist"),
         (plot.main, ["latent-space", "{tmp}"], "not a run directory"),

@@ -17,6 +17,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from jaxae.cli import score
 from jaxae.cli.evaluate import Members
 from jaxae.data.dataset import sample
+from jaxae.errors import InputError
 from jaxae.evaluation import latent_scorecard
 from jaxae.evaluation.latent_scorecard import MOOR, PROTOCOLS, SAINBURG, table
 from jaxae.evaluation.records import LatentScores, Scorecard
@@ -129,7 +130,12 @@ def test_of_many_members_pca_is_scored_once(dataset, monkeypatch):
     monkeypatch.setattr(latent_scorecard, "fit_pca", fitted)
     members = Members({Path(str(seed)): run for seed in range(3)}, dataset)
     monkeypatch.setattr(score, "load_members", lambda source: members)
-    monkeypatch.setattr(score, "save", lambda path, result: written.append(result))
+
+    def keep(path: Path, result: Any) -> list[InputError]:
+        written.append(result)
+        return []
+
+    monkeypatch.setattr(score, "try_to_save", keep)
     score.main(SimpleNamespace(run=Path("population")))  # type: ignore[arg-type]
     assert fitted.call_count == 1
     *results, summary = written

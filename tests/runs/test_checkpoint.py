@@ -20,7 +20,7 @@ from jaxae.errors import DamagedError, InputError
 from jaxae.runs import checkpoint, manifest
 from jaxae.runs.manifest import tree_digest
 
-RECIPE = Config(widths=(128, 8))
+RECIPE = Config(widths=(128, 8), restore_best=False)
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ def test_the_first_lines_name_data_model_and_recipe(dataset):
         "at most 300 epochs",
         "batches of 128",
         "noise 0.25",
-        "learning rate 0.001",
+        "learning rate 0.002",
         "seed 0",
     ):
         assert part in text
