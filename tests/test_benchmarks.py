@@ -56,7 +56,7 @@ def test_compare_averages_the_runs_and_measures_no_run_twice(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_search_sorts_the_tries_and_takes_each_runs_best_loss(tmp_path, capsys):
-    tries = ("as it is", "learning_rate 5e-4")
+    tries = ("as it is", "learning_rate 1e-3")
     search.main(epochs=2, seeds=2, only=tries, place=tmp_path)
     rows = [cells(line) for line in capsys.readouterr().out.splitlines()[2:]]
     assert {row[0] for row in rows} == set(tries)
