@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxae.build import build_model, build_parts, epochs_left, finished, first_state
+from jaxae.build import (
+    build_model,
+    build_parts,
+    build_step,
+    epochs_left,
+    finished,
+    first_state,
+)
 from jaxae.config import Config
 from jaxae.core.state import end_epoch
 
@@ -47,6 +54,13 @@ def test_the_optimiser_is_the_recipes(values: dict[str, Any]):
     np.testing.assert_allclose(params["w"], adamw(config, start), rtol=1e-5)
     if values:
         assert np.abs(adamw(config, start) - adamw(Config(learning_rate=0.01), start)).max() > 1e-4
+
+
+def test_a_step_takes_the_recipes_values():
+    recipe = Config(dropout_epochs=3, average_decay=0.5, similarity_weight=0.25, noise_factor=0.125)
+    step = build_step(recipe)
+    assert (step.dropout_epochs, step.average_decay) == (3, 0.5)
+    assert (step.similarity_weight, step.noise) == (0.25, 0.125)
 
 
 def test_the_floor_is_met_though_its_power_of_the_factor_is_rounded():

@@ -31,8 +31,8 @@ def make_optimizer(
     >>> optimizer = make_optimizer(learning_rate=0.1, weight_decay=0.0, clip_norm=1.0)
     >>> weights = {"kernel": jnp.ones(3)}
     >>> updates, _ = optimizer.update(weights, optimizer.init(weights), weights)
-    >>> updates["kernel"].round(3).tolist()
-    [-0.10000000149011612, -0.10000000149011612, -0.10000000149011612]
+    >>> bool(jnp.allclose(updates["kernel"], -0.1))
+    True
     """
     adamw = optax.adamw(learning_rate, b2=b2, weight_decay=weight_decay)
     return pack_small(optax.chain(clip_by_global_norm(clip_norm), adamw))
