@@ -23,6 +23,7 @@ import jaxae
 from jaxae import DenoisingAutoencoder
 from jaxae.data.dataset import Dataset, Split
 from jaxae.estimator import rows
+from jaxae.estimator.rows import Scale, range_warning
 from jaxae.train.epoch import compile_epoch
 from tests import ROOT
 
@@ -120,6 +121,14 @@ def test_the_anomaly_score_is_the_error_of_a_row(fitted):
         denoised = fitted.denoise(strange)
     np.testing.assert_allclose(score, np.square(denoised - strange).mean(axis=1), rtol=1e-5)
     assert score > 10_000
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "warns"), [(-15, 31, False), (-17, 16, True), (0, 33, True), (0, 0.01, True)]
+)
+def test_a_range_is_far_from_that_of_fit_where_it_leaves_it_by_more_than_its_span(low, high, warns):
+    scale = Scale(np.float32(0), np.float32(16))
+    assert (range_warning(np.array([low, high]), scale) is not None) == warns
 
 
 def test_one_random_state_one_result(fitted):

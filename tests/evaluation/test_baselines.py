@@ -11,6 +11,7 @@ from jaxae.evaluation.baselines import (
     apply_affine,
     denoise_tv,
     fit_affine,
+    fit_pca,
     fit_rivals,
     fit_tv,
     moments,
@@ -62,6 +63,18 @@ def test_clean_to_clean_is_pca(pair):
         apply_affine(fit_affine(moments(clean, clean), rank=2), clean).reshape(300, 12),
         expected,
         atol=1e-5,
+    )
+
+
+def test_the_axes_of_pca_are_scikit_learns_in_their_order(pair):
+    """But for their signs, which are free."""
+    _, clean = pair
+    projection, axes = fit_pca(clean)
+    pca = PCA(2).fit(clean.reshape(300, 12))
+    np.testing.assert_allclose(np.abs(axes.T @ pca.components_.T), np.eye(2), atol=1e-6)
+    expected = pca.inverse_transform(pca.transform(clean.reshape(300, 12)))
+    np.testing.assert_allclose(
+        apply_affine(projection, clean).reshape(300, 12), expected, atol=1e-5
     )
 
 

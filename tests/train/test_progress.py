@@ -40,6 +40,7 @@ def test_a_populations_line_has_means_and_a_spread_and_no_learning_rate():
     for part in ("3 of 8", f"0.30000 ± {np.std([0.1, 0.2, 0.6], ddof=1):.4f}", "64,035 images/s"):
         assert part in line
     assert "1.5e-03" not in line
+    assert f"± {np.std([0.1, 0.2], ddof=1):.4f} " in str(Epoch(rows[:2], 100, 8))
     assert "± 0.0000 " in str(Epoch(rows[:1], 100, 8))
 
 
@@ -137,7 +138,7 @@ def test_the_last_line_has_epochs_best_ones_and_the_loss_that_there_is():
 
 
 @pytest.mark.parametrize(
-    ("devices", "words"), [(1, "Compiled for cpu: 8 steps"), (3, "Compiled for 3 × cpu: 8 steps")]
+    ("devices", "words"), [(1, "Compiled for cpu: 8 steps"), (2, "Compiled for 2 × cpu: 8 steps")]
 )
 def test_what_was_compiled_names_the_devices(devices, words):
     assert str(progress.Compiled(8, devices, "cpu")).startswith(words)
