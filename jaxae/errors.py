@@ -66,6 +66,11 @@ def readable(text: str) -> str:
     return UNPRINTABLE.sub(_escaped, text)
 
 
+def legible(report: Report) -> Report:
+    """Return a report whose lines are readable: print would raise for names that are not UTF-8."""
+    return lambda told: report(readable(told) if isinstance(told, str) else told)
+
+
 def _escaped(found: re.Match[str]) -> str:
     code = ord(found[0])
     if 0xDC80 <= code <= 0xDCFF:  # Python's surrogate of a byte

@@ -44,6 +44,8 @@ class Run(NamedTuple):
     """The epoch of the variables: by default the one of lowest validation loss."""
     data_sha256: str | None = None
     """Dataset.digest of what it was trained on, where that is known."""
+    white: int | None = None
+    """Dataset.white of what it was trained on: new pictures of 16 bits are scaled by it."""
 
 
 @usual_switches()
@@ -68,7 +70,13 @@ def load(run_dir: str | Path, *, epoch: int | None = None) -> Run:
 
     environment = files.read_json(place / "environment.json")
     data_sha256 = best.owner.data_sha256 or environment.get("data_sha256")
-    return Run(config, model, best.variables, best.epoch, data_sha256)
+    white = environment.get("white")
+    if white is not None and (type(white) is not int or not 0 < white < 2**16):
+        raise InputError(
+            f"{place / 'environment.json'} has white {white!r:.60}: "
+            "give the whole number of 16 bits that is white in its data, or leave it out"
+        )
+    return Run(config, model, best.variables, best.epoch, data_sha256, white)
 
 
 @usual_switches()

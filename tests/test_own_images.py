@@ -1,5 +1,7 @@
 """From a folder of pictures to a run that finds them again: digits and photographs."""
 
+import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -108,6 +110,49 @@ def test_training_goes_on_where_pictures_have_moved_to_the_same_bits(folder, run
     with pytest.raises(InputError, match=r"another config \(dataset: "):
         jaxae.fit(longer, run_dir=stayed, report=silent)
     assert jaxae.load(stayed).config.dataset == str(folder)
+
+
+def test_new_pictures_of_16_bits_have_the_white_of_the_runs_data(tmp_path, capsys):
+    """A camera of 12 bits: new pictures that are dark stay so, and what is brighter is white.
+
+    The folders' names are not UTF-8, which print refuses.
+    """
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 4096, (60, 8, 8), np.uint16)
+    data, place, new = (tmp_path / os.fsdecode(name) for name in (b"d\xe9", b"r\xe9", b"n\xe9"))
+    data.mkdir()
+    for number, each in enumerate(values):
+        Image.fromarray(each).save(data / f"{number}.png")
+    for _ in range(2):  # from the pictures, and from the cache
+        dataset = jaxae.load_dataset(data, report=print)
+        assert dataset.white == 4095
+
+    data = data.rename(tmp_path / "data")  # a recipe holds no such name
+    dataset = jaxae.load_dataset(data, report=silent)
+    recipe = jaxae.Config(dataset=str(data), epochs=1, batch_size=16, widths=(4,))
+    jaxae.fit(recipe, dataset, run_dir=place, report=print)
+    run = jaxae.load(place)
+    assert run.white == 4095
+    printed = capsys.readouterr().out
+    assert r"d\xe9" in printed
+    assert r"r\xe9" in printed
+
+    dark = rng.integers(0, 800, (3, 8, 8), np.uint16)  # alone they would be of 10 bits
+    dark[2, 0, :2] = [4200, 60000]
+    expected = np.rint(np.minimum(dark, 4095) * (255 / 4095))
+    new.mkdir()
+    for number, each in enumerate(dark):
+        Image.fromarray(each).save(new / f"{number}.png")
+    np.save(tmp_path / "new.npy", dark)
+    for named in (new, tmp_path / "new.npy"):
+        found = jaxae.read_pictures(run, named, report=print)
+        np.testing.assert_array_equal(found.images[..., 0], expected)
+        assert "at most 60,000, and 4,095 is white" in capsys.readouterr().out
+
+    environment = json.loads((place / "environment.json").read_text())
+    (place / "environment.json").write_text(json.dumps(environment | {"white": "4095"}))
+    with pytest.raises(InputError, match="has white '4095': give the whole number"):
+        jaxae.load(place)
 
 
 def test_patches_of_photographs_are_measured_and_mapped_in_colour(tmp_path):

@@ -20,16 +20,18 @@ ALIASES = {"x": "images", "y": "labels", "val": "validation"}
 
 DEPTHS = (8, 10, 12, 14, 16)
 """Bits of a camera's values, which may lie in files of 16 bits."""
+HOT = 1e-4
+"""Largest share of values that may be a camera's hot pixels."""
 
 END_RECORD = 22
 """Bytes of the last record of a zip file, which a comment of up to 0xFFFF bytes may follow."""
 
 
-def read_arrays(path: Path, *, report: Report = silent) -> Arrays:
+def read_arrays(path: Path, *, white: int | None = None, report: Report = silent) -> Arrays:
     """Return {train,validation,test}_images and _labels, or images and labels, and class_names.
 
-    Images become u8[N, H, W] or u8[N, H, W, C], by the rules of find_white and as_bytes.
-    Raises InputError.
+    Images become u8[N, H, W] or u8[N, H, W, C], by the rules of find_white and as_bytes; white is
+    there if they had 16 bits. white: as find_white's known. Raises InputError.
     """
     arrays: Arrays = {}
     for told, array in _load(path, report):
@@ -47,9 +49,11 @@ def read_arrays(path: Path, *, report: Report = silent) -> Arrays:
         arrays[name] = array if name.endswith("images") else _as_column(array)
 
     images = [name for name in arrays if name.endswith("images")]
-    white = find_white([arrays[name] for name in images], str(path), report)
+    white = find_white([arrays[name] for name in images], str(path), report, known=white)
     for name in images:
         arrays[name] = as_bytes(arrays[name], f"{path}: {name}", white=white)
+    if white is not None:
+        arrays["white"] = np.array(white)
 
     names = arrays.get("class_names")
     if names is not None and (names.ndim != 1 or names.dtype.kind not in "iuU"):
@@ -80,37 +84,65 @@ def read_idx(path: Path) -> np.ndarray:
         ) from error
 
 
-def find_white(images: Sequence[np.ndarray], what: str, report: Report) -> int:
-    """Return the value of 16 bits that is white in a data set: 65535, or less if so few bits do.
+def find_white(
+    images: Sequence[np.ndarray], what: str, report: Report, *, known: int | None = None
+) -> int | None:
+    """Return the value of 16 bits that is white in a data set, None where none has 16 bits.
 
     Cameras of 12 bits, say, write files of 16. The fewest of DEPTHS that hold the largest value are
     taken, and reported. images: all of the data set, of which those of other types do not count.
+    known: the white of the data that a run was trained on, which is taken instead.
     """
-    largest = max((int(each.max()) for each in images if _is_wide(each) and each.size), default=-1)
-    bits = next(depth for depth in DEPTHS if largest < 2**depth)
-    if largest < 0 or bits == DEPTHS[-1]:
-        return 65535
+    wide = [each for each in images if _is_wide(each) and each.size]
+    if not wide:
+        return None
 
+    largest = max(int(each.max()) for each in wide)
+    if known is not None:
+        if largest > known:
+            report(
+                f"{what} has values of at most {largest:,}, and {known:,} is white in the data "
+                "that the run was trained on: what is above becomes white"
+            )
+        return known
+
+    bits = next(depth for depth in DEPTHS if largest < 2**depth)
     white = 2**bits - 1
-    report(
-        f"{what} has images of 16 bits with values of at most {largest:,}: "
-        f"they are taken as {bits} bits, of which {white:,} is white"
-    )
+    if bits < DEPTHS[-1]:
+        report(
+            f"{what} has images of 16 bits with values of at most {largest:,}: "
+            f"they are taken as {bits} bits, of which {white:,} is white"
+        )
+    _report_hot(wide, bits, what, report)
     return white
 
 
-def as_bytes(images: np.ndarray, what: str, *, white: int = 65535) -> np.ndarray:
+def _report_hot(wide: Sequence[np.ndarray], bits: int, what: str, report: Report) -> None:
+    """Say so if fewer bits would hold all values but a few, which may be hot pixels."""
+    count = sum(each.size for each in wide)
+    for fewer in DEPTHS[: DEPTHS.index(bits)]:
+        above = sum(int(np.count_nonzero(each >= 2**fewer)) for each in wide)
+        if above <= HOT * count:
+            report(
+                f"{what} has {above:,} of {count:,} values above {2**fewer - 1:,}, the white of "
+                f"{fewer} bits: if these are hot pixels, clip them, or all else is darker"
+            )
+            return
+
+
+def as_bytes(images: np.ndarray, what: str, *, white: int | None) -> np.ndarray:
     """Return u8[...] as it is, and others scaled so that white becomes 255.
 
-    White is True, 1 of floats, and of u16 as find_white says. Raises InputError for other types,
-    and for floats outside [0, 1].
+    White is True, 1 of floats, and of u16 as find_white says; what is above becomes 255 too. Raises
+    InputError for other types, and for floats outside [0, 1].
     """
     if images.dtype == np.uint8:
         return images
     if images.dtype == bool:
         return images.astype(np.uint8) * np.uint8(255)
-    if _is_wide(images):
-        return np.rint(images.astype(np.float32) * np.float32(255 / white)).astype(np.uint8)
+    if white is not None and _is_wide(images):
+        clipped = np.minimum(images, white).astype(np.float32)
+        return np.rint(clipped * np.float32(255 / white)).astype(np.uint8)
     if not np.issubdtype(images.dtype, np.floating):
         raise InputError(
             f"{what} are {images.dtype}: give uint8 in 0 ... 255, uint16, or floats in [0, 1]"

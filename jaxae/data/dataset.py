@@ -15,7 +15,7 @@ from jaxae.switches import usual_switches
 Arrays = dict[str, np.ndarray]
 """{train,validation,test}_images, _labels and _files, or images, labels and files; class_names.
 
-Labels, files and class_names where they are known.
+Labels, files and class_names where they are known; white, as Dataset's, of images of 16 bits.
 """
 REFERENCES = 60_000
 """Most training images that evaluation searches for neighbours, or fits rivals on."""
@@ -62,6 +62,8 @@ class Dataset(NamedTuple):
     """The names of labels 0, 1, …; empty without labels."""
     source: str = "memory"
     """Where the arrays come from, for a person."""
+    white: int | None = None
+    """The value that became 255, if the images had 16 bits."""
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -27,7 +27,7 @@ SIDE = 64
 LARGEST = 256
 """Longest side of pictures of one size that are taken as they are."""
 
-RULES = 4
+RULES = 5
 """Version of the rules by which pictures are read: a cache of other rules is not taken."""
 
 
@@ -59,8 +59,9 @@ def read_pictures(
 
     Without classes there are no labels. Files are named from the root on. Their order follows from
     the pixels: a picture that is renamed does not change the data. "notes" are lines on how the
-    pictures were taken. size: as read_picture's, by default the one that choose_size gives.
-    Raises InputError for a picture that can't be read, unless skip_damaged.
+    pictures were taken; "white" is there if they had 16 bits. size: as read_picture's, by default
+    the one that choose_size gives. Raises InputError for a picture that can't be read, unless
+    skip_damaged.
     """
     sizes = _sizes(pictures)
     size = size or choose_size(sizes)
@@ -99,16 +100,21 @@ def read_pictures(
     if damaged:
         notes.append(f"{len(damaged)} damaged pictures are left out, such as {damaged[0]}")
 
-    scaled = _as_bytes(images, [picture.path for picture in kept], root, notes.append)
+    white = find_white(images, str(root), notes.append)
+    scaled = _as_bytes(images, [picture.path for picture in kept], white)
     arrays = _arrays(_alike(scaled, root, notes.append), kept, root)
+    if white is not None:
+        arrays["white"] = np.array(white)
     return arrays | {"notes": np.array(notes, dtype=str)}
 
 
-def read_new(places: Sequence[Path], shape: tuple[int, int, int], report: Report) -> Split:
+def read_new(
+    places: Sequence[Path], shape: tuple[int, int, int], report: Report, *, white: int | None
+) -> Split:
     """Return pictures as images of this shape, in the order of their names, with their files.
 
     places: a folder, or pictures. Files are named from the folder on, or from the one that all
-    pictures have in common. Raises InputError for what can't be read.
+    pictures have in common. white: as find_white's known. Raises InputError for what can't be read.
     """
     height, width, channels = shape
     if channels not in (1, 3):
@@ -131,7 +137,7 @@ def read_new(places: Sequence[Path], shape: tuple[int, int, int], report: Report
         found.append(each.pixels)
 
     mode = "L" if channels == 1 else "RGB"
-    scaled = _as_bytes(found, paths, root, report)
+    scaled = _as_bytes(found, paths, find_white(found, str(root), report, known=white))
     images = [np.asarray(Image.fromarray(each).convert(mode)).reshape(shape) for each in scaled]
 
     files = [readable(path.relative_to(root).as_posix()) for path in paths]
@@ -139,10 +145,9 @@ def read_new(places: Sequence[Path], shape: tuple[int, int, int], report: Report
 
 
 def _as_bytes(
-    images: list[np.ndarray], paths: Sequence[Path], root: Path, report: Report
+    images: list[np.ndarray], paths: Sequence[Path], white: int | None
 ) -> list[np.ndarray]:
     """Return grey images with more bits as u8, by one scale for all."""
-    white = find_white(images, str(root), report)
     return [
         as_bytes(image, f"The pixels of {path}", white=white)
         for image, path in zip(images, paths, strict=True)

@@ -17,7 +17,7 @@ from jaxae.data.split import Shares, split
 from jaxae.data.synthetic import CLASS_NAMES, synthetic_arrays
 from jaxae.data.tfds_files import read_prepared
 from jaxae.digests import json_digest
-from jaxae.errors import DataUnavailableError, InputError, Report, expand, readable, show
+from jaxae.errors import DataUnavailableError, InputError, Report, expand, legible, readable, show
 from jaxae.pictures import Size
 from jaxae.switches import usual_switches
 
@@ -54,6 +54,7 @@ def load_dataset(
     >>> dataset.train.images.shape, dataset.train.images.dtype.name, dataset.class_names[0]
     ((5500, 28, 28, 1), 'uint8', 'T-shirt')
     """
+    report = legible(report)
     text = canonical_name(str(name))
     path = Path(text)
     place = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
@@ -194,7 +195,7 @@ def _folder(
 
 def _own(arrays: Arrays, name: str, shares: Shares, report: Report) -> Dataset:
     """Return a data set of the user's own arrays, and say how it is split."""
-    rest = {each: array for each, array in arrays.items() if each != "class_names"}
+    rest = {each: array for each, array in arrays.items() if each not in ("class_names", "white")}
     names = tuple(map(str, arrays.get("class_names", ())))
     dataset = split(
         rest,
@@ -204,6 +205,8 @@ def _own(arrays: Arrays, name: str, shares: Shares, report: Report) -> Dataset:
         source=readable(name),
         shares=shares,
     )
+    if "white" in arrays:
+        dataset = dataset._replace(white=int(arrays["white"]))
 
     if "validation_images" not in arrays:
         made = "Its splits are" if "images" in arrays else "Its validation split is"

@@ -92,11 +92,14 @@ def cpu() -> dict[str, str]:
     return {"model": fields.get("model name", platform.machine()), "features": " ".join(rest)}
 
 
-def describe_environment(data: str, data_digest: str) -> dict[str, Any]:
-    """Return the contents of environment.json."""
+def describe_environment(
+    data: str, data_digest: str, *, white: int | None = None
+) -> dict[str, Any]:
+    """Return the contents of environment.json. white: as Dataset's, written where there is one."""
     return {
         "data": data,
         "data_sha256": data_digest,
+        **({} if white is None else {"white": white}),
         "versions": versions(),
         "platform": f"{platform.system()} {platform.machine()}",
         "cpu": cpu()["model"],

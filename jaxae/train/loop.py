@@ -15,7 +15,7 @@ from jaxae.core.state import TrainState
 from jaxae.core.step import epoch_steps
 from jaxae.data.dataset import Dataset, check_data, check_dataset
 from jaxae.data.load import canonical_name, load_dataset
-from jaxae.errors import Diverged, InputError, Report, expand, show, silent
+from jaxae.errors import Diverged, InputError, Report, expand, legible, show, silent
 from jaxae.inference import Run, load
 from jaxae.runs.directory import run_directory
 from jaxae.switches import as_here, refuse_after_fork, usual_switches
@@ -54,6 +54,7 @@ def fit(
     recipe = Config() if config is None else config
     if not isinstance(recipe, Config):
         raise InputError(f"config is {recipe!r:.60}: give a jaxae.Config")
+    report = legible(report)
     if dataset is None:
         dataset = load_dataset(
             recipe.dataset,
@@ -80,7 +81,9 @@ def fit(
         report(str(error))  # the best epoch is in memory alone: it must not be lost
     best = store.best[0]
     assert best is not None
-    return Run(recipe, build_model(recipe), best.variables, best.epoch, dataset.digest)
+    return Run(
+        recipe, build_model(recipe), best.variables, best.epoch, dataset.digest, dataset.white
+    )
 
 
 @usual_switches()
@@ -105,7 +108,7 @@ def fit_members(
     """
     check(configs, dataset)
     placement = make_placement(devices, members=len(configs), batch_size=configs[0].batch_size)
-    report = report if processes.first else silent
+    report = legible(report) if processes.first else silent
     opened = open_directories(
         run_dirs, configs, dataset, overwrite=overwrite, processes=processes, report=report
     )

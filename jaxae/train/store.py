@@ -172,7 +172,8 @@ class DirectoryStore:
 
     def _open_logs(self) -> list[str]:
         """Bring environment.json and metrics.jsonl up to date. Return what changed, or is lost."""
-        environment = describe_environment(self.dataset.title, self.dataset.digest)
+        data = self.dataset
+        environment = describe_environment(data.title, data.digest, white=data.white)
         before = [files.read_json(run_dir / "environment.json") for run_dir in self.run_dirs]
         notes = [line for each in before for line in changes(each, environment)]
 

@@ -39,6 +39,25 @@ def test_floats_that_rounding_left_outside_are_taken_as_encode_takes_them(tmp_pa
         read_arrays(tmp_path / "x.npz")
 
 
+@pytest.mark.parametrize(
+    ("hot", "words"),
+    [(2, "2 of 20,000 values above 4,095, the white of 12 bits"), (3, None)],  # 2 are 0.0001
+)
+def test_a_few_hot_pixels_of_twelve_bits_are_named(hot, words, tmp_path):
+    images = np.full((20, 40, 25), 1024, np.uint16)
+    images[:4, 0, 0] = 4095
+    images[:hot, 5, 5] = 65535
+    np.savez(tmp_path / "x.npz", images=images)
+    lines: list[str] = []
+    arrays = read_arrays(tmp_path / "x.npz", report=lines.append)
+    assert arrays["white"] == 65535
+    assert arrays["images"][0, 5, 4:6].tolist() == [4, 255]
+    assert [line for line in lines if "hot pixels" in line] == [
+        line for line in lines if words and words in line
+    ]
+    assert bool(words) == any("hot pixels" in line for line in lines)
+
+
 def test_a_file_whose_list_has_lost_an_array_is_refused(tmp_path):
     """The entry before it calls the lost one's bytes its comment, and zipfile believes that."""
     path = tmp_path / "x.npz"
