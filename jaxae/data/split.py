@@ -53,7 +53,8 @@ def split(
             f"{name} has too few images ({sizes}): there are none for {empty[0]}; "
             "give more, or another split"
         )
-    return Dataset(name, title or name, sha256, **parts, class_names=names, source=source)
+    train, validation, test = (parts[part] for part in PARTS)
+    return Dataset(name, title or name, sha256, train, validation, test, names, source)
 
 
 def _parts(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, Split]:
