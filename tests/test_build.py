@@ -94,7 +94,7 @@ def test_the_plateau_is_the_recipes():
 
 def test_the_epochs_left_are_exact_where_nothing_improves_and_a_share_of_those_done_before():
     config = Config(
-        plateau_factor=0.3, plateau_patience=2, min_scale=0.2, early_stop_patience=3, widths=(8,)
+        plateau_factor=0.3, plateau_patience=2, min_scale=0.05, early_stop_patience=3, widths=(8,)
     )
     state = first_state(config)
     end = jax.jit(functools.partial(end_epoch, plateau=build_parts(config).plateau))
@@ -103,12 +103,12 @@ def test_the_epochs_left_are_exact_where_nothing_improves_and_a_share_of_those_d
     while not finished(state, config):
         state, _ = end(state, jnp.float32(1.0))
         left.append(epochs_left(state, config))
-    assert left == [7, 6, 5, 4, 3, 2, 1, 0]  # two plateaus of 2, then 3
+    assert left == [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]  # three plateaus of 2, then 3
 
     early = state._replace(epoch=jnp.int32(60), plateau=first_state(config).plateau)
     assert epochs_left(early, config) == 60
     dropped = early._replace(plateau=early.plateau._replace(scale=jnp.float32(0.3)))
-    assert epochs_left(dropped, config) == 30
+    assert epochs_left(dropped, config) == 40
     assert epochs_left(dropped, replace(config, epochs=70)) == 10
 
 

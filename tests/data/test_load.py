@@ -17,7 +17,7 @@ from jaxae.data import array_files, load, official_files
 from jaxae.data.load import load_dataset
 from jaxae.data.official_files import FILES
 from jaxae.digests import digest
-from jaxae.errors import DataUnavailableError, InputError
+from jaxae.errors import DataUnavailableError, InputError, silent
 
 
 @pytest.fixture
@@ -193,6 +193,19 @@ def test_a_download_ends_also_where_the_server_stalls_half_way(what, words, monk
         else:
             with pytest.raises(DataUnavailableError, match=f"can't be downloaded .*{words}"):
                 official_files._download(url, tmp_path / "x")
+
+
+def test_each_file_is_downloaded_from_its_address(monkeypatch, tmp_path):
+    monkeypatch.setattr(official_files, "_reachable", lambda url: True)
+    monkeypatch.setattr(official_files, "_download", lambda url, path: path.write_text(url))
+    monkeypatch.setattr(
+        official_files,
+        "_verified",
+        lambda name, folder, *_: {path.name: path.read_text() for path in folder.iterdir()},
+    )
+    found = official_files.fetch("fashion_mnist", tmp_path, None, silent)
+    assert found.keys() == set(FILES.values())
+    assert all(str(url).endswith(f"/{file}") for file, url in found.items())
 
 
 def test_auto_falls_back_to_synthetic_and_reports_why(no_network, tmp_path):

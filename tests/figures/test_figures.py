@@ -88,6 +88,16 @@ def test_reconstructions_are_rows_of_clean_noisy_and_denoised_and_mark_what_is_w
     assert "SYNTHETIC" in texts(figure)
 
 
+def test_rows_are_high_enough_for_images_of_the_width_of_their_columns():
+    psnr = np.arange(8.0)
+    figure = draw_reconstructions(
+        EIGHT, EIGHT, EIGHT, names=NAMES[:8], noisy_psnr=psnr, denoised_psnr=psnr, title=""
+    )
+    figure.draw_without_rendering()
+    widths = sum(axes.get_window_extent().width for axes in figure.axes[:8])
+    assert widths > 0.8 * figure.bbox.width
+
+
 def test_error_maps_share_one_scale_from_zero_and_brighter_is_worse():
     clean, noisy, denoised = EIGHT[:6], EIGHT[:6] / 3, EIGHT[:6] / 2
     figure = draw_error_maps(clean, noisy, denoised, names=NAMES[:6], title="SYNTHETIC")
@@ -151,6 +161,16 @@ def test_latent_space_has_every_point_in_the_colour_of_its_class():
     assert [text.get_text() for text in legend.get_texts()] == NAMES
     assert (whole.get_xlabel(), whole.get_ylabel()) == ("latent dimension 1", "latent dimension 2")
     assert "outside" not in texts(figure)
+
+
+def test_dots_are_smaller_where_there_are_more():
+    sizes = []
+    for count in (1000, 5000):
+        whole = draw_latent_space(RNG.normal(size=(count, 2)), None, names=(), title="").axes[0]
+        inside = whole.collections[0]
+        assert isinstance(inside, PathCollection)
+        sizes.append(inside.get_sizes()[0])
+    assert sizes[0] > sizes[1]
 
 
 @pytest.mark.parametrize("ray", [(-8.0, 14.0), (1e4, 0.0), (0.0, -300.0)])

@@ -77,6 +77,20 @@ def noise_curve(facts: Facts) -> NoiseCurve:
     )
 
 
+def test_published_rows_have_notes_that_name_their_sources(facts):
+    about = dataclasses.replace(facts.scorecard.about, dataset="fashion_mnist")
+    scorecard = dataclasses.replace(facts.scorecard, about=about)
+    words = Words(results.latent_space(facts._replace(scorecard=scorecard)))
+    noted = {cell[-3:] for cell in words.cells if re.search(r" \[\d\]$", cell)}
+    sources = {cell[:3] for cell in words.cells if re.match(r"\[\d\] ", cell)}
+    assert noted == sources
+    assert len(sources) > 1
+
+    words = Words(results.latent_space(facts))
+    assert "jaxae" in words.cells  # without a note
+    assert not any(cell.startswith("[0]") for cell in words.cells)
+
+
 @pytest.fixture
 def copied(trained, facts, tmp_path, monkeypatch) -> Path:
     """A copy to change files in, with a curve over noise levels.
