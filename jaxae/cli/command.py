@@ -168,6 +168,10 @@ def _one_line(framed: str) -> str:
 
 def _without_types(complaint: str) -> str:
     """Return tyro's complaint of a value as what was given, and what to give."""
+    missing = re.match(r"Missing value for argument '(?:\w+\.)?(\w+)'", complaint)
+    if missing:
+        return f"{missing[1]} is missing, or follows what is no option: write ./-x for a folder -x"
+
     found = re.match(
         r"Error parsing (--\S+): .* Argument helptext: --\S+ (.+?) ([A-Z][a-z]|A )", complaint
     )

@@ -131,5 +131,6 @@ def write_parquet(path: Path, table: ImageTable) -> None:
     import pyarrow.parquet
 
     columns = pyarrow.table(table._asdict())
-    with files.file_errors(path), replacing(path) as unfinished:
-        pyarrow.parquet.write_table(columns, unfinished)
+    # pyarrow takes paths in UTF-8 alone.
+    with files.file_errors(path), replacing(path) as unfinished, unfinished.open("wb") as file:
+        pyarrow.parquet.write_table(columns, file)

@@ -10,6 +10,7 @@ from string import Template
 from typing import NamedTuple
 
 from jaxae.digests import policy_digest
+from jaxae.errors import readable
 from jaxae.evaluation.records import Quality
 from jaxae.report import about, results, sheets
 from jaxae.report.agreement import Check
@@ -74,9 +75,9 @@ def report_page(runs: Sequence[Described]) -> str:
 
 def _names(places: Sequence[Path]) -> list[str]:
     names = [place.name for place in places]
-    if len(set(names)) == len(names):
-        return names
-    return [f"{place.parent.name}/{place.name}" for place in places]
+    if len(set(names)) < len(names):
+        names = [f"{place.parent.name}/{place.name}" for place in places]
+    return [readable(name) for name in names]
 
 
 def _subtitle(runs: Sequence[Described]) -> str:

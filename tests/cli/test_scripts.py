@@ -280,6 +280,7 @@ def digests(run_dir: Path) -> dict[str, dict[str, str]]:
         ),
         (evaluate.main, ["{tmp}"], "not a run directory"),
         (evaluate.main, ["{tmp}/nowhere"], "does not exist"),
+        (evaluate.main, ["-x"], "error: run is missing, or follows what is no option: write ./-x"),
         (plot.main, ["latent-space", "{tmp}"], "not a run directory"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +25,7 @@ from jaxae.errors import InputError, silent
 from jaxae.figures.style import Figure
 from jaxae.inference import Run
 from jaxae.report import sheets
-from jaxae.report.image_table import image_table
+from jaxae.report.image_table import image_table, write_parquet
 from tests.helpers import untrained_run
 
 LONG = "a name of more than forty characters, with a comma"
@@ -124,6 +125,10 @@ def test_other_programs_read_the_table(source, trained):
             np.testing.assert_allclose(read[name], values, rtol=1e-5)
         else:
             assert read[name] == list(values)
+
+    odd = source.run / os.fsdecode(b"caf\xe9")  # pyarrow itself takes no such name
+    write_parquet(odd, table)
+    assert odd.read_bytes() == (source.run / "map.parquet").read_bytes()
 
 
 def test_any_pictures_are_encoded_as_those_of_the_training_are(trained, folder, capsys):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 import shlex
 import shutil
@@ -117,6 +118,7 @@ def pages(trained, facts, dataset, tmp_path_factory) -> tuple[str, str, list[Des
     (_, first), *others = facts.evaluation.classes.items()
     hostile_names = (HOSTILE, *dataset.class_names[1:])
     hostile = facts._replace(
+        place=Path(os.fsdecode(b"caf\xe9")),
         dataset=dataset._replace(class_names=hostile_names),
         evaluation=dataclasses.replace(facts.evaluation, classes={HOSTILE: first, **dict(others)}),
     )
@@ -166,7 +168,9 @@ def test_the_page_has_the_numbers_that_numpy_computes_and_asks_for_nothing(pages
     kinds = {each.partition(",")[0] for each in words.references if not each.startswith("#")}
     assert kinds == {"data:", "data:image/png;base64"}
     assert words.tags.count("img") == 6
-    assert "SYNTHETIC" in next(iter(re.findall("<h1>(.*?)</h1>", pages[0])))
+    (heading,) = re.findall("<h1>(.*?)</h1>", pages[0])
+    assert "SYNTHETIC" in heading
+    assert r"caf\xe9" in heading  # of a folder whose name is not UTF-8, as the page is
 
 
 def test_two_runs_are_next_to_each_other_with_what_differs(pages):
