@@ -335,6 +335,7 @@ def test_a_population_is_trained_measured_and_drawn(tmp_path):
     code, out, err = call("evaluate", run)
     assert code == 0, err
     assert "mean ± standard deviation over 2 members" in out
+    assert "no checkpoint" not in err
     summary = read_record(run / "evaluation.json", Spread)
     assert summary is not None
     assert summary.members == 2
@@ -349,6 +350,11 @@ def test_a_population_is_trained_measured_and_drawn(tmp_path):
         code, _, err = call(*arguments)
         assert code == 2
         assert expected in err
+
+    shutil.rmtree(run / "members" / "1" / "states")
+    code, out, err = call("evaluate", run)
+    assert code == 0, err
+    assert f"{run / 'members' / '1'} has no checkpoint" in err
 
 
 @pytest.mark.usefixtures("next_commands")

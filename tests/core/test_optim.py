@@ -66,7 +66,7 @@ def test_clipping_agrees_with_optax(size):
 
 
 def test_packing_changes_no_bit_of_an_elementwise_update():
-    """Leaves below and above the size, a scalar and an odd order of shapes; three steps, so that
+    """Leaves below the size and of it, a scalar and an odd order of shapes; three steps, so that
     the state is used.
     """
     rng = np.random.default_rng(0)
@@ -82,7 +82,7 @@ def test_packing_changes_no_bit_of_an_elementwise_update():
     plain = optax.adamw(
         1e-2, weight_decay=0.1
     )  # not jitted: fused, the two would round on their own
-    packed = pack_small(plain, size=100)
+    packed = pack_small(plain, size=200)
     params = draw()
     states = plain.init(params), packed.init(params)
     assert len(jax.tree.leaves(states[1][0].mu)) == 3  # two large leaves, one vector

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 from skimage import data as photographs
 
+from jaxae import pictures
 from jaxae.data.folder_layout import find_pictures
 from jaxae.data.image_folder import choose_size, read_pictures
 from jaxae.data.load import load_dataset
@@ -413,6 +414,20 @@ def test_a_damaged_picture_is_named_and_left_out_only_when_told_to(spoil, words,
     data, lines = load(root, tmp_path, skip_damaged=True)
     assert sum(len(part.images) for part in (data.train, data.validation, data.test)) == 59
     assert f"1 damaged pictures are left out, such as {victim}" in lines
+
+
+def test_a_folder_of_damaged_pictures_alone_is_one_line(tmp_path):
+    (tmp_path / "pics").mkdir()
+    (tmp_path / "pics" / "1.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"no picture that can be read, such as .*1\.png"):
+        load(tmp_path / "pics", tmp_path, skip_damaged=True)
+
+
+def test_a_picture_may_have_as_many_pixels_as_the_limit_says(monkeypatch, tmp_path):
+    monkeypatch.setattr(pictures, "MOST_PIXELS", 12)
+    assert pixels(save(tmp_path / "12.png", random(3, 4))).size == 12
+    refused = read_picture(save(tmp_path / "15.png", random(3, 5)))
+    assert refused == "3×5 pixels, more than 12"
 
 
 def bomb(path: Path) -> None:

@@ -188,6 +188,13 @@ def test_a_second_fit_of_one_shape_compiles_nothing(fitted):
     assert [event for event in compiled if "backend_compile" in event], "the listener hears nothing"
 
 
+def test_the_defaults_are_the_recipes_but_for_dropout():
+    recipe = vars(jaxae.Config())
+    mine = DenoisingAutoencoder().get_params()
+    differing = {name for name in mine.keys() & recipe.keys() if mine[name] != recipe[name]}
+    assert differing == {"dropout"}
+
+
 def test_progress_is_told_line_by_line():
     lines: list[str] = []
     clone(SMALL).set_params(progress=lambda told: lines.append(str(told))).fit(X)

@@ -163,14 +163,25 @@ def test_latent_space_has_every_point_in_the_colour_of_its_class():
     assert "outside" not in texts(figure)
 
 
-def test_dots_are_smaller_where_there_are_more():
+def test_dots_are_smaller_where_there_are_more_and_rings_go_around_them():
     sizes = []
-    for count in (1000, 5000):
-        whole = draw_latent_space(RNG.normal(size=(count, 2)), None, names=(), title="").axes[0]
-        inside = whole.collections[0]
-        assert isinstance(inside, PathCollection)
-        sizes.append(inside.get_sizes()[0])
+    for count in (1000, 20_000):
+        points = RNG.uniform(size=(count, 2))
+        figure = draw_latent_space(points, None, names=(), title="", trained_on=count - 9)
+        dot, ring, *_ = (
+            each.get_sizes()[0]
+            for each in figure.axes[0].collections
+            if isinstance(each, PathCollection)
+        )
+        assert ring > dot
+        sizes.append(dot)
     assert sizes[0] > sizes[1]
+
+
+def test_a_square_map_takes_most_of_the_width():
+    figure = draw_latent_space(RNG.uniform(size=(1000, 2)), None, names=(), title="")
+    figure.draw_without_rendering()
+    assert figure.axes[0].get_window_extent().width > 0.6 * figure.bbox.width
 
 
 @pytest.mark.parametrize("ray", [(-8.0, 14.0), (1e4, 0.0), (0.0, -300.0)])

@@ -23,7 +23,7 @@ from jaxae.evaluation.latent_scorecard import score_latent
 from jaxae.evaluation.records import Curve, NoiseCurve, write_record
 from jaxae.export.explorer_page import explorer_page
 from jaxae.report import results
-from jaxae.report.about import train_command
+from jaxae.report.about import recipe, train_command
 from jaxae.report.agreement import Check, check_agreement
 from jaxae.report.facts import Facts, gather
 from jaxae.report.page import Described, report_page
@@ -90,6 +90,13 @@ def test_published_rows_have_notes_that_name_their_sources(facts):
     words = Words(results.latent_space(facts))
     assert "jaxae" in words.cells  # without a note
     assert not any(cell.startswith("[0]") for cell in words.cells)
+
+
+def test_what_differs_from_the_default_recipe_is_highlighted(facts):
+    rows = re.findall("<tr(.*?)><th[^>]*>(.*?)</th>", recipe(facts))
+    highlighted = {name for style, name in rows if "ours" in style}
+    expected = {"dataset", "epochs", "batch_size", "learning_rate", "widths"}  # as in CONFIG
+    assert highlighted == expected
 
 
 @pytest.fixture
