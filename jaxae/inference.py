@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from jaxae.build import build_model
 from jaxae.config import Config
 from jaxae.core.corruption import add_noise_to_each
-from jaxae.core.images import as_array, as_unit
+from jaxae.core.images import as_array, as_bytes_or_unit, bytes_to_unit
 from jaxae.core.model import Autoencoder
 from jaxae.core.rng import Stream, derive, derive_each, root_key
 from jaxae.core.state import init_variables
@@ -145,7 +145,7 @@ def corrupt(
     if not isinstance(draw, Integral) or not 0 <= draw < COUNTERS:
         raise InputError(f"draw is {draw!r:.60}: give a whole number of 0 or more, below 2³²")
 
-    clean = as_unit(images)
+    clean = as_bytes_or_unit(images)
     places = np.arange(len(clean)) if indices is None else as_array("indices", indices)
     whole = np.issubdtype(places.dtype, np.integer) and ((places >= 0) & (places < COUNTERS)).all()
     if places.shape != (len(clean),) or not whole:
@@ -166,14 +166,17 @@ def noise_keys(
 
 
 def in_batches(program: Callable[..., jax.Array], *columns: np.ndarray) -> np.ndarray:
-    """Apply a program, which treats each row alone, batch by batch: arrays [N, ...] → [N, ...]."""
+    """Apply a program, which treats each row alone, batch by batch: arrays [N, ...] → [N, ...].
+
+    Bytes are scaled to [0, 1].
+    """
     refuse_after_fork()
     count = len(columns[0])
     size = FEW if count <= FEW else MANY
 
     results = []
     for start in range(0, count or 1, size):
-        batch = [_filled(rows[start : start + size], size) for rows in columns]
+        batch = [bytes_to_unit(_filled(rows[start : start + size], size)) for rows in columns]
         results.append(program(*batch))
     return np.concatenate(results)[:count]
 
@@ -191,7 +194,7 @@ def check_run(run: Run) -> None:
 
 def _fitting(run: Run, images: ArrayLike) -> np.ndarray:
     check_run(run)
-    array = as_unit(images)
+    array = as_bytes_or_unit(images)
     if array.shape[1:] != tuple(run.model.image_shape):
         height, width, channels = run.model.image_shape
         wanted = f"[N, {height}, {width}, {channels}]"

@@ -67,12 +67,12 @@ def time_parts(recipe: Config, dataset: Dataset) -> dict[str, list[float]]:
 
             if epoch.statistics:
                 with timed(statistics):
-                    found = jax.block_until_ready(epoch.statistics(state))
+                    found = epoch.mean_statistics(epoch.statistics(state))
+                    jax.block_until_ready(found)
                 state = state._replace(batch_stats=found)
 
             with timed(validation):
-                errors = epoch.validate(state, epoch.validation)
-                loss = np.asarray(errors.loss).mean(axis=1)
+                loss = epoch.validation_errors(state).loss.mean(axis=1)
 
             with timed(ends):
                 state, *_ = jax.block_until_ready(epoch.end(state, loss, active))

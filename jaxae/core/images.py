@@ -71,6 +71,11 @@ def as_unit(images: npt.ArrayLike) -> np.ndarray:
     >>> as_unit([[[0.0, 0.5], [0.5, 1.0]]]).shape
     (1, 2, 2, 1)
     """
+    return bytes_to_unit(as_bytes_or_unit(images))
+
+
+def as_bytes_or_unit(images: npt.ArrayLike) -> np.ndarray:
+    """Return what as_unit takes as f32 or, still to be divided, as u8: a quarter of the memory."""
     array = as_array("images", images)
     if array.ndim not in (3, 4):
         raise InputError(
@@ -82,7 +87,7 @@ def as_unit(images: npt.ArrayLike) -> np.ndarray:
         array = array[..., None]
 
     if array.dtype == np.uint8:
-        return to_unit(array)
+        return array
     if not np.issubdtype(array.dtype, np.floating):
         raise InputError(f"images are {array.dtype}: give uint8 in 0 ... 255, or floats in [0, 1]")
 
@@ -93,6 +98,11 @@ def as_unit(images: npt.ArrayLike) -> np.ndarray:
             "give floats in [0, 1], or uint8 in 0 ... 255"
         )
     return np.clip(array, 0, 1).astype(np.float32)
+
+
+def bytes_to_unit(images: np.ndarray) -> np.ndarray:
+    """Return u8[...] scaled to [0, 1], and floats as they are."""
+    return to_unit(images) if images.dtype == np.uint8 else images
 
 
 def as_array(name: str, values: npt.ArrayLike) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 import jax
 import jax.numpy as jnp
 import optax
+from jax.typing import ArrayLike
 
 from jaxae.core.corruption import Noise, add_training_noise
 from jaxae.core.images import as_rows, to_unit
@@ -134,31 +135,26 @@ def train_batches(
 
 def batch_statistics(
     state: TrainState,
-    batches: jax.Array,
+    batch: jax.Array,
+    number: ArrayLike,
     *,
     model: Autoencoder,
     noise: Noise,
     split_batch: SplitBatch = whole,
 ) -> Any:
-    """Return the batch statistics of the weights that are evaluated, means over u8[K, B, H, W, C].
+    """Return the batch statistics that the weights that are evaluated have on u8[B, H, W, C].
 
-    Without dropout. The running ones belong to weights of some steps before, and are noisy
-    (Wu & Johnson 2021, "precise BatchNorm").
+    number: of the batch, i32[], from which its noise is drawn. Without dropout. The running
+    statistics belong to weights of some steps before, and are noisy: a model is evaluated with
+    the mean of these over some batches (Wu & Johnson 2021, "precise BatchNorm").
     """
     fresh = model.clone(dropout=(), momentum=0.0)  # momentum 0: those of this batch alone
-    variables = model_variables(state)
-
-    def of_batch(numbered_batch: tuple[jax.Array, jax.Array]) -> Any:
-        number, batch = numbered_batch
-        clean = to_unit(split_batch(as_rows(batch)))
-        # The same noise after every epoch, as in validation, so that epochs compare.
-        noisy = add_training_noise(state.key, Stream.STATISTICS, number, clean, noise)
-        noisy = noisy.reshape(len(noisy), *model.image_shape)
-        _, updated = fresh.apply(variables, noisy, train=True, mutable=["batch_stats"])
-        return updated["batch_stats"]
-
-    each = jax.lax.map(of_batch, (jnp.arange(len(batches)), batches))
-    return jax.tree.map(lambda statistics: statistics.mean(axis=0), each)
+    clean = to_unit(split_batch(as_rows(batch)))
+    # The same noise after every epoch, as in validation, so that epochs compare.
+    noisy = add_training_noise(state.key, Stream.STATISTICS, number, clean, noise)
+    noisy = noisy.reshape(len(noisy), *model.image_shape)
+    _, updated = fresh.apply(model_variables(state), noisy, train=True, mutable=["batch_stats"])
+    return updated["batch_stats"]
 
 
 class ImageErrors(NamedTuple):

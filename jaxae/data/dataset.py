@@ -9,6 +9,7 @@ import numpy as np
 from jaxae.config import Config
 from jaxae.core.images import check_axes, to_unit
 from jaxae.core.rng import Stream, derive, root_key
+from jaxae.data.large import join, take
 from jaxae.errors import InputError
 from jaxae.switches import usual_switches
 
@@ -27,7 +28,7 @@ class Split(NamedTuple):
     """Images, with labels and the names of their files if there are any."""
 
     images: np.ndarray
-    """u8[N, H, W, C]."""
+    """u8[N, H, W, C]. Large ones may be a jaxae.data.large.Subset, which reads rows when asked."""
     labels: np.ndarray | None = None
     """Integers [N], from 0 to the number of classes less one."""
     files: np.ndarray | None = None
@@ -43,7 +44,7 @@ class Split(NamedTuple):
         """Return some of the images, by their indices, a mask or a slice."""
         labels = None if self.labels is None else self.labels[chosen]
         files = None if self.files is None else self.files[chosen]
-        return Split(self.images[chosen], labels, files)
+        return Split(take(self.images, chosen), labels, files)
 
 
 class Dataset(NamedTuple):
@@ -87,17 +88,19 @@ class Dataset(NamedTuple):
         labels = [part.labels for part in parts if part.labels is not None]
         files = [part.files for part in parts if part.files is not None]
         return Split(
-            np.concatenate([part.images for part in parts]),
+            join([part.images for part in parts]),
             np.concatenate(labels) if labels else None,
             np.concatenate(files) if files else None,
         )
 
     def names(self, part: str) -> list[str]:
         """Return the file of each image in a split or, without files, its number: "test 402"."""
-        split = self.parts[part]
-        if split.files is not None:
-            return [str(file) for file in split.files]
-        return [f"{part} {number}" for number in range(len(split.images))]
+        return [self.name_of(part, number) for number in range(len(self.parts[part].images))]
+
+    def name_of(self, part: str, number: int) -> str:
+        """Return the name of one image in a split."""
+        files = self.parts[part].files
+        return f"{part} {number}" if files is None else str(files[number])
 
 
 def check_dataset(dataset: Dataset) -> None:

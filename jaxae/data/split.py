@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxae.core.images import check_axes
 from jaxae.data.dataset import Dataset, Split
+from jaxae.data.large import in_blocks
 from jaxae.digests import digest
 from jaxae.errors import InputError
 
@@ -174,7 +175,8 @@ def _split_by_bytes(parts: dict[str, Split], shares: Shares, name: str) -> dict[
     whole = parts.get("", parts.get("train"))
     assert whole is not None
     images = whole.images
-    if len(images) > 1 and (images == images[0]).all():
+    positions = _positions(images)
+    if len(images) > 1 and (positions == positions[0]).all():
         raise InputError(
             f"{name} has {len(images)} images, and all are the same: there is nothing to learn"
         )
@@ -183,7 +185,7 @@ def _split_by_bytes(parts: dict[str, Split], shares: Shares, name: str) -> dict[
         bounds = [training, training + validation]
     else:
         bounds = [training / (training + validation)]
-    which = np.searchsorted(bounds, _positions(images), side="right")
+    which = np.searchsorted(bounds, positions, side="right")
 
     made = {part: whole.take(which == k) for k, part in enumerate(PARTS[: len(bounds) + 1])}
     return made if "" in parts else {**parts, **made}
@@ -194,8 +196,11 @@ def _positions(images: np.ndarray) -> np.ndarray:
 
     A grey image has the same as RGB.
     """
-    digests = [hashlib.sha256(_one_channel(image).tobytes()).digest() for image in images]
-    return np.array([int.from_bytes(each[:6]) / 2**48 for each in digests])
+    positions = []
+    for block in in_blocks(images):
+        digests = [hashlib.sha256(_one_channel(image).tobytes()).digest() for image in block]
+        positions += [int.from_bytes(each[:6]) / 2**48 for each in digests]
+    return np.array(positions)
 
 
 def _one_channel(image: np.ndarray) -> np.ndarray:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxae.core.images import to_unit
 from jaxae.data.dataset import REFERENCES, Dataset
+from jaxae.data.large import in_blocks
 from jaxae.errors import InputError
 from jaxae.evaluation.embedding_quality import knn_predict
 from jaxae.evaluation.records import check_run_and_data
@@ -114,8 +114,8 @@ class Drift(NamedTuple):
 def drift_of_noise(run: Run, dataset: Dataset, *, levels: Sequence[float]) -> Drift:
     """Return where one draw of noise at each level pushes the test images' latents."""
     check_run_and_data(run, dataset)
-    test = to_unit(dataset.test.images)
-    latents = {level: encode(run, corrupt(test, std=level)) for level in levels}
+    test = dataset.test.images
+    latents = {level: _noisy_latents(run, test, std=level) for level in levels}
 
     references = dataset.train.at_most(REFERENCES)
     labels = references.labels
@@ -131,6 +131,16 @@ def drift_of_noise(run: Run, dataset: Dataset, *, levels: Sequence[float]) -> Dr
         changed=np.mean(found != unmoved, axis=1),
         accuracy=np.mean(found == dataset.test.labels, axis=1),
     )
+
+
+def _noisy_latents(run: Run, images: np.ndarray, *, std: float) -> np.ndarray:
+    latents: list[np.ndarray] = []
+    done = 0
+    for block in in_blocks(images):
+        noisy = corrupt(block, std=std, indices=done + np.arange(len(block)))
+        latents.append(encode(run, noisy))
+        done += len(block)
+    return np.concatenate(latents)
 
 
 def align(reference: np.ndarray, other: np.ndarray) -> np.ndarray:

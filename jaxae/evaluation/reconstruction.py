@@ -1,5 +1,6 @@
 """How well a run reconstructs the test images: means over all of them, and by class."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from jaxae.core.images import to_unit
 from jaxae.core.objective import mae, mse
 from jaxae.data.dataset import REFERENCES, Dataset
+from jaxae.data.large import in_blocks
 from jaxae.errors import InputError
 from jaxae.evaluation.embedding_quality import knn_predict
 from jaxae.evaluation.metrics import SSIM_WINDOW, psnr, ssim
@@ -47,6 +49,11 @@ class ImageErrors(NamedTuple):
         """Return the errors of some of the images. chosen: bool[N] or indices."""
         return ImageErrors(self.mse[chosen], self.mae[chosen], self.ssim[chosen])
 
+    @classmethod
+    def joined(cls, blocks: Sequence["ImageErrors"]) -> "ImageErrors":
+        """Return the errors of all blocks' images, in their order."""
+        return cls(*(np.concatenate(errors) for errors in zip(*blocks, strict=True)))
+
 
 @usual_switches()
 def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> Evaluation:
@@ -61,22 +68,37 @@ def evaluate(run: Run, dataset: Dataset, *, noise_factor: float = 0.25) -> Evalu
     """
     check_run_and_data(run, dataset)
 
-    clean = to_unit(dataset.test.images)
-    noisy = corrupt(clean, std=noise_factor)
-    denoised = per_image(reconstruct(run, noisy), clean)
-    mean_image = dataset.train.images.mean(axis=0, dtype=np.float64) / 255
-    mean_images = np.broadcast_to(mean_image.astype(np.float32), clean.shape)
+    mean_image = _mean_image(dataset.train.images)
 
+    blocks: list[dict[str, ImageErrors]] = []
+    done = 0
+    for images in in_blocks(dataset.test.images):
+        indices = done + np.arange(len(images))
+        clean = to_unit(images)
+        noisy = corrupt(clean, std=noise_factor, indices=indices)
+        outputs = {
+            "noisy": reconstruct(run, noisy),
+            "clean": reconstruct(run, clean),
+            "identity": noisy,
+            "mean_image": np.broadcast_to(mean_image, clean.shape),
+        }
+        blocks.append({name: per_image(each, clean, first=done) for name, each in outputs.items()})
+        done += len(images)
+
+    errors = {name: ImageErrors.joined([block[name] for block in blocks]) for name in blocks[0]}
     return Evaluation(
-        about=provenance(run, dataset, split=f"test, {len(clean)} images"),
+        about=provenance(run, dataset, split=f"test, {done} images"),
         noise_factor=noise_factor,
         noise_key=noise_key(),
-        noisy=summarise(denoised),
-        clean=summarise(per_image(reconstruct(run, clean), clean)),
-        identity=summarise(per_image(noisy, clean)),
-        mean_image=summarise(per_image(mean_images, clean)),
-        classes=by_class(run, dataset, denoised),
+        **{name: summarise(each) for name, each in errors.items()},
+        classes=by_class(run, dataset, errors["noisy"]),
     )
+
+
+def _mean_image(images: np.ndarray) -> np.ndarray:
+    """Return the exact mean of u8[N, H, W, C], f32[H, W, C] in [0, 1]."""
+    total = sum(block.sum(axis=0, dtype=np.int64) for block in in_blocks(images))
+    return (total / len(images) / 255).astype(np.float32)
 
 
 def noise_key() -> str:
@@ -87,15 +109,17 @@ def noise_key() -> str:
     return ", ".join([NOISE_KEY, *others])
 
 
-def per_image(output: np.ndarray, target: np.ndarray) -> ImageErrors:
+def per_image(output: np.ndarray, target: np.ndarray, *, first: int = 0) -> ImageErrors:
     """Return the errors of each image of two f32[N, H, W, C] in [0, 1].
 
-    Raises InputError if the output is not finite.
+    first: the number of the first image. Raises InputError if the output is not finite.
     """
     squared = np.asarray(mse(output, target), np.float64)
     broken = np.flatnonzero(~np.isfinite(squared))
     if len(broken):
-        raise InputError(f"The output for image {broken[0]} is not finite: the model is broken")
+        raise InputError(
+            f"The output for image {first + broken[0]} is not finite: the model is broken"
+        )
 
     if min(output.shape[1:3]) >= SSIM_WINDOW:
         similarity = ssim(output, target)

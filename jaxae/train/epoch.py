@@ -21,11 +21,13 @@ from jaxae.core.rng import Stream, derive
 from jaxae.core.state import TrainState, end_epoch, model_variables
 from jaxae.core.step import ImageErrors, batch_statistics, eval_step
 from jaxae.data.dataset import Dataset, sample
+from jaxae.data.large import BLOCK, rows_of
 from jaxae.switches import as_here
 from jaxae.train.feed import FromHost, OnDevice, compile_steps, member_shapes, wait
 from jaxae.train.sharding import Placement, keep_inactive
 
 STATISTICS_BATCH = 1000
+"""Most images of a batch of the batch statistics."""
 
 
 class EpochResult(NamedTuple):
@@ -45,19 +47,30 @@ class EpochResult(NamedTuple):
     """The first step, from 1, whose loss was not finite; 0 where there is none."""
 
 
-class BoundStatistics(NamedTuple):
-    """The program of the batch statistics, and its batches, u8[K, B, H, W, C]."""
+class OverBlocks(NamedTuple):
+    """A program, and the images in the host's memory that it goes through, block by block."""
 
     program: Any
-    batches: jax.Array
+    """(state, images u8[B, H, W, C], number of the block i32[]) → results [M, ...]."""
+    images: np.ndarray
+    blocks: np.ndarray
+    """The indices of each block's images, int[K, B]."""
+    placement: Placement
 
-    def __call__(self, state: TrainState) -> Any:
-        """Return the batch statistics of the weights that are evaluated."""
-        return self.program(state, self.batches)
+    def __call__(self, state: TrainState) -> list[Any]:
+        """Return the results of each block."""
+        results: list[Any] = []
+        for number, block in enumerate(self.blocks):
+            images = self.placement.put_everywhere(rows_of(self.images, block))
+            wait(results[-2:-1])  # no more than two blocks are on the device
+            results.append(self.program(state, images, np.int32(number)))
+        return results
 
     def compile(self, state: TrainState) -> None:
         """Compile the program ahead of its first call. state: shapes."""
-        self.program.lower(state, self.batches).compile()
+        shape = (self.blocks.shape[1], *self.images.shape[1:])
+        images = jax.ShapeDtypeStruct(shape, np.uint8, sharding=self.placement.everywhere)
+        self.program.lower(state, images, np.int32(0)).compile()
 
 
 class CompiledEpoch(NamedTuple):
@@ -65,9 +78,9 @@ class CompiledEpoch(NamedTuple):
 
     learning_rates: np.ndarray
     steps: OnDevice | FromHost
-    statistics: BoundStatistics | None
-    validate: Callable[[TrainState, jax.Array], ImageErrors]
-    validation: jax.Array
+    statistics: OverBlocks | None
+    mean_statistics: Callable[[list[Any]], Any]
+    validate: OverBlocks
     end: Callable[..., tuple[TrainState, jax.Array, jax.Array, jax.Array]]
 
     def __call__(self, state: TrainState, active: np.ndarray) -> tuple[TrainState, EpochResult]:
@@ -77,10 +90,10 @@ class CompiledEpoch(NamedTuple):
         """
         state, step_losses = self.steps(state, active)
         if self.statistics:
-            state = state._replace(batch_stats=self.statistics(state))
+            state = state._replace(batch_stats=self.mean_statistics(self.statistics(state)))
 
-        errors = self.validate(state, self.validation)
-        loss = _mean(wait(errors.loss))
+        errors = self.validation_errors(state)
+        loss = _mean(errors.loss)
         state, best, epoch, scale = self.end(state, loss.astype(np.float32), active)
 
         losses = np.asarray(step_losses)
@@ -90,14 +103,23 @@ class CompiledEpoch(NamedTuple):
             epoch=np.asarray(epoch),
             train_loss=_mean(losses),
             validation_loss=loss,
-            validation_mse=_mean(np.asarray(errors.mse)),
-            validation_mae=_mean(np.asarray(errors.mae)),
+            validation_mse=_mean(errors.mse),
+            validation_mae=_mean(errors.mae),
             learning_rate=self.learning_rates * np.asarray(scale, np.float64),
             best=np.asarray(best),
             finite=~any_broken & np.isfinite(loss),
             broken_step=np.where(any_broken, broken.argmax(axis=-1) + 1, 0),
         )
         return state, result
+
+    def validation_errors(self, state: TrainState) -> ImageErrors:
+        """Return the errors of all validation images, f32[M, N]."""
+        blocks = wait(self.validate(state))
+        count = len(self.validate.images)  # the last block is filled up
+        whole: ImageErrors = jax.tree.map(
+            lambda *errors: np.concatenate(errors, axis=-1)[..., :count], *blocks
+        )
+        return whole
 
 
 def compile_epoch(
@@ -111,8 +133,10 @@ def compile_epoch(
     count = len(configs)
     shared = (compiled_part(configs[0]), count, placement)
 
-    validate = _validation_program(*shared)
-    validation = placement.put_everywhere(jnp.asarray(dataset.validation.images))
+    validated = dataset.validation.images
+    validate = OverBlocks(
+        _validation_program(*shared), validated, _validation_blocks(validated), placement
+    )
     end = _end_program(*shared)
     statistics = _bind_statistics(configs, images, placement)
 
@@ -122,7 +146,7 @@ def compile_epoch(
     active = jax.ShapeDtypeStruct((count,), bool)
     with ThreadPoolExecutor() as pool:
         ahead = [
-            pool.submit(as_here(lambda: validate.lower(state, validation).compile())),
+            pool.submit(as_here(validate.compile), state),
             pool.submit(as_here(lambda: end.lower(state, loss, active).compile())),
         ]
         if statistics:
@@ -135,24 +159,36 @@ def compile_epoch(
         learning_rates=np.array([config.learning_rate for config in configs]),
         steps=steps,
         statistics=statistics,
+        mean_statistics=_mean_program(placement),
         validate=validate,
-        validation=validation,
         end=end,
     )
 
 
 def _bind_statistics(
     configs: Sequence[Config], images: np.ndarray, placement: Placement
-) -> BoundStatistics | None:
+) -> OverBlocks | None:
     wanted = min(configs[0].statistics_images, len(images))
     if not wanted:
         return None  # the recipe keeps the running ones
 
-    number = math.ceil(wanted / STATISTICS_BATCH)
+    most = max(configs[0].batch_size, BLOCK // images[0].nbytes)
+    number = math.ceil(wanted / min(most, STATISTICS_BATCH))
     size = wanted // number  # batches of one size, and nearly all of the images
-    batches = images[sample(len(images), number * size)].reshape(number, size, *images.shape[1:])
+    batches = sample(len(images), number * size).reshape(number, size)
     program = _statistics_program(compiled_part(configs[0]), len(configs), placement)
-    return BoundStatistics(program, placement.put_everywhere(jnp.asarray(batches)))
+    return OverBlocks(program, images, batches, placement)
+
+
+def _validation_blocks(images: np.ndarray) -> np.ndarray:
+    """Return the indices of equal blocks, int[K, B]; the last one is filled up with first images.
+
+    A single block, if the images fit into it, is all of them in their order.
+    """
+    count = len(images)
+    number = math.ceil(images.nbytes / BLOCK)
+    size = math.ceil(count / number)
+    return np.resize(np.arange(count), (math.ceil(count / size), size))
 
 
 # The programs below are kept, so that JAX compiles once for all runs of one recipe and shape.
@@ -160,28 +196,38 @@ def _bind_statistics(
 
 @functools.lru_cache
 def _statistics_program(config: Config, count: int, placement: Placement) -> Any:
-    """Return the batch statistics: (state, batches u8[K, B, H, W, C]) → BatchNorm's."""
+    """Return the statistics of a batch: (state, u8[B, H, W, C], its number) → BatchNorm's."""
     statistics = functools.partial(
         batch_statistics,
         model=build_model(config),
         noise=config.training_noise,
         split_batch=placement.split_batch,
     )
-    members = placement.over_members(statistics, count, shared=1)
+    members = placement.over_members(statistics, count, shared=2)
     return jax.jit(members, out_shardings=placement.by_member)
 
 
 @functools.lru_cache
-def _validation_program(config: Config, count: int, placement: Placement) -> Any:
-    """Return the validation: (state, images u8[N, H, W, C]) → the errors of each image."""
+def _mean_program(placement: Placement) -> Callable[[list[Any]], Any]:
+    """Return the mean of trees with leaves [M, ...]."""
 
-    def validate(state: TrainState, images: jax.Array) -> ImageErrors:
-        key = derive(state.key, Stream.VALIDATION)  # the same noise in every epoch
+    def mean(trees: list[Any]) -> Any:
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves).mean(axis=0), *trees)
+
+    return jax.jit(mean, out_shardings=placement.by_member)
+
+
+@functools.lru_cache
+def _validation_program(config: Config, count: int, placement: Placement) -> Any:
+    """Return the validation: (state, u8[B, H, W, C], the block's number) → errors of each image."""
+
+    def validate(state: TrainState, images: jax.Array, number: jax.Array) -> ImageErrors:
+        key = derive(state.key, Stream.VALIDATION, number)  # the same noise in every epoch
         rows = placement.split_batch(as_rows(images))
         noisy = add_gaussian_noise(key, to_unit(rows), std=config.noise_factor)
         return eval_step(model_variables(state), noisy, rows, model=build_model(config))
 
-    members = placement.over_members(validate, count, shared=1)
+    members = placement.over_members(validate, count, shared=2)
     return jax.jit(members, out_shardings=placement.everywhere)
 
 
@@ -198,6 +244,6 @@ def _end_program(config: Config, count: int, placement: Placement) -> Any:
     return jax.jit(placement.over_members(end, count), out_shardings=shardings)
 
 
-def _mean(values: np.ndarray) -> np.ndarray:
+def _mean(values: Any) -> np.ndarray:
     """Return the exact means of the last axis, f64[M]: summed in float64, in one order."""
     return np.asarray(np.mean(values, axis=-1, dtype=np.float64))

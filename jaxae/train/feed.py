@@ -1,10 +1,9 @@
 """The training steps of an epoch, and how images reach the device: all at once, or by blocks."""
 
 import functools
-import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -14,8 +13,12 @@ from jaxae.build import build_step, compiled_part, state_shapes
 from jaxae.config import Config
 from jaxae.core.state import TrainState
 from jaxae.core.step import epoch_steps, state_order, train_batches, train_epoch
+from jaxae.data import large
+from jaxae.data.large import rows_of
 from jaxae.train.population import varying
 from jaxae.train.sharding import Placement, keep_inactive
+
+T = TypeVar("T")
 
 BLOCK_BYTES = 2**28
 """Images that are sent to the device at once, of all members; two blocks are there at a time."""
@@ -63,13 +66,13 @@ class FromHost(NamedTuple):
 
     def __call__(self, state: TrainState, active: np.ndarray) -> tuple[TrainState, jax.Array]:
         """Return the state and the losses, the same bits as OnDevice."""
-        order = wait(self.order(state))
+        order = np.asarray(wait(self.order(state)))
         block_steps = max(self.programs)
         losses: list[jax.Array] = []
 
         for start in range(0, order.shape[1], block_steps):
             block = order[:, start : start + block_steps]
-            batches = self.placement.put(self.images[block])
+            batches = self.placement.put(rows_of(self.images, block))
             if losses:
                 wait(losses[-1])  # no more than two blocks are on the device
             program = self.programs[block.shape[1]]
@@ -151,20 +154,26 @@ def stream_from_host(
 
 
 def fits_on_device(images: np.ndarray) -> bool:
-    """Return whether images take at most half of a device's free memory; on a CPU, always."""
-    memory = jax.local_devices()[0].memory_stats() or {}
-    room = memory.get("bytes_limit", math.inf) - memory.get("bytes_in_use", 0)
-    return images.nbytes <= room / 2
+    """Return whether images take at most half of a device's free memory.
+
+    On a CPU that would be a second copy in the same memory: there those are too large that nothing
+    copies.
+    """
+    memory = jax.local_devices()[0].memory_stats()
+    if memory is None:
+        return images.nbytes < large.LARGE
+    return images.nbytes <= (memory["bytes_limit"] - memory["bytes_in_use"]) / 2
 
 
-def wait(array: Any) -> np.ndarray:
-    """Return the array once it is computed.
+def wait(tree: T) -> T:
+    """Return a tree of arrays once they are computed.
 
     It polls, since Python sees a signal only between its own instructions.
     """
-    while not array.is_ready():
-        time.sleep(0.002)
-    return np.asarray(array)
+    for array in jax.tree.leaves(tree):
+        while not array.is_ready():
+            time.sleep(0.002)
+    return tree
 
 
 # Programs are kept, so that JAX compiles once for all runs of one recipe and shape.

@@ -12,6 +12,7 @@ from jaxae.build import state_shapes
 from jaxae.config import Config
 from jaxae.core.state import TrainState
 from jaxae.data.dataset import Dataset
+from jaxae.data.large import in_blocks
 from jaxae.pictures import NEARLY_BLACK
 from jaxae.train.population import varying
 from jaxae.train.progress import span
@@ -66,35 +67,46 @@ def describe_pixels(images: np.ndarray) -> str:
     """Return colour or grey, and the range of the values, which data of another scale give away."""
     channels = images.shape[-1]
     kind = KINDS.get(channels, f"{channels} channels")
-    if channels == 3 and (images == images[..., :1]).all():
+    if channels == 3 and all((each == each[..., :1]).all() for each in in_blocks(images)):
         kind = "grey in three equal channels"
 
-    low = float(images.min())
-    high = float(images.max())
-    return f"{kind}, training pixels from {low:g} to {high:g} (white is 255)"
+    low = min(int(each.min()) for each in in_blocks(images))
+    high = max(int(each.max()) for each in in_blocks(images))
+    return f"{kind}, training pixels from {low} to {high} (white is 255)"
 
 
 def describe_oddities(dataset: Dataset) -> list[str]:
     """Return a line each about images that are equal to others, and that are nearly black."""
-    first: dict[bytes, str] = {}
-    equal: list[tuple[str, str]] = []
-    dark: list[str] = []
-    for part, split in dataset.parts.items():
-        names = dataset.names(part)
-        brightest = split.images.max(axis=(1, 2, 3))
-        dark += [names[number] for number in np.flatnonzero(brightest <= NEARLY_BLACK)]
+    digests: list[bytes] = []
+    dark: list[int] = []
+    for part in dataset.parts.values():
+        for block in in_blocks(part.images):
+            brightest = block.max(axis=(1, 2, 3))
+            dark += (len(digests) + np.flatnonzero(brightest <= NEARLY_BLACK)).tolist()
+            digests += [hashlib.sha256(image.tobytes()).digest()[:16] for image in block]
 
-        for name, image in zip(names, split.images, strict=True):
-            other = first.setdefault(hashlib.sha256(image.tobytes()).digest(), name)
-            equal += [(name, other)] if other is not name else []
+    _, first, group = np.unique(np.array(digests, "S16"), return_index=True, return_inverse=True)
+    others = first[group]
+    equal = np.flatnonzero(others != np.arange(len(others)))
 
     lines = []
-    if equal:
-        name, other = equal[0]
+    if len(equal):
+        name = _name(dataset, equal[0])
+        other = _name(dataset, others[equal[0]])
         lines.append(f"{len(equal):,} images are equal to others, such as {name} to {other}")
     if dark:
-        lines.append(f"{len(dark):,} images have no pixel above {NEARLY_BLACK}, such as {dark[0]}")
+        name = _name(dataset, dark[0])
+        lines.append(f"{len(dark):,} images have no pixel above {NEARLY_BLACK}, such as {name}")
     return [f"{INDENT}{line}" for line in lines]
+
+
+def _name(dataset: Dataset, number: int) -> str:
+    """Return the name of an image by its number in all splits, one after another."""
+    for part, split in dataset.parts.items():
+        if number < len(split.images):
+            return dataset.name_of(part, number)
+        number -= len(split.images)
+    raise IndexError(number)
 
 
 def describe_classes(dataset: Dataset) -> list[str]:

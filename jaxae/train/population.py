@@ -7,6 +7,7 @@ from dataclasses import replace
 from jaxae.config import Config
 from jaxae.core.images import DARKEST
 from jaxae.data.dataset import Dataset, check_data
+from jaxae.data.large import in_blocks
 from jaxae.errors import InputError
 
 SWEEPABLE = ("learning_rate", "weight_decay", "adam_b2", "clip_norm")
@@ -80,7 +81,7 @@ def check(configs: Sequence[Config], dataset: Dataset) -> None:
         if not len(part.images):
             raise InputError(f"{dataset.title} has no {name} images: give data that have some")
 
-    brightest = int(dataset.train.images.max())
+    brightest = max(int(block.max()) for block in in_blocks(dataset.train.images))
     if brightest <= DARKEST:
         raise InputError(
             f"The brightest training pixel of {dataset.title} is {brightest} of 255, as on another "

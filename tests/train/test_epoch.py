@@ -14,7 +14,8 @@ from jaxae.config import Config
 from jaxae.core.corruption import add_gaussian_noise
 from jaxae.core.images import to_unit
 from jaxae.core.rng import Stream, derive, root_key
-from jaxae.core.state import TrainState, stack_members, take_member
+from jaxae.core.state import TrainState, model_variables, stack_members, take_member
+from jaxae.core.step import eval_step
 from jaxae.data.load import synthetic_dataset
 from jaxae.train.epoch import EpochResult, compile_epoch
 from jaxae.train.sharding import Placement
@@ -82,6 +83,37 @@ def test_what_is_validated_are_the_averaged_weights_on_noisy_images(run_epoch, s
         losses[name] = (error**2).mean() + np.abs(error).mean()
     np.testing.assert_allclose(result.validation_loss, losses["averaged"], rtol=1e-3)
     assert abs(losses["plain"] - losses["averaged"]) > 0.01 * losses["averaged"]
+
+
+@pytest.mark.parametrize(("size", "blocks"), [(50, 1), (13, 4)])
+def test_a_validation_in_blocks_is_that_of_all_images_at_once(
+    size, blocks, state, dataset, monkeypatch
+):
+    """Each block has noise of its own; the last of four blocks of 13 is filled up.
+
+    Errors of an image may differ by rounding: a product of other shapes adds in another order.
+    """
+    monkeypatch.setattr("jaxae.train.epoch.BLOCK", size * 784)
+    run = compile_epoch([CONFIG], dataset, Placement()).validation_errors
+    found = run(stack_members([state]))
+
+    images = dataset.validation.images
+    clean = np.resize(to_unit(images), (blocks * size, 28, 28, 1)).reshape(blocks, size, 28, 28, 1)
+    noisy = [
+        add_gaussian_noise(
+            derive(state.key, Stream.VALIDATION, number), block, std=CONFIG.noise_factor
+        )
+        for number, block in enumerate(clean)
+    ]
+    expected = eval_step(
+        model_variables(state),
+        jnp.concatenate(noisy)[:50],
+        jnp.asarray(images),
+        model=build_model(CONFIG),
+    )
+    for errors, whole in zip(found, expected, strict=True):
+        assert errors.shape == (1, 50)
+        np.testing.assert_allclose(errors[0], whole, rtol=1e-5)
 
 
 def test_statistics_are_of_training_images(run_epoch, state, dataset):

@@ -11,6 +11,7 @@ import pytest
 from jaxae.build import first_states
 from jaxae.config import Config
 from jaxae.core.state import stack_members
+from jaxae.data import large
 from jaxae.errors import silent
 from jaxae.runs.manifest import tree_digest
 from jaxae.train import epoch, feed, loop
@@ -73,6 +74,11 @@ def test_images_that_take_more_than_half_of_the_devices_free_memory_stay_on_the_
     for limit, fits in ((2 * images.nbytes + 1000, True), (2 * images.nbytes + 998, False)):
         monkeypatch.setattr(jax, "local_devices", lambda limit=limit: [Device(limit)])
         assert feed.fits_on_device(images) == fits
+    monkeypatch.undo()
+
+    assert feed.fits_on_device(images)  # on a CPU small ones are copied
+    monkeypatch.setattr(large, "LARGE", images.nbytes)
+    assert not feed.fits_on_device(images)
     monkeypatch.undo()
     asked: list[bool] = []
 
