@@ -68,7 +68,11 @@ def run(main: Main) -> None:
         os._exit(128 + PIPE)
     except OSError as error:  # what no closer place has explained
         _fail(refusal(error))
+    except MemoryError as error:
+        _fail(_too_little_memory(error))
     except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" in str(error):
+            _fail(_too_little_memory(error))
         if not multihost.joined():
             raise
         _fail(
@@ -86,6 +90,13 @@ def run(main: Main) -> None:
         _handle_signals(signal.SIG_DFL)
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _too_little_memory(error: Exception) -> str:
+    return (
+        f"The memory is not enough ({brief(error)}): give a smaller batch_size, image_size or "
+        "widths, fewer seeds, images_on_host on a GPU, and large arrays uncompressed (numpy.save)"
+    )
 
 
 def with_options(message: str) -> str:

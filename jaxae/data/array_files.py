@@ -1,9 +1,10 @@
 """Read files of images as uint8 arrays: NumPy's .npz and .npy, and IDX. No pickles."""
 
+import functools
 import gzip
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from jaxae.core.images import ROUNDING
 from jaxae.data.dataset import Arrays
+from jaxae.data.large import in_blocks, read_npy, read_npz
 from jaxae.errors import InputError, Report, brief, silent
 
 PARTS = ("train_", "validation_", "test_", "")
@@ -141,8 +143,7 @@ def as_bytes(images: np.ndarray, what: str, *, white: int | None) -> np.ndarray:
     if images.dtype == bool:
         return images.astype(np.uint8) * np.uint8(255)
     if white is not None and _is_wide(images):
-        clipped = np.minimum(images, white).astype(np.float32)
-        return np.rint(clipped * np.float32(255 / white)).astype(np.uint8)
+        return _by_blocks(images, functools.partial(_wide_to_255, white=white))
     if not np.issubdtype(images.dtype, np.floating):
         raise InputError(
             f"{what} are {images.dtype}: give uint8 in 0 ... 255, uint16, or floats in [0, 1]"
@@ -154,7 +155,26 @@ def as_bytes(images: np.ndarray, what: str, *, white: int | None) -> np.ndarray:
             f"{what} have values from {low:g} to {high:g}: "
             "give floats in [0, 1], uint8 in 0 ... 255, or uint16"
         )
-    return np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
+    return _by_blocks(images, _unit_to_255)
+
+
+def _unit_to_255(images: np.ndarray) -> np.ndarray:
+    return np.rint(np.clip(images, 0, 1) * 255)
+
+
+def _wide_to_255(images: np.ndarray, *, white: int) -> np.ndarray:
+    clipped = np.minimum(images, white).astype(np.float32)
+    return np.rint(clipped * np.float32(255 / white))
+
+
+def _by_blocks(images: np.ndarray, scale: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Return scaled images as u8[...], which take no more memory than that."""
+    scaled = np.empty(images.shape, np.uint8)
+    done = 0
+    for block in in_blocks(images):
+        scaled[done : done + len(block)] = scale(block)
+        done += len(block)
+    return scaled
 
 
 def _is_wide(images: np.ndarray) -> bool:
@@ -167,18 +187,18 @@ def _load(path: Path, report: Report) -> list[tuple[str, np.ndarray]]:
     try:
         report(f"Reading {path}, {path.stat().st_size / 1e6:,.1f} MB")
         with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                found = [("images", loaded)]
-                if file.read(1):
-                    raise ValueError("more follows the first array")
+            is_zip = file.read(2) == b"PK"
+            if is_zip:
+                found = list(read_npz(path).items())
+                _check_count(file, len(found))
             else:
-                _check_count(file, len(loaded.files))
-                found = [(name, loaded[name]) for name in loaded.files]
+                found = [("images", read_npy(path))]
 
         for _, array in found:
             if isinstance(array, np.ndarray) and array.dtype.kind == "U":
                 array.tolist()  # raises for what is no character, which NumPy does not look for
+    except MemoryError:
+        raise
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"{path} can't be read ({reason}): name another dataset") from error

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxae.data.dataset import Arrays
+from jaxae.data.large import read_npz
 from jaxae.digests import digest
 from jaxae.errors import InputError, Report
 from jaxae.temporary import replacing
@@ -88,12 +89,13 @@ class _Kept(NamedTuple):
 def _read(path: Path) -> _Kept | None:
     """Return what the file holds, None if it can't be read."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        arrays = read_npz(path, verify=False)  # there is the digest
         told = str(arrays.pop(DIGEST, ""))
         sources = dict(_unpacked(arrays.pop(SOURCES, _packed({}))))
         changed = str(_unpacked(arrays.pop(CHANGED, _packed(""))))
         return _Kept(arrays, digest(arrays), told, sources, changed)
+    except MemoryError:
+        raise
     except Exception:  # zipfile, zlib and NumPy raise many types for a damaged file
         return None
 
