@@ -12,7 +12,8 @@ import numpy as np
 
 from jaxae.core.images import ROUNDING
 from jaxae.data.dataset import Arrays
-from jaxae.data.large import in_blocks, read_npy, read_npz
+from jaxae.data.large import in_blocks
+from jaxae.data.mapped_files import read_npy, read_npz
 from jaxae.errors import InputError, Report, brief, silent
 
 PARTS = ("train_", "validation_", "test_", "")

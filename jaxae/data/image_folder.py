@@ -16,6 +16,8 @@ from PIL import Image
 from jaxae.data.array_files import as_bytes, find_white
 from jaxae.data.dataset import Arrays, Split
 from jaxae.data.folder_layout import Picture, picture_files
+from jaxae.data.large import take
+from jaxae.data.mapped_files import Spool
 from jaxae.errors import InputError, Report, readable
 from jaxae.pictures import Decoded, Size, covered, read_picture, size_in_header
 
@@ -26,6 +28,9 @@ SIDE = 64
 """Longest side of the size that is chosen for pictures of several sizes."""
 LARGEST = 256
 """Longest side of pictures of one size that are taken as they are."""
+
+AHEAD = 1000
+"""Pictures that are decoded before the first of them is taken."""
 
 RULES = 5
 """Version of the rules by which pictures are read: a cache of other rules is not taken."""
@@ -51,6 +56,7 @@ def read_pictures(
     root: Path,
     pictures: list[Picture],
     *,
+    scratch: Path,
     size: Size | None = None,
     skip_damaged: bool = False,
     report: Report,
@@ -60,13 +66,13 @@ def read_pictures(
     Without classes there are no labels. Files are named from the root on. Their order follows from
     the pixels: a picture that is renamed does not change the data. "notes" are lines on how the
     pictures were taken; "white" is there if they had 16 bits. size: as read_picture's, by default
-    the one that choose_size gives. Raises InputError for a picture that can't be read, unless
-    skip_damaged.
+    the one that choose_size gives. scratch: a folder for a temporary file of the pixels. Raises
+    InputError for a picture that can't be read, unless skip_damaged.
     """
     sizes = _sizes(pictures)
     size = size or choose_size(sizes)
 
-    images: list[np.ndarray] = []
+    images = Spool(scratch)
     kept: list[Picture] = []
     damaged: list[Path] = []
     noted: defaultdict[str, list[Path]] = defaultdict(list)
@@ -101,8 +107,20 @@ def read_pictures(
         notes.append(f"{len(damaged)} damaged pictures are left out, such as {damaged[0]}")
 
     white = find_white(images, str(root), notes.append)
-    scaled = _as_bytes(images, [picture.path for picture in kept], white)
-    arrays = _arrays(_alike(scaled, root, notes.append), kept, root)
+    grey = sum(image.ndim == 2 for image in images)
+    if 0 < grey < len(images):
+        notes.append(
+            f"{root} holds {grey:,} grey and {len(images) - grey:,} colour pictures: "
+            "all are taken as RGB"
+        )
+
+    if images.kinds != {(np.dtype(np.uint8), images[0].shape)}:
+        scaled = Spool(scratch)
+        for image in _as_bytes(images, [picture.path for picture in kept], white):
+            to_rgb = image.ndim == 2 and grey < len(images)
+            scaled.append(np.repeat(image[..., None], 3, axis=2) if to_rgb else image)
+        images = scaled
+    arrays = _arrays(images.stacked(), kept, root)
     if white is not None:
         arrays["white"] = np.array(white)
     return arrays | {"notes": np.array(notes, dtype=str)}
@@ -145,13 +163,11 @@ def read_new(
 
 
 def _as_bytes(
-    images: list[np.ndarray], paths: Sequence[Path], white: int | None
-) -> list[np.ndarray]:
-    """Return grey images with more bits as u8, by one scale for all."""
-    return [
-        as_bytes(image, f"The pixels of {path}", white=white)
-        for image, path in zip(images, paths, strict=True)
-    ]
+    images: Sequence[np.ndarray], paths: Sequence[Path], white: int | None
+) -> Iterator[np.ndarray]:
+    """Yield the images as u8, grey ones with more bits by one scale for all."""
+    for image, path in zip(images, paths, strict=True):
+        yield as_bytes(image, f"The pixels of {path}", white=white)
 
 
 def _read_all(paths: Sequence[Path], size: Size) -> Iterator[tuple[Path, Decoded | str]]:
@@ -159,7 +175,9 @@ def _read_all(paths: Sequence[Path], size: Size) -> Iterator[tuple[Path, Decoded
     read = functools.partial(read_picture, size=size)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
-            yield from zip(paths, pool.map(read, paths), strict=True)
+            for start in range(0, len(paths), AHEAD):
+                some = paths[start : start + AHEAD]
+                yield from zip(some, pool.map(read, some), strict=True)
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -213,20 +231,6 @@ def _describe_sizes(sizes: list[Size], size: Size) -> list[str]:
     ]
 
 
-def _alike(images: list[np.ndarray], root: Path, report: Report) -> np.ndarray:
-    """Return all images in grey, or all in RGB if one of them is."""
-    grey = sum(image.ndim == 2 for image in images)
-    if 0 < grey < len(images):
-        report(
-            f"{root} holds {grey:,} grey and {len(images) - grey:,} colour pictures: "
-            "all are taken as RGB"
-        )
-        images = [
-            np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image for image in images
-        ]
-    return np.stack(images)
-
-
 def _arrays(images: np.ndarray, pictures: list[Picture], root: Path) -> Arrays:
     """Return the arrays of each split, in the order of the digests of images and labels."""
     keys = [
@@ -239,7 +243,7 @@ def _arrays(images: np.ndarray, pictures: list[Picture], root: Path) -> Arrays:
     for part in sorted({picture.part for picture in pictures}):
         mine = [number for number in order if pictures[number].part == part]
         prefix = f"{part}_" if part else ""
-        arrays[f"{prefix}images"] = images[mine]
+        arrays[f"{prefix}images"] = take(images, np.array(mine))
         files = [pictures[number].path.relative_to(root).as_posix() for number in mine]
         arrays[f"{prefix}files"] = np.array([readable(file) for file in files])
         if pictures[0].label is not None:

@@ -1,12 +1,8 @@
 """Images that are too many to copy: they stay where they are, in memory or in a file."""
 
 import mmap
-import os
-import struct
-import zipfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -100,52 +96,6 @@ def rows_of(images: np.ndarray, rows: np.ndarray) -> np.ndarray:
             page = first - first % mmap.PAGESIZE
             mapped.madvise(mmap.MADV_WILLNEED, page, first + size - page)
     return images[rows]
-
-
-def read_npy(path: Path) -> np.ndarray:
-    """Return the array in an .npy file, memory-mapped if it is large. No pickles."""
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
-    size = path.stat().st_size
-    if array.offset + array.nbytes < size:
-        raise ValueError("more follows the first array")
-    return array if size >= LARGE else np.array(array)
-
-
-def read_npz(path: Path, *, verify: bool = True) -> dict[str, np.ndarray]:
-    """Return the arrays in an .npz file; large ones that are not compressed are memory-mapped.
-
-    verify: compare also these with their checksums, for which they are read once. No pickles.
-    """
-    arrays = {}
-    with np.load(path, allow_pickle=False) as stored:
-        for name, member in zip(stored.files, stored.zip.infolist(), strict=True):
-            is_mapped = member.file_size >= LARGE and member.compress_type == zipfile.ZIP_STORED
-            try:
-                arrays[name] = _map_member(path, member) if is_mapped else stored[name]
-            except MemoryError:
-                if stored.zip.testzip():
-                    raise ValueError(f"{name} has another checksum") from None
-                raise
-            if is_mapped and verify:
-                with stored.zip.open(member) as stream:
-                    while stream.read(BLOCK):
-                        pass
-    return arrays
-
-
-def _map_member(path: Path, member: zipfile.ZipInfo) -> np.ndarray:
-    """Return an array that lies in a zip file as NumPy would write it alone."""
-    with path.open("rb") as file:
-        file.seek(member.header_offset + 26)
-        of_name, of_extra = struct.unpack("<HH", file.read(4))
-        file.seek(of_name + of_extra, os.SEEK_CUR)
-
-        version = np.lib.format.read_magic(file)
-        if version != (1, 0):
-            raise ValueError(f"an array has the format {version}, not 1.0")
-        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
-        order: Literal["F", "C"] = "F" if is_fortran else "C"
-        return np.memmap(path, dtype, "r", file.tell(), shape, order)
 
 
 def _map_of(array: Any) -> mmap.mmap | None:

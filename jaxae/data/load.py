@@ -174,8 +174,8 @@ def _folder(
 ) -> Arrays:
     """Return the arrays of a folder's pictures, which are decoded once and kept."""
     pictures = find_pictures(path, report, labels=labels)
-    rules = json_digest([image_folder.RULES, str(path), size, skip_damaged, str(labels)])
-    kept = place / "jaxae" / "folders" / f"{path.name}-{rules[:16]}.npz"
+    kept = place / "jaxae" / "folders" / f"{path.name}-{json_digest(str(path))[:16]}.npz"
+    way = json_digest([image_folder.RULES, size, skip_damaged])
     states = image_folder.file_states(path, pictures)
 
     report(f"Reading {len(pictures):,} pictures in {path}")
@@ -183,11 +183,12 @@ def _folder(
         image_folder.read_pictures,
         path,
         pictures,
+        scratch=kept.parent,
         size=size,
         skip_damaged=skip_damaged,
         report=report,
     )
-    arrays = cached(kept, build, sources=states, report=report)
+    arrays = cached(kept, build, sources=states, way=way, report=report)
     for note in arrays.pop("notes").tolist():
         report(note)
     return arrays

@@ -28,7 +28,9 @@ RNG = np.random.default_rng(0)
 GREYS = RNG.integers(0, 256, (40, 6, 5), np.uint8)
 COLOURS = RNG.integers(0, 256, (40, 6, 5, 3), np.uint8)
 
-ORDINARY = r"Reading |They were decoded before|Its (splits are|validation split is) made"
+ORDINARY = (
+    r"Reading |They were decoded before|They are kept in|Its (splits are|validation split is) made"
+)
 """What is said of every data set."""
 
 ROWS: dict[str, Callable[[Path], str]] = {}
