@@ -69,10 +69,10 @@ def run(main: Main) -> None:
     except OSError as error:  # what no closer place has explained
         _fail(refusal(error))
     except MemoryError as error:
-        _fail(_too_little_memory(error))
+        _fail(with_options(_too_little_memory(error)))
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" in str(error):
-            _fail(_too_little_memory(error))
+            _fail(with_options(_too_little_memory(error)))
         if not multihost.joined():
             raise
         _fail(
@@ -94,8 +94,9 @@ def run(main: Main) -> None:
 
 def _too_little_memory(error: Exception) -> str:
     return (
-        f"The memory is not enough ({brief(error)}): give a smaller batch_size, image_size or "
-        "widths, fewer seeds, images_on_host on a GPU, and large arrays uncompressed (numpy.save)"
+        f"The memory is not enough ({brief(error)}): give a smaller batch_size or image_size, "
+        "images_on_host on a GPU, or arrays that numpy.save or numpy.savez has written, which stay "
+        "on the disk"
     )
 
 

@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxae.cli import command, messages
@@ -98,6 +100,23 @@ def test_an_error_from_within_is_told_in_the_same_way(capsys):
 
     assert call(main) == 2
     assert capsys.readouterr().err == "error: the\\nmoon is -3: take another\n"
+
+
+@pytest.mark.parametrize(
+    "allocate",
+    [
+        lambda: np.zeros(2**60, np.uint8),
+        lambda: jnp.zeros(2**45, jnp.uint8).block_until_ready(),
+    ],
+)
+def test_too_little_memory_is_one_line_that_says_what_to_do(allocate, capsys):
+    def main() -> None:
+        """Ask NumPy, then JAX, for more than any machine has."""
+        allocate()
+
+    assert call(main) == 2
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"error: The memory is not enough \(.*\): give a smaller --batch.*\n", said)
 
 
 def test_a_bug_is_not_hidden():
