@@ -77,6 +77,18 @@ def test_leftovers_of_a_killed_process_go_with_the_next_write(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["4"]
 
 
+@pytest.mark.parametrize(
+    ("error", "ended"),
+    [(ProcessLookupError, True), (PermissionError, False), (OverflowError, False)],
+)
+def test_a_process_of_another_user_has_not_ended(error, ended, monkeypatch):
+    def kill(process: int, signal: int) -> None:
+        raise error
+
+    monkeypatch.setattr(os, "kill", kill)
+    assert temporary._has_ended(1) == ended
+
+
 def test_only_what_is_surely_an_abandoned_file_of_ours_is_deleted(tmp_path, monkeypatch):
     ours = temporary._own_name(tmp_path)
     ended = killed(tmp_path)

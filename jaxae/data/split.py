@@ -205,4 +205,4 @@ def _positions(images: np.ndarray) -> np.ndarray:
 
 def _one_channel(image: np.ndarray) -> np.ndarray:
     first = image[..., :1]
-    return first if image.shape[-1] == 1 or (image == first).all() else image
+    return first if (image == first).all() else image

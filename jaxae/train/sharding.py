@@ -19,7 +19,7 @@ from jaxae.errors import InputError
 FLAG = "xla_force_host_platform_device_count"
 
 
-def over_members(function: Callable, count: int, *, shared: int = 0) -> Callable:
+def over_members(function: Callable, count: int, *, shared: int) -> Callable:
     """Return a function of one member as one of `count` members.
 
     All arguments but the last `shared`, and all results, get an axis [M, ...]. One member runs

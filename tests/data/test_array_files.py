@@ -20,6 +20,8 @@ def test_floats_become_the_nearest_of_256_levels(tmp_path):
     arrays = read_arrays(tmp_path / "x.npz")
     np.testing.assert_array_equal(arrays["images"], IMAGES)
     np.testing.assert_array_equal(arrays["labels"], LABELS)
+    np.savez(tmp_path / "x.npz", images=IMAGES, labels=LABELS[:, None])  # as MedMNIST has them
+    np.testing.assert_array_equal(read_arrays(tmp_path / "x.npz")["labels"], LABELS)
     np.save(tmp_path / "bits.npy", IMAGES > 99)
     np.testing.assert_array_equal(
         read_arrays(tmp_path / "bits.npy")["images"], np.where(IMAGES > 99, 255, 0)

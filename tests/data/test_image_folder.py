@@ -359,6 +359,10 @@ def test_a_large_photograph_is_read_in_small_as_it_is_in_full(tmp_path):
     whole = Image.fromarray(photo).resize((24, 24), Image.Resampling.BILINEAR)
     assert np.abs(found.astype(int) - np.asarray(whole)).mean() < 2
 
+    found = pixels(save(tmp_path / "tall.jpg", photo[:, :64], quality=95), size=(24, 24))
+    whole = Image.fromarray(photo[224:288, :64]).resize((24, 24), Image.Resampling.BILINEAR)
+    assert np.abs(found.astype(int) - np.asarray(whole)).mean() < 2
+
 
 def test_black_on_nothing_is_laid_on_white_and_a_line_says_so(tmp_path):
     root = fill(tmp_path / "pics", classes=(), count=40, shape=(6, 5, 3))

@@ -80,6 +80,14 @@ def test_strengths_are_matched_or_out_of_reach(kind, dataset):
     assert matched_strength(keys, clean, kind, mse=0.9) is None
 
 
+def test_darkness_is_one_over_the_photons_of_a_white_pixel():
+    """The variance of x · photons photons, divided by photons, is x / photons."""
+    grey = np.full((3, 50, 50, 1), 0.25, np.float32)
+    keys = jax.random.split(jax.random.key(0), 3)
+    noisy = np.asarray(UNSEEN["Poisson"].apply(keys, grey, 0.01))
+    np.testing.assert_allclose(noisy.var(), 0.25 * 0.01, rtol=0.05)
+
+
 def test_the_examples_are_one_image_before_and_after(run, dataset):
     examples = unseen_examples(run, dataset)
     assert next(iter(examples)) == "Gaussian"

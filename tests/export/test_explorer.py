@@ -598,6 +598,9 @@ def test_too_many_pixels_leave_images_out(run, dataset, monkeypatch):
     monkeypatch.setattr(page_data, "MOST_PIXELS", 784 * 40)
     data = page_data.page_data(run, dataset, small=True)
     assert (data.count, data.total) == (40, 103)
+    largest = re.search(r"at most ([\d.e-]+),", data.accuracy)
+    assert largest
+    assert 0 < float(largest[1]) < 0.05  # half precision
 
     indices = np.frombuffer(base64.b64decode(data.indices), np.int32)
     labels = np.frombuffer(base64.b64decode(data.labels), np.int32)

@@ -98,6 +98,14 @@ def test_rows_are_high_enough_for_images_of_the_width_of_their_columns():
     assert widths > 0.8 * figure.bbox.width
 
 
+def test_figures_of_one_sample_alone_are_drawn():
+    one, psnr = EIGHT[:1], np.ones(1)
+    options: dict = {"names": NAMES[:1], "title": ""}
+    draw_reconstructions(one, one, one, noisy_psnr=psnr, denoised_psnr=psnr, **options)
+    figure = draw_error_maps(one, one / 2, one, **options)
+    np.testing.assert_array_equal(shown(figure.axes[1]), EIGHT[0, ..., 0] / 2)
+
+
 def test_error_maps_share_one_scale_from_zero_and_brighter_is_worse():
     clean, noisy, denoised = EIGHT[:6], EIGHT[:6] / 3, EIGHT[:6] / 2
     figure = draw_error_maps(clean, noisy, denoised, names=NAMES[:6], title="SYNTHETIC")

@@ -183,6 +183,14 @@ def test_denoised_pictures_have_the_size_of_what_they_show(trained, tmp_path):
     assert np.abs(noisy.astype(int) - written).max() > 2
 
 
+def test_images_of_two_channels_are_no_pictures(tmp_path, monkeypatch):
+    images = Split(np.zeros((1, 8, 8, 2), np.uint8), files=np.array(["0"]))
+    run = untrained_run(image_shape=(8, 8, 2), widths=(4,))
+    monkeypatch.setattr(NewPictures, "read", lambda new: (run, images))
+    with pytest.raises(InputError, match="of 2 channels, which are no pictures"):
+        denoise.main(NewPictures(run=tmp_path, pictures=(tmp_path,)), out=tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("place", "words"),
     [

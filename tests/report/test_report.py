@@ -27,6 +27,7 @@ from jaxae.report.about import recipe, train_command
 from jaxae.report.agreement import Check, check_agreement
 from jaxae.report.facts import Facts, gather
 from jaxae.report.page import Described, report_page
+from jaxae.runs import metrics_log
 from tests.browser import browser  # noqa: F401 - a fixture
 from tests.helpers import ABOUT
 
@@ -168,6 +169,8 @@ def test_the_page_has_the_numbers_that_numpy_computes_and_asks_for_nothing(pages
     for images in outputs:
         assert f"{np.square(images - clean).mean():.5f}" in words.cells
 
+    ssim = pages[2][0].facts.evaluation.noisy.ssim_mean
+    assert words.after("SSIM", 1) == [f"{ssim:.3f}"]  # the first of them is the one at a glance
     assert HOSTILE in words.cells
     assert "script" not in words.tags
     assert dataset.digest in words.cells
@@ -201,7 +204,8 @@ def test_other_methods_are_shown_at_the_noise_level_that_is_nearest(facts):
 def test_whole_runs_agree(copied, dataset):
     found = " ".join(check.found for check in check_agreement(facts_of(copied, dataset)))
     assert "104 in evaluation.json, 1 in latent_scorecard.json, 2 in noise_curve.json" in found
-    assert "validation loss" in found
+    lowest = min(row["validation_loss"] for row in metrics_log.read(copied))
+    assert f"validation loss {lowest:.5f}" in found
 
 
 def edited(path: Path, change) -> None:
