@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 # The same few programs are compiled in many tests and processes: a cache that lives as long as this
@@ -32,6 +33,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import jax
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -39,6 +41,7 @@ from jaxae.config import Config
 from jaxae.data.dataset import Dataset
 from jaxae.data.load import synthetic_dataset
 from jaxae.data.official_files import FILES
+from jaxae.data.synthetic import synthetic_arrays
 
 # Tracing makes many small objects that live on: Python would look for garbage all the time.
 gc.set_threshold(100_000, 50, 100)
@@ -78,6 +81,22 @@ def dataset() -> Dataset:
     one.
     """
     return synthetic_dataset(jax.random.key(1), train=600, test=103)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _draw_once() -> Iterator[None]:
+    """The set that commands draw takes half a second, and they are called a hundred times."""
+    drawn: dict[tuple[bytes, int, int], dict[str, np.ndarray]] = {}
+
+    def draw(key: jax.Array, *, train: int, test: int) -> dict[str, np.ndarray]:
+        known = (np.asarray(jax.random.key_data(key)).tobytes(), train, test)
+        if known not in drawn:
+            drawn[known] = synthetic_arrays(key, train=train, test=test)
+        return dict(drawn[known])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jaxae.data.load.synthetic_arrays", draw)
+        yield
 
 
 @pytest.fixture

@@ -323,6 +323,7 @@ def test_the_compilation_cache_is_off_unless_asked_for_and_keyed_by_jaxlib_and_p
     assert str(tmp_path / "file") in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_compilation_cache_starts_the_same_run(tmp_path):
     """A program from the cache, and a damaged entry, which JAX passes over, give the bits of a run
     without it.

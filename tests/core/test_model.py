@@ -25,7 +25,7 @@ def images() -> np.ndarray:
 
 @pytest.fixture(params=["linear", "relu"])
 def model(request) -> Autoencoder:
-    return Autoencoder(latent_activation=request.param, narrow_shift=2.0)
+    return Autoencoder(widths=SMALL, latent_activation=request.param, narrow_shift=2.0)
 
 
 def fresh(model: Autoencoder):

@@ -22,7 +22,7 @@ from jaxae.errors import InputError, silent
 from jaxae.evaluation.latent_scorecard import score_latent
 from jaxae.evaluation.records import Curve, NoiseCurve, write_record
 from jaxae.export.explorer_page import explorer_page
-from jaxae.report import results
+from jaxae.report import results, sheets
 from jaxae.report.about import recipe, train_command
 from jaxae.report.agreement import Check, check_agreement
 from jaxae.report.facts import Facts, gather
@@ -112,6 +112,13 @@ def copied(trained, facts, tmp_path, monkeypatch) -> Path:
     return place
 
 
+def draw_little(patch: pytest.MonkeyPatch, *, figures: int) -> None:
+    """Shorten a report: each figure and each whole sheet takes a second."""
+    patch.setattr(results, "FIGURES", results.FIGURES[:figures])
+    patch.setattr(sheets, "SHOWN", 2)
+    patch.setattr(sheets, "COLUMNS", 1)
+
+
 @pytest.fixture(scope="module")
 def pages(trained, facts, dataset, tmp_path_factory) -> tuple[str, str, list[Described]]:
     """The report of one run with a hostile class name, of two runs, and these two."""
@@ -133,7 +140,7 @@ def pages(trained, facts, dataset, tmp_path_factory) -> tuple[str, str, list[Des
     one = Described(hostile, both[0].checks)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(results, "FIGURES", results.FIGURES[:2])  # each takes a second
+        draw_little(patch, figures=2)
         return report_page([one]), report_page(both), both
 
 
@@ -318,7 +325,7 @@ def test_the_command_trains_the_recipe(monkeypatch):
 
 def test_the_command_writes_the_page_or_the_comparison(copied, dataset, monkeypatch, capsys):
     monkeypatch.setattr(Source, "dataset", lambda source, config: dataset)
-    monkeypatch.setattr(results, "FIGURES", ())
+    draw_little(monkeypatch, figures=0)
     (copied / "noise_curve.json").unlink()
 
     report.main(report.OneOrTwo(run=copied))
