@@ -124,7 +124,8 @@ def _report_hot(wide: Sequence[np.ndarray], bits: int, what: str, report: Report
     """Say so if fewer bits would hold all values but a few, which may be hot pixels."""
     count = sum(each.size for each in wide)
     for fewer in DEPTHS[: DEPTHS.index(bits)]:
-        above = sum(int(np.count_nonzero(each >= 2**fewer)) for each in wide)
+        blocks = (block for each in wide for block in in_blocks(each))
+        above = sum(int(np.count_nonzero(block >= 2**fewer)) for block in blocks)
         if above <= HOT * count:
             report(
                 f"{what} has {above:,} of {count:,} values above {2**fewer - 1:,}, the white of "
