@@ -10,9 +10,9 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from typing import Any
 
 import jax
+import jax.numpy as jnp
 import pytest
 
 from benchmarks.robustness import damage, kill_resume
@@ -23,6 +23,8 @@ from jaxae.errors import InputError, silent
 from jaxae.inference import load
 from jaxae.runs import checkpoint
 from jaxae.runs.manifest import tree_digest
+from jaxae.train import directory_store, progress
+from jaxae.train.progress import Epoch, Row
 from tests.cli.test_scripts import start
 from tests.helpers import fit_state
 from tests.train.test_loop import metrics
@@ -30,6 +32,11 @@ from tests.train.test_loop import metrics
 CONFIG = Config(dataset="synthetic", epochs=4, batch_size=64, learning_rate=3e-3, widths=(64, 16))
 LARGE = (512,)
 """The widths of a model whose checkpoint takes 13 MB."""
+
+
+def row(epoch: int) -> Row:
+    numbers = dict.fromkeys(set(Row._fields) - {"member", "epoch", "best"}, 1)
+    return Row(member=0, epoch=epoch, best=True, **numbers)
 
 
 def shapes() -> TrainState:
@@ -73,19 +80,22 @@ def test_a_run_with_averaged_weights_resumes_and_evaluates_the_average(dataset, 
     assert tree_digest(state.params) != tree_digest(state.average)
 
 
+UNEVEN = replace(
+    CONFIG,
+    epochs=10,
+    statistics_images=0,
+    similarity_weight=0.0,
+    restore_best=True,
+    learning_rate=0.03,
+    plateau_patience=1,
+    min_scale=0.2,
+    average_decay=0.0,
+)
+"""At this rate, with one batch's running statistics, some epochs are worse than the one before."""
+
+
 def test_a_run_that_goes_back_to_its_best_resumes_to_the_same_bits(dataset, tmp_path):
-    """At this rate, with the running statistics of one batch, some epoch of ten is worse than
-    the one before.
-    """
-    uneven: Any = {
-        "learning_rate": 0.03,
-        "plateau_patience": 1,
-        "min_scale": 0.2,
-        "average_decay": 0.0,
-    }
-    config = replace(
-        CONFIG, epochs=10, statistics_images=0, similarity_weight=0.0, restore_best=True, **uneven
-    )
+    config = UNEVEN
     whole, plain = tmp_path / "whole", replace(config, restore_best=False)
 
     def copy(line: str) -> None:
@@ -105,6 +115,77 @@ def test_a_run_that_goes_back_to_its_best_resumes_to_the_same_bits(dataset, tmp_
         assert tree_digest(
             fit_state(config, dataset, tmp_path / str(epoch), report=silent)
         ) == tree_digest(state)
+
+
+def test_of_large_states_the_best_and_the_latest_are_saved_at_an_interval(
+    dataset, tmp_path, monkeypatch
+):
+    """On a clock of its own, on which an epoch takes 25 s."""
+    now = 0.0
+    monkeypatch.setattr(directory_store, "SMALL_STATES", 0)
+    monkeypatch.setattr(directory_store, "monotonic", lambda: now)
+    first, saved = first_state(CONFIG), list[list[int]]()
+
+    with directory_store.open_directories([tmp_path], [CONFIG], dataset) as store:
+        store.restore()
+        for epoch, best in enumerate((1, 2, 2, 2, 5, 6, 6, 6), start=1):
+            now += 25
+            state = first._replace(epoch=jnp.int32(epoch), best_epoch=jnp.int32(best))
+            store.save({0: state}, Epoch((row(epoch),), most_epochs=8, members=1), [])
+            store.writer.submit(int).result()  # the thread has then written it
+            saved.append(checkpoint.epochs(tmp_path))
+        store.wait()
+
+    assert saved == [[], [], [2, 3], [2, 3], [2, 3], [3, 6], [3, 6], [3, 6]]
+    assert checkpoint.epochs(tmp_path) == [6, 8]
+
+
+def test_a_kill_of_a_large_run_loses_time_and_no_bit(dataset, tmp_path, monkeypatch):
+    """What a kill leaves is a copy of the run as it is after the third epoch's line."""
+    now = 0.0
+    monkeypatch.setattr(directory_store, "SMALL_STATES", 0)
+    monkeypatch.setattr(directory_store, "monotonic", lambda: now)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+
+    def copy(line: str) -> None:
+        nonlocal now
+        if line.startswith("Compiled"):
+            now = 60.0  # so that the first epoch is saved, and no other
+        if line.startswith("epoch   3/"):
+            shutil.copytree(whole, killed)
+
+    state = fit_state(CONFIG, dataset, whole, report=copy)
+    assert checkpoint.epochs(killed) == [1]
+    assert load(killed).epoch == 1
+
+    lines: list[str] = []
+    assert tree_digest(fit_state(CONFIG, dataset, killed, report=lines.append)) == tree_digest(
+        state
+    )
+    assert lines[0].startswith("Resuming after epoch 1 ")
+    assert any("had come to epoch 3" in line and "after epoch 1" in line for line in lines)
+    assert any(line.startswith("A checkpoint takes ") for line in lines)
+    assert metrics(killed) == metrics(whole)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_large_states_are_saved_where_training_ends_early(error, dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(directory_store, "SMALL_STATES", 0)
+    lap, done = progress.Clock.lap, []
+
+    def stop(self, **options):
+        done.append(self)
+        if len(done) == 3:
+            raise error
+        return lap(self, **options)
+
+    monkeypatch.setattr(progress.Clock, "lap", stop)
+    lines: list[str] = []
+    with pytest.raises(error):
+        fit_state(CONFIG, dataset, tmp_path, report=lines.append)
+    assert checkpoint.epochs(tmp_path)[-1] == 2
+    told = [line for line in lines if line.startswith("Interrupted: epoch 2 is saved")]
+    assert len(told) == (error is KeyboardInterrupt)
 
 
 @pytest.mark.slow
@@ -222,6 +303,8 @@ from jaxae.build import build_parts
 from jaxae.config import Config
 from jaxae.core.state import init_state
 from jaxae.runs.manifest import tree_digest
+from jaxae.train import directory_store, progress
+from jaxae.train.progress import Epoch, Row
 from jaxae.core.rng import root_key
 from jaxae.runs import checkpoint
 make = functools.partial(init_state, parts=build_parts(Config(widths=(64, 16))))

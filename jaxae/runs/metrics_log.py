@@ -47,15 +47,25 @@ def write(run_dir: Path, rows: Iterable[dict[str, Any]]) -> None:
 def rewind(run_dir: Path, epoch: int) -> list[str]:
     """Cut the file back to the epoch that training resumes from.
 
-    Returns a line about rows that are missing, if any are.
+    Returns a line about rows that are cut, and one about rows that are missing.
     """
-    rows = read(run_dir, up_to_epoch=epoch)
-    write(run_dir, rows)
+    rows = read(run_dir)
+    kept = [row for row in rows if row["epoch"] <= epoch]
+    write(run_dir, kept)
 
-    lost = epoch - len(rows)
-    if not lost:
-        return []
-    return [f"{run_dir / NAME} has lost {lost} of {epoch} rows; the training itself is whole"]
+    lines = []
+    if len(kept) < len(rows):
+        last = rows[-1]["epoch"]
+        lines.append(
+            f"The run had come to epoch {last}, which has no whole checkpoint: what came after "
+            f"epoch {epoch} is computed again"
+        )
+    if len(kept) < epoch:
+        lost = epoch - len(kept)
+        lines.append(
+            f"{run_dir / NAME} has lost {lost} of {epoch} rows; the training itself is whole"
+        )
+    return lines
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

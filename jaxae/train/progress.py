@@ -216,6 +216,14 @@ def end_line(states: Sequence[TrainState], seconds: float) -> str:
     )
 
 
+def large_states_line(size: int, seconds: float) -> str:
+    """Return the line about states of this many bytes, which are not saved after each epoch."""
+    return (
+        f"A checkpoint takes {size / 1e6:,.0f} MB: it is saved every {seconds:.0f} s and at the "
+        "end. A kill loses the epochs since then; Ctrl-C does not."
+    )
+
+
 def interrupted_line(place: str, saved: Sequence[int]) -> str:
     """Return the line after an interruption. saved: each member's epoch that is kept."""
     if not any(saved):

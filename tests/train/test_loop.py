@@ -17,7 +17,7 @@ from jaxae.errors import Diverged, InputError, silent
 from jaxae.inference import load
 from jaxae.runs import checkpoint
 from jaxae.runs.manifest import tree_digest
-from jaxae.train import loop, progress, store
+from jaxae.train import directory_store, loop, progress
 from tests.helpers import fit_state
 
 CONFIG = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=3e-3, widths=(64, 16))
@@ -110,7 +110,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(
         save(run_dir, state, **options)
 
     save = checkpoint.save
-    monkeypatch.setattr(store.checkpoint, "save", interrupted_save)
+    monkeypatch.setattr(directory_store.checkpoint, "save", interrupted_save)
     overwrite = moment == "after the checkpoint"
     with pytest.raises(KeyboardInterrupt):
         fit_state(CONFIG, dataset, tmp_path / "run", overwrite=overwrite, report=interrupt)
@@ -145,7 +145,7 @@ def test_the_next_epoch_is_computed_while_one_is_saved(dataset, tmp_path, monkey
 
     lap, save = progress.Clock.lap, checkpoint.save
     monkeypatch.setattr(progress.Clock, "lap", counted_lap)
-    monkeypatch.setattr(store.checkpoint, "save", waiting_save)
+    monkeypatch.setattr(directory_store.checkpoint, "save", waiting_save)
     lines: list[str] = []
     fit_state(CONFIG, dataset, tmp_path / "run", report=lambda told: lines.append(str(told)))
     assert late == [False] * (CONFIG.epochs - 1)
@@ -164,7 +164,7 @@ def test_the_end_waits_for_the_last_epoch_and_says_what_went_wrong_with_it(
         save(run_dir, state, **options)
 
     save = checkpoint.save
-    monkeypatch.setattr(store.checkpoint, "save", slow_save)
+    monkeypatch.setattr(directory_store.checkpoint, "save", slow_save)
     lines: list[str] = []
     with pytest.raises(InputError, match="no room") if full else contextlib.nullcontext():
         fit_state(CONFIG, dataset, tmp_path / "run", report=lambda told: lines.append(str(told)))

@@ -19,7 +19,7 @@ from jaxae.errors import Diverged, InputError
 from jaxae.runs import checkpoint
 from jaxae.runs.manifest import tree_digest
 from jaxae.runs.population import member_directories, members
-from jaxae.train import store
+from jaxae.train import directory_store
 from jaxae.train.epoch import compile_epoch
 from jaxae.train.feed import compile_steps
 from jaxae.train.loop import fit_members
@@ -167,7 +167,7 @@ def test_a_broken_member_is_named_after_its_epochs_line(dataset, tmp_path, monke
         save(run_dir, state, **options)
 
     save, lines = checkpoint.save, list[str]()
-    monkeypatch.setattr(store.checkpoint, "save", slow_save)
+    monkeypatch.setattr(directory_store.checkpoint, "save", slow_save)
     configs = recipes(replace(CONFIG, epochs=1), sweep=SWEEP)
     fit_members(
         configs, dataset, directories(tmp_path, 3), report=lambda told: lines.append(str(told))
@@ -184,7 +184,7 @@ def test_a_kill_between_two_members_saves_changes_no_bit(whole, dataset, tmp_pat
 
     save, place = checkpoint.save, directories(tmp_path, 3)
     configs = recipes(CONFIG, sweep=SWEEP)
-    monkeypatch.setattr(store.checkpoint, "save", interrupted_save)
+    monkeypatch.setattr(directory_store.checkpoint, "save", interrupted_save)
     with pytest.raises(KeyboardInterrupt):
         fit_members(configs, dataset, place, report=silent)
     monkeypatch.undo()
