@@ -21,8 +21,10 @@ from jaxae.config import (
 )
 from jaxae.data.dataset import Dataset
 from jaxae.errors import InputError, Report, expand, silent
+from jaxae.evaluation.explained import explained_lines, mean_image_mse
 from jaxae.evaluation.latent_scorecard import RELEASED_LOSS
 from jaxae.inference import load
+from jaxae.runs import metrics_log
 from jaxae.runs.directory import run_directory
 from jaxae.runs.population import member_directories
 from jaxae.runs.tensorboard import Events
@@ -214,6 +216,9 @@ def main(
 
     if len(configs) > 1:
         report(ranking(configs, [float(state.best_loss) for state in states]))
+    if len(configs) == 1 and processes.first:
+        for line in _explained(directory, int(states[0].best_epoch), configs[0], dataset):
+            report(line)
     for line in next_steps(directory, dataset, members=len(configs), options=place.words):
         report(line)
     print(directory)
@@ -233,6 +238,21 @@ def _add_figures(events: Events, dataset: Dataset) -> None:
     run = load(events.run_dir)
     for name in ("reconstructions", "error_maps", "noise_robustness", "latent_space"):
         events.add_figure(name, getattr(plots, name)(run, dataset))
+
+
+def _explained(directory: Path, best_epoch: int, config: Config, dataset: Dataset) -> list[str]:
+    """Return what the best epoch's reconstructions of noisy validation images explain."""
+    errors = {row["epoch"]: row.get("validation_mse") for row in metrics_log.read(directory)}
+    mse = errors.get(best_epoch)
+    if mse is None:
+        return []
+
+    return explained_lines(
+        mse=mse,
+        mean_image=mean_image_mse(dataset.validation.images, dataset.train.images),
+        latent_dim=config.latent_dim,
+        images="validation images",
+    )
 
 
 def next_steps(directory: Path, dataset: Dataset, *, members: int, options: str = "") -> list[str]:

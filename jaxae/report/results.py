@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from jaxae.evaluation import baselines, latent_scorecard, plots, reconstruction
+from jaxae.evaluation.explained import explained_lines
 from jaxae.evaluation.latent_scorecard import PROTOCOLS, PUBLISHED
 from jaxae.evaluation.records import Curve, NoiseCurve
 from jaxae.evaluation.tables import decibels
@@ -62,6 +63,13 @@ def quality(facts: Facts) -> str:
     split, noise = evaluation.about.split, evaluation.noise_factor
     said = f"Recomputed: {split}, noise {noise:g}; mean over all images."
     metrics = table(["", *reconstruction.COLUMNS], rows) + source(said)
+    for line in explained_lines(
+        mse=evaluation.clean.mse,
+        mean_image=evaluation.mean_image.mse,
+        latent_dim=facts.run.model.latent_dim,
+        images="test images",
+    ):
+        metrics += text(line)
 
     if facts.curve:
         return metrics + _rivals(facts.curve, noise)

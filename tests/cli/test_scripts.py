@@ -86,6 +86,7 @@ def run(tmp_path_factory) -> Path:
     assert out == f"{wanted}-SYNTHETIC\n"
     assert err.count("SYNTHETIC DATA") == 2
     assert err.count("\nepoch ") == 3
+    assert err.count("Two numbers an image explain ") == 1
     return Path(out.strip())
 
 

@@ -176,6 +176,10 @@ def test_the_page_has_the_numbers_that_numpy_computes_and_asks_for_nothing(pages
     for images in outputs:
         assert f"{np.square(images - clean).mean():.5f}" in words.cells
 
+    spread = np.square(clean - dataset.train.images.mean(axis=0, dtype=np.float64) / 255).mean()
+    share = 1 - np.square(outputs[1] - clean).mean() / spread
+    assert f"Two numbers an image explain {share:.0%} of the variance" in pages[0]
+
     ssim = pages[2][0].facts.evaluation.noisy.ssim_mean
     assert words.after("SSIM", 1) == [f"{ssim:.3f}"]  # the first of them is the one at a glance
     assert HOSTILE in words.cells
