@@ -140,22 +140,26 @@ class RecipeOptions(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(lines))
 
 
-ARRAY_LIKE = (
-    r"[\w.~]*Buffer \| [\w.~]*_SupportsArray.*?_NestedSequence\[complex \| bytes \| str\]",
-    r"[\w.~]*Array \| [\w.~]*ndarray \| [\w.~]*bool_? \| [\w.~]*number( \| [\w.~]+)*",
-)
-"""NumPy's and JAX's ArrayLike, which Python spells out."""
+SHORT_TYPES = {
+    r"[\w.~]*Array \| [^,=]*\[[\w.~]*ArrayTree\] \| [^=]*?ArrayTree\]": "OptState",
+    r"[\w.~]*Buffer \| [\w.~]*_SupportsArray.*?complex \| bytes \| str\]": "ArrayLike",
+    r"[\w.~]*Array \| [\w.~]*ndarray \| [\w.~]*bool_? \| [\w.~]*number( \| [\w.~]+)*": "ArrayLike",
+    r", parent: .*?, name: str \| None = None": "",
+    r"<function (\w+)>": r"\1",
+}
+"""What Python spells out in signatures, and what the code says: aliases of optax, NumPy and JAX,
+the fields that Flax adds to every module, and functions.
+"""
 
 
 def shorten_types(
     app: Sphinx, what: str, name: str, obj: object, options: object, arguments: str, result: str
 ) -> tuple[str, str] | None:
-    """Return a signature with ArrayLike as the code has it; None for what has no signature."""
+    """Return a signature with its types as the code has them; None for what has no signature."""
     if not arguments:
         return None
-    for spelled_out in ARRAY_LIKE:
-        arguments = re.sub(spelled_out, "ArrayLike", arguments)
-    arguments = re.sub(r"<function (\w+)>", r"\1", arguments)
+    for spelled_out, short in SHORT_TYPES.items():
+        arguments = re.sub(spelled_out, short, arguments)
     return arguments, result
 
 
