@@ -5,9 +5,8 @@ Arrays are base64 texts of little-endian numbers; explorer/arrays.js reads them.
 
 import base64
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -15,22 +14,28 @@ from matplotlib.colors import to_hex, to_rgb
 
 from jaxae.core.images import to_unit
 from jaxae.data.dataset import Dataset, sample
-from jaxae.export.fold_batch_norm import DenseLayer, FoldedModel, fold_batch_norm
-from jaxae.figures.map_view import robust_view
+from jaxae.export.fold_batch_norm import fold_batch_norm
+from jaxae.export.page_weights import (
+    PackedLayer,
+    PackedModel,
+    Precision,
+    apply,
+    as_texts,
+    pack,
+)
+from jaxae.figures.map_view import View, robust_view
 from jaxae.figures.sheets import Sheets, tiled
 from jaxae.figures.style import class_colours
 from jaxae.inference import Run, decode, encode, reconstruct
 
-Precision = Literal["f16", "f32"]
-NARROW = 10_000
-"""Kernels with fewer weights stay in single precision.
-
-All of them together take 100 kB, and in half precision a pixel may be off by 0.1.
-"""
-MOST_PIXELS = 2**25
+MOST_BYTES = 12_000_000
+"""Most bytes of the weights and exact images; above it the images are compressed with loss."""
+MOST_PIXELS = 30_000_000
 """Most pixels of all images together that a phone's browser still opens."""
 MOST_COLOURS = 100
 """Classes beyond this number take the colours of the first again."""
+GRID = 32
+"""Steps along each side of the map, at whose places the decoder's pixels are to stay."""
 COMPARED = 500
 """At how many test images, about, the page's decoder is compared with jaxae's."""
 
@@ -71,7 +76,7 @@ class PageData:
     network: dict[str, list[PageLayer]]
     """encoder and decoder."""
     weights: dict[Precision, str]
-    """Kernels and biases of all layers of a precision, one after another."""
+    """Kernels, scales and biases of all layers, as page_weights.as_texts packs them."""
     latents: str
     """f32[count, 2]."""
     errors: str
@@ -86,7 +91,10 @@ class PageData:
 
 
 def page_data(run: Run, dataset: Dataset, *, small: bool) -> PageData:
-    """Return the data of a run's page. small: the images as lossy WebP, else as PNG."""
+    """Return the data of a run's page. small: the images as lossy WebP, else as PNG.
+
+    They are lossy too where the page would have more than MOST_BYTES.
+    """
     part = dataset.together() if dataset.is_own else dataset.test
     total = len(part.images)
     count = min(total, max(1, MOST_PIXELS // math.prod(dataset.image_shape)))
@@ -100,9 +108,15 @@ def page_data(run: Run, dataset: Dataset, *, small: bool) -> PageData:
     latents = encode(run, images)
     squared_errors = np.square(reconstruct(run, images) - to_unit(images))
 
-    folded = fold_batch_norm(run)
     view = robust_view(latents)
+    packed = pack(fold_batch_norm(run), _places(latents, view))
     compared_latents = latents[:: max(1, count // COMPARED)]
+
+    weights = as_texts([*packed.encoder, *packed.decoder])
+    sheets = tiled(images, small=small)
+    size = sum(map(len, weights.values())) + sum(map(len, sheets.pictures))
+    if not small and size > MOST_BYTES:
+        sheets = tiled(images, small=True)
 
     return PageData(
         shape=dataset.image_shape,
@@ -114,69 +128,54 @@ def page_data(run: Run, dataset: Dataset, *, small: bool) -> PageData:
             "The model sends each image through two numbers: its place on the map. "
             f"Weights: epoch {run.epoch}."
         ),
-        accuracy=_accuracy(run, folded, compared_latents, small=small),
+        accuracy=_accuracy(run, packed, compared_latents, lossy=sheets.sum is None),
         noise=run.config.noise_factor,
         classes=names,
         colours=_colours(len(names)),
         maps={name: _text(_colour_map(name)) for name in ("inferno", "cividis")},
         view={"low": view.low.tolist(), "high": view.high.tolist()},
         network={
-            "encoder": [_page_layer(layer) for layer in folded.encoder],
-            "decoder": [_page_layer(layer) for layer in folded.decoder],
+            "encoder": [_page_layer(layer) for layer in packed.encoder],
+            "decoder": [_page_layer(layer) for layer in packed.decoder],
         },
-        weights=_pack_weights([*folded.encoder, *folded.decoder]),
+        weights=weights,
         latents=_text(latents.astype("<f4")),
         errors=_text(squared_errors.mean(axis=(1, 2, 3)).astype("<f4")),
         indices=_text(order.astype("<i4")),
         files=[] if part.files is None else part.files[order].tolist(),
         labels=_text(labels[order].astype("<i4")),
-        sheets=tiled(images, small=small),
+        sheets=sheets,
     )
 
 
-def _precision(layer: DenseLayer) -> Precision:
-    largest = max(np.abs(layer.kernel).max(), np.abs(layer.bias).max())
-    fits = largest <= np.finfo(np.float16).max
-    return "f16" if fits and layer.kernel.size >= NARROW else "f32"
+def _places(latents: np.ndarray, view: View) -> np.ndarray:
+    """Return places of the map: those of some images, and a grid over all that it shows."""
+    axes = [np.linspace(low, high, GRID) for low, high in zip(view.low, view.high, strict=True)]
+    grid = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
+    some = latents[:: max(1, len(latents) // GRID**2)]
+    return np.concatenate([some, grid]).astype(np.float32)
 
 
-def _rounded(layer: DenseLayer) -> DenseLayer:
-    """Return the layer in the precision in which the page holds it."""
-    dtype = {"f16": "<f2", "f32": "<f4"}[_precision(layer)]
-    return layer._replace(kernel=layer.kernel.astype(dtype), bias=layer.bias.astype(dtype))
-
-
-def _page_layer(layer: DenseLayer) -> PageLayer:
+def _page_layer(packed: PackedLayer) -> PageLayer:
+    layer = packed.layer
     inputs, outputs = layer.kernel.shape
-    return PageLayer(inputs, outputs, layer.activation, _precision(layer))
+    return PageLayer(inputs, outputs, layer.activation, packed.precision)
 
 
-def _pack_weights(layers: Sequence[DenseLayer]) -> dict[Precision, str]:
-    packed: dict[Precision, bytes] = {"f16": b"", "f32": b""}
-    for layer in layers:
-        rounded = _rounded(layer)
-        packed[_precision(layer)] += rounded.kernel.tobytes() + rounded.bias.tobytes()
-
-    return {precision: base64.b64encode(numbers).decode() for precision, numbers in packed.items()}
-
-
-def _accuracy(run: Run, folded: FoldedModel, latents: np.ndarray, *, small: bool) -> str:
+def _accuracy(run: Run, packed: PackedModel, latents: np.ndarray, *, lossy: bool) -> str:
     """Return a sentence for the page: how far its decoder is from jaxae's."""
     x = latents
-    for layer in map(_rounded, folded.decoder):
-        x = x @ layer.kernel.astype(np.float32) + layer.bias.astype(np.float32)
-        x = np.maximum(x, 0) if layer.activation == "relu" else x
-
-    pixels = (1 + np.tanh(x / 2)) / 2  # the sigmoid at the end
-    error = np.abs(pixels - decode(run, latents).reshape(pixels.shape))
+    for each in packed.decoder:
+        x = apply(each.layer, x)
+    error = np.abs(x - decode(run, latents).reshape(x.shape))
 
     text = (
-        "The network runs here with half-precision weights. At the places of "
-        f"{len(latents):,} test images its decoded pixels differ from jaxae's by at most "
+        "The network runs here with rounded weights. At the places of "
+        f"{len(latents):,} images its decoded pixels differ from jaxae's by at most "
         f"{error.max():.1g}, by {error.mean():.1g} on average (white is 1)."
     )
-    if small:
-        text += " The test images are compressed with loss, which moves every number a little."
+    if lossy:
+        text += " The images are compressed with loss, which moves every number a little."
     return text
 
 

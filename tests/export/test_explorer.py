@@ -20,7 +20,7 @@ from jaxae.cli.options import Source
 from jaxae.data.dataset import Dataset, sample
 from jaxae.data.split import split
 from jaxae.errors import InputError, silent
-from jaxae.export import page_data
+from jaxae.export import page_data, page_weights
 from jaxae.export.explorer_page import MODULES, PARTS, explorer_page
 from jaxae.export.fold_batch_norm import DenseLayer, FoldedModel, fold_batch_norm
 from jaxae.figures import sheets
@@ -594,9 +594,42 @@ def test_numbers_too_large_for_half_precision_stay_in_single_precision(
     assert page.complaints == []
 
 
+def test_a_large_network_is_inflated_to_what_python_packed(
+    browser,  # noqa: F811
+    run,
+    dataset,
+    tmp_path,
+    monkeypatch,
+):
+    monkeypatch.setattr(page_weights, "MOST_HALVES", 0)
+    monkeypatch.setattr(page_weights, "LARGE", page_weights.NARROW)
+    packs = []
+
+    def pack(*given):
+        packs.append(page_weights.pack(*given))
+        return packs[-1]
+
+    monkeypatch.setattr(page_data, "pack", pack)
+    page = open_page(browser, tmp_path, run, dataset)
+
+    latents = np.random.default_rng(0).normal(0, 3, (20, 2)).astype(np.float32)
+    decoder = tuple(each.layer for each in packs[0].decoder)
+    found = page.computed("explorer.decode", latents)
+    np.testing.assert_allclose(found, apply_layers(decoder, latents), atol=1e-5)
+
+    images = np.random.default_rng(1).random((20, 784)).astype(np.float32)
+    encoder = tuple(each.layer for each in packs[0].encoder)
+    found = page.computed("explorer.encode", images)
+    np.testing.assert_allclose(found, apply_layers(encoder, images), atol=1e-5)
+    assert page.complaints == []
+    assert {url.partition(":")[0] for url in page.requests} <= {"file", "data"}
+
+
 def test_too_many_pixels_leave_images_out(run, dataset, monkeypatch):
     monkeypatch.setattr(page_data, "MOST_PIXELS", 784 * 40)
-    data = page_data.page_data(run, dataset, small=True)
+    monkeypatch.setattr(page_data, "MOST_BYTES", 1)  # so that the images are compressed too
+    data = page_data.page_data(run, dataset, small=False)
+    assert "compressed with loss" in data.accuracy
     assert (data.count, data.total) == (40, 103)
     largest = re.search(r"at most ([\d.e-]+),", data.accuracy)
     assert largest

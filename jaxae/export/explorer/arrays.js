@@ -7,6 +7,10 @@ export function bytesOf(text) {
   return bytes;
 }
 
+// What a deflated text holds: an ArrayBuffer.
+export const inflated = (text) =>
+  new Response(new Blob([bytesOf(text)]).stream().pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
+
 export const floatsOf = (text) => new Float32Array(bytesOf(text).buffer);
 export const integersOf = (text) => new Int32Array(bytesOf(text).buffer);
 

@@ -1,9 +1,13 @@
 // The encoder and the decoder: Dense layers, BatchNorm folded into them. A layer is x -> activation(x K + b).
-import { floatsOf, halvesOf } from "./arrays.js";
+import { floatsOf, halvesOf, inflated } from "./arrays.js";
 import { data } from "./dataset.js";
 
-const weights = { f16: halvesOf(data.weights.f16), f32: floatsOf(data.weights.f32) };
-const taken = { f16: 0, f32: 0 };
+const weights = {
+  i8: new Int8Array(await inflated(data.weights.i8)),
+  f16: halvesOf(data.weights.f16),
+  f32: floatsOf(data.weights.f32),
+};
+const taken = { i8: 0, f16: 0, f32: 0 };
 
 function take(precision, count) {
   taken[precision] += count;
@@ -13,9 +17,16 @@ function take(precision, count) {
 const makeLayer = ({ inputs, outputs, activation, precision }) => ({
   outputs,
   activation,
-  kernel: take(precision, inputs * outputs), // row by row: [input][output]
-  bias: take(precision, outputs),
+  kernel: precision === "i8" ? scaled(inputs, outputs) : take(precision, inputs * outputs), // [input][output]
+  bias: take(precision === "i8" ? "f32" : precision, outputs),
 });
+
+// A kernel of whole numbers, each column times its scale.
+function scaled(inputs, outputs) {
+  const whole = take("i8", inputs * outputs);
+  const scale = take("f32", outputs);
+  return Float32Array.from(whole, (value, i) => value * scale[i % outputs]);
+}
 
 const encoder = data.network.encoder.map(makeLayer);
 const decoder = data.network.decoder.map(makeLayer);
