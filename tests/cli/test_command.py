@@ -233,7 +233,7 @@ command.run(main)
             -signal.SIGTERM,
         ),  # when the work is done
         (
-            "gc.callbacks.append(callback); gc.collect()",
+            "gc.callbacks.append(callback); gc.collect(0)",
             0,
         ),  # swallowed, and then the work is done within the second
     ],
