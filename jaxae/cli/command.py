@@ -68,12 +68,10 @@ def run(main: Main) -> None:
         os._exit(128 + PIPE)
     except OSError as error:  # what no closer place has explained
         _fail(refusal(error))
-    except MemoryError as error:
-        _fail(with_options(_too_little_memory(error)))
-    except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" in str(error):
+    except (MemoryError, RuntimeError, ValueError) as error:
+        if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):  # JAX's words
             _fail(with_options(_too_little_memory(error)))
-        if not multihost.joined():
+        if not isinstance(error, jax.errors.JaxRuntimeError) or not multihost.joined():
             raise
         _fail(
             f"another process is gone, or JAX has failed here ({brief(error)}): "

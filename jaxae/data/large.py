@@ -86,7 +86,7 @@ def rows_of(images: np.ndarray, rows: np.ndarray) -> np.ndarray:
     The system is asked for all of them in a memory-mapped file at once. To wait for one after
     another takes ten times as long.
     """
-    mapped = _map_of(images)
+    mapped = mapped_file(images)
     if mapped is not None and hasattr(mapped, "madvise"):
         start = np.frombuffer(mapped, np.uint8).ctypes.data
         begin = images.__array_interface__["data"][0] - start
@@ -98,7 +98,7 @@ def rows_of(images: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return images[rows]
 
 
-def _map_of(array: Any) -> mmap.mmap | None:
+def mapped_file(array: Any) -> mmap.mmap | None:
     """Return the memory-mapped file that holds an array, None if it is in memory."""
     while array is not None and not isinstance(array, mmap.mmap):
         array = getattr(array, "base", None)

@@ -14,13 +14,12 @@ from jaxae.config import Config
 from jaxae.core.state import TrainState
 from jaxae.core.step import epoch_steps, state_order, train_batches, train_epoch
 from jaxae.data import large
-from jaxae.data.large import rows_of
 from jaxae.train.population import varying
 from jaxae.train.sharding import Placement, keep_inactive
 
 T = TypeVar("T")
 
-BLOCK_BYTES = 2**28
+BLOCK_BYTES = 2**26
 """Images that are sent to the device at once, of all members; two blocks are there at a time."""
 
 
@@ -72,7 +71,7 @@ class FromHost(NamedTuple):
 
         for start in range(0, order.shape[1], block_steps):
             block = order[:, start : start + block_steps]
-            batches = self.placement.put(rows_of(self.images, block))
+            batches = self.placement.put_rows(self.images, block)
             if losses:
                 wait(losses[-1])  # no more than two blocks are on the device
             program = self.programs[block.shape[1]]
@@ -196,8 +195,9 @@ def _steps_program(config: Config, count: int, placement: Placement, on_host: bo
         return keep_inactive(count, active, trained, state), losses
 
     by_member, everywhere = placement.by_member, placement.everywhere
+    of_images = placement.by_batch if on_host else everywhere
     shardings: dict[str, Any] = {
-        "in_shardings": (by_member, by_member, by_member, by_member if on_host else everywhere),
+        "in_shardings": (by_member, by_member, by_member, of_images),
         "out_shardings": (by_member, everywhere),
     }
     members = placement.over_members(member_steps, count, shared=0 if on_host else 1)

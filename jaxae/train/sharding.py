@@ -14,6 +14,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxae.core.rng import data_to_keys, keys_to_data
 from jaxae.core.state import TrainState, stack_members, take_member
+from jaxae.data.large import rows_of
 from jaxae.errors import InputError
 
 FLAG = "xla_force_host_platform_device_count"
@@ -72,6 +73,27 @@ class Placement(NamedTuple):
     def everywhere(self) -> NamedSharding | None:
         """The sharding of arrays that every device has a copy of."""
         return None if self.mesh is None else NamedSharding(self.mesh, PartitionSpec())
+
+    @property
+    def by_batch(self) -> NamedSharding | None:
+        """The sharding of batches [M, S, B, ...]: members, and each batch's images."""
+        if self.mesh is None:
+            return None
+        return NamedSharding(self.mesh, PartitionSpec("members", None, "batch"))
+
+    def put_rows(self, images: np.ndarray, order: np.ndarray) -> jax.Array | np.ndarray:
+        """Return images[order] on its devices, u8[M, S, B, H, W, C]. order: i32[M, S, B].
+
+        Each process reads the images of its own devices.
+        """
+        sharding = self.by_batch
+        if sharding is None:
+            return rows_of(images, order)
+
+        def own(part: Any) -> np.ndarray:
+            return rows_of(images, order[part[:3]])
+
+        return jax.make_array_from_callback((*order.shape, *images.shape[1:]), sharding, own)
 
     def put(self, tree: Any) -> Any:
         """Put arrays with a member axis on the devices of their members.

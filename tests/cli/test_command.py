@@ -102,16 +102,22 @@ def test_an_error_from_within_is_told_in_the_same_way(capsys):
     assert capsys.readouterr().err == "error: the\\nmoon is -3: take another\n"
 
 
+def refuse() -> None:
+    """Raise what JAX raises where a program's own arrays find no room."""
+    raise ValueError("RESOURCE_EXHAUSTED: Out of memory allocating 25165824 bytes.")
+
+
 @pytest.mark.parametrize(
     "allocate",
     [
         lambda: np.zeros(2**60, np.uint8),
         lambda: jnp.zeros(2**45, jnp.uint8).block_until_ready(),
+        refuse,
     ],
 )
 def test_too_little_memory_is_one_line_that_says_what_to_do(allocate, capsys):
     def main() -> None:
-        """Ask NumPy, then JAX, for more than any machine has."""
+        """Ask for more than any machine has."""
         allocate()
 
     assert call(main) == 2

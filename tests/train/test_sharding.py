@@ -53,6 +53,12 @@ def test_fifty_losses_on_eight_devices_are_those_on_one(found):
 
 
 @pytest.mark.slow
+def test_each_device_reads_its_own_share_of_images_on_the_host(found):
+    assert found["read"] == 8 * [50 * 64 // 8]
+    np.testing.assert_allclose(found["losses"]["host"], found["losses"]["8"], rtol=1e-5)
+
+
+@pytest.mark.slow
 def test_members_on_eight_devices_end_as_on_one_and_load_there(found):
     eight, one = found["best"]
     np.testing.assert_allclose(eight, one, rtol=1e-3)
