@@ -30,6 +30,16 @@ CONFIG = Config(
 )
 
 
+@pytest.fixture(autouse=True)
+def _compiled_as_users_do(monkeypatch):
+    """Tests compile without XLA's fusion emitters: then two programs of one sum may differ in its
+    last bit.
+    """
+    compiled = jax.stages.Lowered.compile
+    options = {"xla_cpu_use_fusion_emitters": True}
+    monkeypatch.setattr(jax.stages.Lowered, "compile", lambda lowered: compiled(lowered, options))
+
+
 @pytest.mark.parametrize(
     ("count", "steps", "programs"), [(1, 3, {3, 1}), (2, 4, {4}), (1, 0, {1}), (1, 100, {16})]
 )
