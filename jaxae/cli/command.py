@@ -21,8 +21,8 @@ from typing import Any
 import jax
 import tyro
 
-from jaxae.cli.messages import PIPE, Stop, say
-from jaxae.config import GROUPS, PRESETS, Config
+from jaxae.cli.messages import PIPE, Stop, say, with_options
+from jaxae.config import GROUPS, PRESETS
 from jaxae.digests import json_digest
 from jaxae.errors import Diverged, InputError, brief, expand, refusal
 from jaxae.runs.environment import cpu
@@ -36,13 +36,6 @@ Command = functools.partial[None]
 """A function that is bound to the arguments of the command line."""
 
 PLAIN = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
-
-ARGUMENTS = {field.name for field in fields(Config)} | {
-    *("run_dir", "data_dir", "manual_dir", "resume_from", "resume_epoch"),
-    *("seeds", "sweep", "devices", "images_on_host", "member", "epoch"),
-    *("coordinator", "processes", "process_id"),
-}
-"""Names of arguments that are options here: errors speak of arguments, and are translated."""
 
 
 def run(main: Main) -> None:
@@ -96,20 +89,6 @@ def _too_little_memory(error: Exception) -> str:
         "images_on_host on a GPU, or arrays that numpy.save or numpy.savez has written, which stay "
         "on the disk"
     )
-
-
-def with_options(message: str) -> str:
-    """Return an error about arguments as one about options: run_dir becomes --run-dir.
-
-    Names without an underscore are words too: they are options at the beginning, before "is".
-    """
-
-    def option(found: re.Match[str]) -> str:
-        name = found[0]
-        return "--" + name.replace("_", "-") if name in ARGUMENTS else name
-
-    message = re.sub(r"^[a-z]+(?=(\.\d+)? is )", option, message)
-    return re.sub(r"(?<![\w/.=-])[a-z0-9]+(?:_[a-z0-9]+)+(?![\w/=])", option, message)
 
 
 def parse(main: Main) -> Command:

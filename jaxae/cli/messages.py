@@ -1,10 +1,12 @@
 """What the commands print."""
 
 import contextlib
+import re
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from typing import Any
 
 from jaxae.config import Config
@@ -17,6 +19,13 @@ PIPE = 13
 """SIGPIPE's number, which Windows has no name for."""
 
 ERASE = "\r\x1b[K"
+
+ARGUMENTS = {field.name for field in fields(Config)} | {
+    *("run_dir", "data_dir", "manual_dir", "resume_from", "resume_epoch"),
+    *("seeds", "sweep", "devices", "images_on_host", "member", "epoch"),
+    *("coordinator", "processes", "process_id"),
+}
+"""Names of arguments that are options here: errors speak of arguments, and are translated."""
 
 
 class Stop(KeyboardInterrupt):
@@ -32,6 +41,20 @@ def say(told: Any) -> None:
         print(told, file=sys.stderr, flush=True)
     except BrokenPipeError:  # as an OSError it would be taken for a full disk on its way up
         raise Stop(PIPE) from None
+
+
+def with_options(message: str) -> str:
+    """Return an error about arguments as one about options: run_dir becomes --run-dir.
+
+    Names without an underscore are words too: they are options at the beginning, before "is".
+    """
+
+    def option(found: re.Match[str]) -> str:
+        name = found[0]
+        return "--" + name.replace("_", "-") if name in ARGUMENTS else name
+
+    message = re.sub(r"^[a-z]+(?=(\.\d+)? is )", option, message)
+    return re.sub(r"(?<![\w/.=-])[a-z0-9]+(?:_[a-z0-9]+)+(?![\w/=])", option, message)
 
 
 class LiveLine:

@@ -14,7 +14,7 @@ from jaxae.figures import style
 from jaxae.figures.contact_sheet import draw_contact_sheet
 from jaxae.figures.latent_plane import draw_latent_grid, draw_noise_drift
 from jaxae.figures.latent_space import draw_latent_space
-from jaxae.figures.map_view import View, robust_view
+from jaxae.figures.map_view import View, aspect, robust_view
 from jaxae.figures.noise_curve import draw_noise_curve
 from jaxae.figures.samples import (
     WORSE,
@@ -333,6 +333,14 @@ def test_class_colours_are_ten_fixed_ones_then_others_then_they_repeat():
     assert colours[:10] == style.TEN_COLOURS == style.class_colours(10)
     assert len(set(colours[:42])) == 42
     assert colours[42:84] == colours[:42]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "drawn"),
+    [(1, 1, 1.0), (4, 2, 0.5), (2, 4, 2.0), (4, 1, 0.75), (1, 4, 0.75)],
+)
+def test_a_map_keeps_its_aspect_unless_it_is_too_long(width, height, drawn):
+    assert aspect(View(np.array([-1, 2]), np.array([-1 + width, 2 + height]))) == drawn
 
 
 def test_a_view_of_equal_or_few_points_is_a_view():
