@@ -36,6 +36,11 @@ from jaxae.figures.style import (
 MAP_HEIGHT = 5.4
 THUMBNAIL = 0.26
 """Longer side of an image on the map, in inches."""
+NAME_SIZE = 6
+"""Size of the letters of one of many names, in points."""
+NAMES_A_COLUMN = 30
+MOST_NAMED = 60
+"""Most classes that a legend next to the map has room for."""
 OUTLINE: Any = [matplotlib.patheffects.withStroke(linewidth=1.5, foreground="white")]
 
 
@@ -83,10 +88,10 @@ def draw_latent_space(
     draw_points(whole, points[order], colours[order], view, size=dot)
     set_view(whole, view, dimensions=dimensions)
     note_outside(whole, points, view)
+    height = map_height - 1.2
+    inches = np.array([height / aspect(view), height]) / (view.high - view.low)
     shown = np.zeros(len(points), bool)
     if thumbnails is not None:
-        height = map_height - 1.2
-        inches = np.array([height / aspect(view), height]) / (view.high - view.low)
         shown = _places_for_images(points, thumbnails, view, order=order, inches=inches)
         _draw_thumbnails(whole, points[shown], thumbnails[shown], colours[shown])
     if trained_on:
@@ -95,7 +100,7 @@ def draw_latent_space(
         _draw_rings(whole, points[held_out & shown], diameter=72 * 1.25 * THUMBNAIL)
 
     if labels is not None and rows:
-        _name_classes(whole, points, labels, names)
+        _name_classes(whole, points, labels, names, inches=inches)
         panels = parts[1, 0].subplots(rows, columns, squeeze=False)
         size = dot / 3 if columns == 5 else dot / 2
         _draw_classes(panels, points, labels, view, names=names, size=size)
@@ -147,26 +152,51 @@ def _colour_by(figure: SubFigure, axes: Axes, values: np.ndarray, label: str) ->
     return np.asarray(colours.to_rgba(values))
 
 
-def _name_classes(axes: Axes, points: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> None:
-    """Add a legend for a few classes; write the names of many at the middles of their points."""
-    if len(names) <= FEW:
-        short = short_names(names, FEW_NAME_LENGTH)
-        for colour, name in zip(class_colours(len(names)), short, strict=True):
-            axes.scatter([], [], s=25, color=colour, label=name)
-        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+def _name_classes(
+    axes: Axes,
+    points: np.ndarray,
+    labels: np.ndarray,
+    names: Sequence[str],
+    *,
+    inches: np.ndarray,
+) -> None:
+    """Write the names of many classes at the middles of their points, if none hides another.
+
+    Otherwise, and for a few classes, add a legend next to the map. The smaller maps name all.
+    inches: what a unit of the map takes, f[2].
+    """
+    few = len(names) <= FEW
+    short = short_names(names, FEW_NAME_LENGTH if few else NAME_LENGTH)
+    present = np.unique(labels)
+    middles = np.array([np.median(points[labels == label], axis=0) for label in present])
+
+    if not few and not _overlap(middles * inches, [short[label] for label in present]):
+        look: Any = {"ha": "center", "va": "center", "path_effects": OUTLINE, "clip_on": True}
+        for label, (x, y) in zip(present, middles, strict=True):
+            axes.text(x, y, short[label], fontsize=NAME_SIZE, zorder=5, **look)
         return
 
-    look: Any = {
-        "ha": "center",
-        "va": "center",
-        "fontsize": 6,
-        "path_effects": OUTLINE,
-        "clip_on": True,
-    }
-    short = short_names(names, NAME_LENGTH)
-    for label in np.unique(labels):
-        x, y = np.median(points[labels == label], axis=0)
-        axes.text(x, y, short[label], zorder=5, **look)
+    if len(names) <= MOST_NAMED:
+        for colour, name in zip(class_colours(len(names)), short, strict=True):
+            axes.scatter([], [], s=25 if few else 12, color=colour, label=name)
+        close: Any = {"fontsize": NAME_SIZE, "handletextpad": 0, "labelspacing": 0.2}
+        axes.legend(
+            loc="center left",
+            bbox_to_anchor=(1.01, 0.5),
+            frameon=False,
+            ncols=math.ceil(len(names) / NAMES_A_COLUMN),
+            columnspacing=0.4,
+            **({} if few else close),
+        )
+
+
+def _overlap(places: np.ndarray, names: Sequence[str]) -> bool:
+    """Return whether a name written at its place, f[N, 2] in inches, would touch another."""
+    letter = NAME_SIZE / 72  # its height; it is about 0.65 of that wide
+    widths = np.array([0.65 * letter * len(name) for name in names])
+    x, y = np.abs(places[:, None] - places[None]).transpose(2, 0, 1)
+    touching = (x < (widths[:, None] + widths) / 2) & (y < 1.2 * letter)
+    return bool(np.triu(touching, k=1).any())
 
 
 def _draw_classes(

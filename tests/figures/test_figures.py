@@ -268,15 +268,35 @@ TWELVE = range(12)
 )
 def test_many_classes_have_their_own_names_on_map_panels_and_legend(names, short):
     labels = np.arange(1000) % len(names)
-    whole, *alone = draw_latent_space(POINTS, labels, names=names, title="").axes
+    points = POINTS + 40 * np.stack([labels % 3, labels // 3], axis=1)  # each class apart
+    whole, *alone = draw_latent_space(points, labels, names=names, title="").axes
 
     written = {each.get_text(): each.get_position() for each in whole.texts}
     for k, name in enumerate(short):
-        assert written[name] == pytest.approx(np.median(POINTS[labels == k], axis=0))
+        assert written[name] == pytest.approx(np.median(points[labels == k], axis=0))
+    assert whole.get_legend() is None
 
     assert [panel.get_title() for panel in alone] == short
     legend = drift(names=names).subfigs[0].legends[0]
     assert [text.get_text() for text in legend.texts] == short
+
+
+@pytest.mark.parametrize(("count", "named"), [(12, 12), (60, 60), (61, 0)])
+def test_names_of_classes_that_mix_are_next_to_the_map_and_touch_nothing(count, named):
+    """Of more classes than there is room for, the smaller maps alone have the names."""
+    names = [f"class number {k:02d}" for k in range(count)]
+    figure = draw_latent_space(POINTS, np.arange(1000) % count, names=names, title="")
+    figure.draw_without_rendering()
+    whole = figure.axes[0]
+    assert not any("class" in each.get_text() for each in whole.texts)
+
+    legend = whole.get_legend()
+    texts = [] if legend is None else legend.get_texts()
+    assert len(texts) == named
+    boxes = [text.get_window_extent() for text in texts]
+    for number, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:number])
+        assert whole.get_window_extent().x1 < box.x0 < box.x1 <= figure.bbox.x1
 
 
 def test_names_with_dollars_and_a_users_matplotlibrc_change_no_pixel():
