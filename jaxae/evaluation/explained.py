@@ -6,7 +6,7 @@ from jaxae.core.images import to_unit
 from jaxae.data.dataset import sample
 
 SAMPLE = 1000
-LITTLE = 0.5
+LITTLE = 0.6
 """Below this share of the variance a line says what to try."""
 MAP = 3
 """Most latent dimensions that are taken for a map, which has few for its purpose."""
@@ -40,5 +40,5 @@ def explained_lines(
         return [f"{line}."]
     return [
         f"{line}: the coarse layout, without detail. "
-        "That can do for a map; to denoise, try --latent-dim 32."
+        "That can do for a map; to denoise, try --latent-dim 32 --widths 512 128."
     ]

@@ -35,7 +35,7 @@ def test_the_mean_is_that_of_the_training_images():
 def test_little_explained_by_a_map_comes_with_what_to_try(mse, latent_dim, words, advised):
     (line,) = explained_lines(mse=mse, mean_image=0.05, latent_dim=latent_dim)
     assert line.startswith(words)
-    assert ("try --latent-dim 32" in line) == advised
+    assert ("try --latent-dim 32 --widths 512 128" in line) == advised
 
 
 def test_of_equal_images_nothing_is_explained():
