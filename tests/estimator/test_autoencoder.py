@@ -23,7 +23,7 @@ import jaxae
 from jaxae import DenoisingAutoencoder
 from jaxae.data.dataset import Dataset, Split
 from jaxae.estimator import rows
-from jaxae.estimator.rows import Scale, range_warning
+from jaxae.estimator.rows import Scale, range_warning, scale_of
 from jaxae.train.epoch import compile_epoch
 from tests import ROOT
 
@@ -129,6 +129,14 @@ def test_the_anomaly_score_is_the_error_of_a_row(fitted):
 def test_a_range_is_far_from_that_of_fit_where_it_leaves_it_by_more_than_its_span(low, high, warns):
     scale = Scale(np.float32(0), np.float32(16))
     assert (range_warning(np.array([low, high]), scale) is not None) == warns
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "high"), [((3, 16), 3, 16), ((3, 17), 0, 255), ((3.0, 17.0), 3, 17)]
+)
+def test_bytes_are_pixels_unless_all_are_low(values, low, high):
+    table = np.array([values], np.uint8 if isinstance(values[0], int) else np.float32)
+    assert scale_of(table) == (low, high)
 
 
 def test_one_random_state_one_result(fitted):

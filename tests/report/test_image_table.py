@@ -168,7 +168,7 @@ def test_denoised_pictures_have_the_size_of_what_they_show(trained, tmp_path):
     place, run, _ = trained
     wide = np.full((20, 60, 3), 90, np.uint8)
     Image.fromarray(wide).save(tmp_path / "wide.jpg")
-    out = tmp_path / "out"
+    out = tmp_path / "not there" / "yet"
     new = NewPictures(run=place, pictures=(tmp_path / "wide.jpg",))
     denoise.main(new, out=out)
     written = np.asarray(Image.open(out / "wide.jpg.png"))

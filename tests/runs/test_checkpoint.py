@@ -367,6 +367,7 @@ def test_a_state_of_another_epoch_or_best_than_its_manifest_says_is_set_aside(li
     loaded = checkpoint.load_latest(tmp_path, like(RECIPE), report=lines.append)
     assert loaded is not None
     assert equal(loaded, at(state, 2))
+    assert "should be of epoch 3" in lines[0]
     assert "holds (2, 2)" in lines[0]
 
 

@@ -17,6 +17,13 @@ def test_a_result_is_written_and_named(tmp_path):
         assert json.loads(path.read_text()) == result
 
 
+def test_json_has_no_nan(tmp_path):
+    """Which no other program reads as JSON."""
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(tmp_path / "x.json", {"mse": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_same_figure_gives_the_same_file(tmp_path):
     path = tmp_path / "figures" / "map.png"
     written = []

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from jaxae.config import Config
+from jaxae.data import large
 from jaxae.data.dataset import Dataset, Split
 from jaxae.train.introduction import (
     begin_lines,
@@ -99,6 +100,12 @@ def test_of_many_classes_ten_are_told_in_a_hundred_columns(names):
     assert " ".join(lines).count(" 1,") == 10
     assert len(set(" ".join(lines).split(" 1,"))) == 11  # each name is told from the others
     assert not any("\n" in line for line in lines)
+
+
+def test_the_range_is_that_of_all_blocks(monkeypatch):
+    monkeypatch.setattr(large, "BLOCK", 1)
+    images = np.array([9, 255, 3], np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 1), np.uint8)
+    assert "pixels from 3 to 255" in describe_pixels(images)
 
 
 @pytest.mark.parametrize(
