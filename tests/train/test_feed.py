@@ -36,7 +36,7 @@ def _compiled_as_users_do(monkeypatch):
     last bit.
     """
     compiled = jax.stages.Lowered.compile
-    options = {"xla_cpu_use_fusion_emitters": True}
+    options: dict[str, str | bool] = {"xla_cpu_use_fusion_emitters": True}
     monkeypatch.setattr(jax.stages.Lowered, "compile", lambda lowered: compiled(lowered, options))
 
 
