@@ -33,6 +33,7 @@ DIGITS = {
     "ℓ-Cont": 4,
     "ℓ-MRRE": 4,
     "KL0.1": 4,
+    "evenness": 3,
 }
 """The columns, with their decimals."""
 
@@ -130,6 +131,7 @@ def values(run: Scored) -> list[float]:
         ours.l_cont,
         ours.l_mrre,
         ours.kl_0_1,
+        ours.evenness,
     ]
     return [float("nan") if value is None else value for value in found]
 

@@ -16,7 +16,7 @@ from jaxae.errors import InputError
 from jaxae.evaluation.latent_scorecard import score_latent
 from jaxae.evaluation.records import LatentScores
 from jaxae.evaluation.tables import markdown
-from jaxae.inference import encode, load
+from jaxae.inference import load
 from jaxae.runs import metrics_log
 from jaxae.runs.directory import run_directory
 from jaxae.train.loop import fit_members
@@ -34,7 +34,7 @@ TRIES: Mapping[str, Mapping[str, Any]] = {
     "clip_norm 10": {"clip_norm": 10.0},
     "narrow_shift 0": {"narrow_shift": 0.0},
     "narrow_shift 1": {"narrow_shift": 1.0},
-    "similarity_weight 0.02": {"similarity_weight": 0.02},
+    "neighbor_weight 1": {"neighbor_weight": 1.0},
     "no dropout": {"dropout": (0.0, 0.0, 0.0)},
     "noise 0 to 0.4": {"noise_range": (0.0, 0.4)},
     "running statistics": {"statistics_images": 0},
@@ -58,12 +58,11 @@ class Values(NamedTuple):
     knn_5: float
     l_trust: float
     l_cont: float
-    filled: float
-    """The area of the box around the middle 98 % of the points; that around all of them is 1."""
+    evenness: float
 
 
-COLUMNS = ("loss", "noisy MSE", "clean MSE", "5-NN", "ℓ-Trust", "ℓ-Cont", "filled")
-DIGITS = Values(5, 5, 5, 3, 4, 4, 2)
+COLUMNS = ("loss", "noisy MSE", "clean MSE", "5-NN", "ℓ-Trust", "ℓ-Cont", "evenness")
+DIGITS = Values(5, 5, 5, 3, 4, 4, 3)
 
 
 def main(
@@ -120,9 +119,8 @@ def measure(
     assert ours.knn_5 is not None
     assert ours.l_trust is not None
     assert ours.l_cont is not None
+    assert ours.evenness is not None
 
-    latents = encode(run, dataset.validation.images)
-    middle = np.ptp(np.quantile(latents, [0.01, 0.99], axis=0), axis=0)
     values = Values(
         loss=best["validation_loss"],
         noisy_mse=best["validation_mse"],
@@ -130,7 +128,7 @@ def measure(
         knn_5=ours.knn_5,
         l_trust=ours.l_trust,
         l_cont=ours.l_cont,
-        filled=float(np.prod(middle / np.ptp(latents, axis=0))),
+        evenness=ours.evenness,
     )
     return values, scores.pca
 

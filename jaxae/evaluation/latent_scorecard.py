@@ -6,6 +6,7 @@ from jaxae.core.images import to_unit
 from jaxae.data.dataset import REFERENCES, Dataset
 from jaxae.evaluation.baselines import apply_affine, fit_pca
 from jaxae.evaluation.embedding_quality import NEIGHBOURS, geometry, knn_predict, neighbourhoods
+from jaxae.evaluation.maps import evenness, plane_of
 from jaxae.evaluation.reconstruction import introduction
 from jaxae.evaluation.records import LatentScores, Scorecard, check_run_and_data, provenance
 from jaxae.evaluation.tables import markdown
@@ -25,6 +26,7 @@ COLUMNS = {
     "kl_0_1": "KL0.1",
     "kl_1": "KL1",
     "silhouette": "silhouette",
+    "evenness": "evenness",
 }
 """The fields of LatentScores, and their names in a table."""
 GEOMETRY = list(COLUMNS.values())[5:]
@@ -84,6 +86,7 @@ def _scores(
     shape = {}
     if len(neighbourhoods(len(test))):
         shape = geometry(clean, test, labels=dataset.test.labels)._asdict()
+        shape["evenness"] = evenness(plane_of(test).project(test))
 
     return LatentScores(
         mse=float(np.square(error).mean()),

@@ -101,6 +101,7 @@ class LatentScores:
     kl_0_1: float | None = None
     kl_1: float | None = None
     silhouette: float | None = None
+    evenness: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import SubFigure
+from matplotlib.figure import FigureBase
 from matplotlib.lines import Line2D
 
 from jaxae.figures.style import SMALL, class_colours, short_names
@@ -103,7 +103,7 @@ def note_outside(axes: Axes, points: np.ndarray, view: View) -> None:
     )
 
 
-def add_class_legend(figure: SubFigure, names: Sequence[str]) -> None:
+def add_class_legend(figure: FigureBase, names: Sequence[str]) -> None:
     """Add the colours of the classes below a figure; the names of many classes are cut."""
     if not names:
         return

@@ -28,6 +28,7 @@ SCORES = (
     "l_mrre",
     "kl_0_1",
     "silhouette",
+    "evenness",
 )
 """The columns of the scorecard that fit a page."""
 

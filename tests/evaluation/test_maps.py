@@ -5,7 +5,14 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from jaxae.data.synthetic import CLASS_NAMES
 from jaxae.errors import InputError
-from jaxae.evaluation.maps import drift_of_noise, local_error, plane_of, quantile_grid, regular_grid
+from jaxae.evaluation.maps import (
+    drift_of_noise,
+    evenness,
+    local_error,
+    plane_of,
+    quantile_grid,
+    regular_grid,
+)
 from jaxae.evaluation.reconstruction import by_class, per_image
 from jaxae.inference import Run, corrupt, decode, encode, reconstruct
 from tests.helpers import untrained_run
@@ -66,6 +73,17 @@ def test_a_quantile_grid_holds_every_point_once_and_rows_hold_equally_many():
         row, column = divmod(cell, 4)
         assert edges[0][column] < x < edges[0][column + 1]
         assert edges[1][row] < y < edges[1][row + 1]
+
+
+def test_evenness_is_one_for_a_lattice_a_quarter_for_a_quarter_and_of_no_scale():
+    x, y = np.meshgrid(np.arange(128.0), np.arange(128.0))
+    lattice = np.stack([x.ravel(), y.ravel()], axis=1)
+    assert evenness(lattice) == pytest.approx(1, abs=0.02)
+    assert evenness(lattice * [3, 1e-3] + 7) == pytest.approx(evenness(lattice), abs=0.01)
+    corners = lattice[np.all((lattice % 64 < 32), axis=1)]  # four squares, a quarter of the plane
+    assert evenness(corners) == pytest.approx(1 / 4 / (0.75**2), rel=0.1)
+    far = np.concatenate([lattice, np.full((100, 2), 1e9)])  # 0.6 % of the points
+    assert evenness(far) == pytest.approx(evenness(lattice), abs=0.02)
 
 
 def test_a_regular_grid_has_its_middles_inside():
