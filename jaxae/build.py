@@ -70,7 +70,7 @@ def build_step(
         optimizer=parts.optimizer,
         noise=config.training_noise,
         average_decay=config.average_decay,
-        similarity_weight=config.similarity_weight,
+        neighbor_weight=config.neighbor_weight,
         dropout_epochs=config.dropout_epochs,
         split_batch=split_batch,
     )

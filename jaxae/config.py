@@ -33,6 +33,7 @@ RETIRED: dict[str, object] = {
     "starts": None,
     "initializer": None,
     "batch_norm_momentum": 0.9,
+    "similarity_weight": 0.0,
 }
 """Options of earlier versions, with the value that today's code has; None where any will do."""
 
@@ -120,8 +121,8 @@ class OptimizerOptions:
     average_decay: Rate = 0.998
     """Decay of the exponential moving average of the weights, which is evaluated. 0: no average."""
 
-    similarity_weight: NonNegative = 0.0
-    """Weight of a term for an ordered map: loss + weight / (1 + step / 10000) * mismatch."""
+    neighbor_weight: NonNegative = 0.0
+    """Weight of a term that keeps near images near on the map: weight / (1 + step / 1000)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,6 +249,6 @@ CLEAN = Config(noise_range=(0.0, 0.4), dropout=(0.0, 0.0, 0.0))
 PRESETS = {
     "default": Config(),
     "clean": CLEAN,
-    "map": replace(CLEAN, similarity_weight=0.02),
+    "map": replace(CLEAN, neighbor_weight=1.0, learning_rate=1e-3),
 }
 """Recipes by name: the default; lower errors, without dropout; and the same with an ordered map."""

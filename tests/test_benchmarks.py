@@ -25,7 +25,7 @@ def small(monkeypatch, dataset):
     for benchmark in (compare, search):
         monkeypatch.setattr(benchmark, "load_dataset", lambda name, report: dataset)
         monkeypatch.setattr(
-            benchmark, "PRESETS", {"default": CONFIG, "map": replace(CONFIG, similarity_weight=0.1)}
+            benchmark, "PRESETS", {"default": CONFIG, "map": replace(CONFIG, neighbor_weight=0.1)}
         )
 
 

@@ -57,10 +57,10 @@ def test_the_optimiser_is_the_recipes(values: dict[str, Any]):
 
 
 def test_a_step_takes_the_recipes_values():
-    recipe = Config(dropout_epochs=3, average_decay=0.5, similarity_weight=0.25, noise_factor=0.125)
+    recipe = Config(dropout_epochs=3, average_decay=0.5, neighbor_weight=0.25, noise_factor=0.125)
     step = build_step(recipe)
     assert (step.dropout_epochs, step.average_decay) == (3, 0.5)
-    assert (step.similarity_weight, step.noise) == (0.25, 0.125)
+    assert (step.neighbor_weight, step.noise) == (0.25, 0.125)
 
 
 def test_the_floor_is_met_though_its_power_of_the_factor_is_rounded():

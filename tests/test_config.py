@@ -104,6 +104,6 @@ def test_differences_name_field_and_both_values():
 def test_presets_are_recipes_and_the_default_one_is_the_default():
     assert PRESETS["default"] == Config()
     named = {"default": set(), "clean": {"noise_range", "dropout"}}
-    named["map"] = named["clean"] | {"similarity_weight"}
+    named["map"] = named["clean"] | {"neighbor_weight", "learning_rate"}
     for name, preset in PRESETS.items():
         assert {line.split(":")[0] for line in preset.differences(Config())} == named[name]

@@ -84,7 +84,7 @@ UNEVEN = replace(
     CONFIG,
     epochs=10,
     statistics_images=0,
-    similarity_weight=0.0,
+    neighbor_weight=0.0,
     restore_best=True,
     learning_rate=0.03,
     plateau_patience=1,

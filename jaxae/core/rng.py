@@ -28,6 +28,7 @@ class Stream(IntEnum):
     NOISE_LEVEL = 9
     STATISTICS = 10
     SAMPLE = 11
+    NEIGHBOURS = 12
 
 
 def root_key(seed: int) -> jax.Array:

@@ -15,12 +15,13 @@ from jax.typing import ArrayLike
 from jaxae.core.corruption import Noise, add_training_noise
 from jaxae.core.images import as_rows, to_unit
 from jaxae.core.model import Autoencoder
-from jaxae.core.objective import mae, mse, reconstruction_loss, similarity_mismatch
+from jaxae.core.neighbours import draw_neighbours, neighbour_contrast
+from jaxae.core.objective import mae, mse, reconstruction_loss
 from jaxae.core.rng import Stream, derive
 from jaxae.core.state import TrainState, model_variables
 
-SIMILARITY_STEPS = 10_000
-"""Steps after which the weight of the similarity term has halved."""
+NEIGHBOR_STEPS = 1000
+"""Steps after which the weight of the neighbour term has halved."""
 
 FEWEST_STEPS = 16
 """Fewest steps of an epoch: the plateau and the early stop count epochs."""
@@ -42,8 +43,8 @@ class StepOptions(NamedTuple):
     noise: Noise
     average_decay: float = 0.0
     """Decay of the exponential moving average of the weights; 0 keeps none."""
-    similarity_weight: float = 0.0
-    """Weight of the similarity term at the first step; 0 leaves it out."""
+    neighbor_weight: float = 0.0
+    """Weight of the neighbour term at the first step; 0 leaves it out."""
     dropout_epochs: int = 2**31 - 1
     """Epochs with dropout, from the first one; by default all."""
     split_batch: SplitBatch = whole
@@ -54,8 +55,9 @@ def train_step(
 ) -> tuple[TrainState, jax.Array]:
     """Update the state on one batch u8[B, H, W, C]. Return it, and the batch's mean loss, f32[].
 
-    Minimises loss + weight / (1 + step / SIMILARITY_STEPS) * similarity_mismatch; returns the
-    reconstruction loss alone.
+    With a neighbor_weight, the second half of the batch are neighbours of the first, and what is
+    minimised is loss + weight / (1 + step / NEIGHBOR_STEPS) * neighbour_contrast. The loss that is
+    returned is that of the reconstruction alone.
 
     >>> after, loss = train_step(state, images[:32], options=options)
     >>> int(state.step), int(after.step), loss.shape
@@ -78,9 +80,9 @@ def train_step(
         )
         loss = jnp.mean(reconstruction_loss(as_rows(output), clean))
         minimised = loss
-        if options.similarity_weight:
-            weight = options.similarity_weight / (1 + state.step / SIMILARITY_STEPS)
-            minimised = loss + weight * similarity_mismatch(latents, clean)
+        if options.neighbor_weight:
+            weight = options.neighbor_weight / (1 + state.step / NEIGHBOR_STEPS)
+            minimised = loss + weight * neighbour_contrast(latents)
         return minimised, (loss, updated["batch_stats"])
 
     gradient = jax.value_and_grad(objective, has_aux=True)
@@ -105,15 +107,22 @@ def train_step(
 
 
 def train_epoch(
-    state: TrainState, images: jax.Array, *, batch_size: int, options: StepOptions
+    state: TrainState,
+    images: jax.Array,
+    *,
+    batch_size: int,
+    options: StepOptions,
+    neighbours: jax.Array | None = None,
 ) -> tuple[TrainState, jax.Array]:
     """Scan train_step over u8[N, H, W, C] in the epoch's order. Return also losses f32[steps].
+
+    neighbours: i32[N, K], for a neighbor_weight.
 
     >>> after, losses = train_epoch(state, images, batch_size=32, options=options)
     >>> int(after.step), losses.shape
     (16, (16,))
     """
-    order = state_order(state, len(images), batch_size=batch_size)
+    order = state_order(state, len(images), batch_size=batch_size, neighbours=neighbours)
     rows = as_rows(images)
 
     def step(state: TrainState, batch: jax.Array) -> tuple[TrainState, jax.Array]:
@@ -185,9 +194,22 @@ def _moving_average(state: TrainState, params: Any, *, decay: float) -> Any:
     return optax.incremental_update(params, state.average, 1 - warm)
 
 
-def state_order(state: TrainState, size: int, *, batch_size: int) -> jax.Array:
-    """Return the order of the state's next epoch, i32[epoch_steps(size), batch_size]."""
-    return epoch_order(derive(state.key, Stream.ORDER, state.epoch), size, batch_size=batch_size)
+def state_order(
+    state: TrainState, size: int, *, batch_size: int, neighbours: jax.Array | None = None
+) -> jax.Array:
+    """Return the order of the state's next epoch, i32[epoch_steps(size), batch_size].
+
+    With neighbours, i32[size, K], the second half of each batch are neighbours of its first half:
+    an epoch has as many steps, and half of the images.
+    """
+    key = derive(state.key, Stream.ORDER, state.epoch)
+    order = epoch_order(key, size, batch_size=batch_size)
+    if neighbours is None:
+        return order
+
+    chosen = order[:, : batch_size // 2]
+    drawn = draw_neighbours(derive(state.key, Stream.NEIGHBOURS, state.epoch), neighbours, chosen)
+    return jnp.concatenate([chosen, drawn], axis=1)
 
 
 def epoch_order(key: jax.Array, size: int, *, batch_size: int) -> jax.Array:

@@ -65,6 +65,8 @@ class Dataset(NamedTuple):
     """Where the arrays come from, for a person."""
     white: int | None = None
     """The value that became 255, if the images had 16 bits."""
+    cache: Path | None = None
+    """The folder where what is computed from the arrays is kept; None keeps nothing."""
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -90,7 +90,7 @@ def load_dataset(
         )
     else:
         arrays = read_prepared(text, expand(place))
-    return _own(arrays, text, shares, report)
+    return _own(arrays, text, shares, report)._replace(cache=expand(place) / "jaxae")
 
 
 def canonical_name(name: str) -> str:
@@ -148,7 +148,8 @@ def _official(
         arrays = build()
 
     title, class_names, _ = OFFICIAL[name]
-    return split(arrays, name=name, title=title, class_names=class_names, source=str(place))
+    dataset = split(arrays, name=name, title=title, class_names=class_names, source=str(place))
+    return dataset._replace(cache=place / "jaxae")
 
 
 def _height_and_width(image_size: int | tuple[int, ...] | None) -> Size | None:

@@ -66,7 +66,7 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         learning_rate: float = 2e-3,
         weight_decay: float = 0.003,
         average_decay: float = 0.998,
-        similarity_weight: float = 0.0,
+        neighbor_weight: float = 1.0,
         validation_fraction: float = 0.1,
         random_state: Any = None,
         progress: Report | None = None,
@@ -81,7 +81,7 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.average_decay = average_decay
-        self.similarity_weight = similarity_weight
+        self.neighbor_weight = neighbor_weight
         self.validation_fraction = validation_fraction
         self.random_state = random_state
         self.progress = progress

@@ -123,10 +123,16 @@ class CompiledEpoch(NamedTuple):
 
 
 def compile_epoch(
-    configs: Sequence[Config], dataset: Dataset, placement: Placement, *, on_host: bool = False
+    configs: Sequence[Config],
+    dataset: Dataset,
+    placement: Placement,
+    *,
+    neighbours: np.ndarray | None = None,
+    on_host: bool = False,
 ) -> CompiledEpoch:
     """Compile an epoch of members that differ in their seeds and in what population.varying allows.
 
+    neighbours: i32[N, K] of the training images, for a neighbor_weight.
     on_host: leave the training images in the host's memory, for a device that can't hold them.
     """
     images = dataset.train.images
@@ -151,7 +157,9 @@ def compile_epoch(
         ]
         if statistics:
             ahead.append(pool.submit(as_here(statistics.compile), state))
-        steps = compile_steps(configs, images, placement=placement, on_host=on_host)
+        steps = compile_steps(
+            configs, images, placement=placement, neighbours=neighbours, on_host=on_host
+        )
     for each in ahead:
         each.result()
 

@@ -11,9 +11,13 @@ import numpy as np
 
 from jaxae.build import build_step, compiled_part, state_shapes
 from jaxae.config import Config
+from jaxae.core.neighbours import nearest_neighbours, neighbour_count
 from jaxae.core.state import TrainState
 from jaxae.core.step import epoch_steps, state_order, train_batches, train_epoch
 from jaxae.data import large
+from jaxae.data.cache import cached
+from jaxae.data.dataset import Arrays, Dataset
+from jaxae.errors import Report
 from jaxae.train.population import varying
 from jaxae.train.sharding import Placement, keep_inactive
 
@@ -21,6 +25,15 @@ T = TypeVar("T")
 
 BLOCK_BYTES = 2**26
 """Images that are sent to the device at once, of all members; two blocks are there at a time."""
+
+
+class TrainingImages(NamedTuple):
+    """The training images, and their neighbours for a recipe that has the neighbour term."""
+
+    images: Any
+    """u8[N, H, W, C]."""
+    neighbours: Any = None
+    """i32[N, K]."""
 
 
 class UncompiledSteps(NamedTuple):
@@ -44,7 +57,7 @@ class OnDevice(NamedTuple):
 
     program: jax.stages.Compiled
     swept: dict[str, jax.Array]
-    images: jax.Array
+    images: TrainingImages
     placement: Placement
 
     def __call__(self, state: TrainState, active: np.ndarray) -> tuple[TrainState, jax.Array]:
@@ -86,10 +99,11 @@ def compile_steps(
     images: np.ndarray,
     *,
     placement: Placement,
+    neighbours: np.ndarray | None = None,
     on_host: bool = False,
     block_bytes: int = BLOCK_BYTES,
 ) -> OnDevice | FromHost:
-    """Compile the training steps of an epoch. images: u8[N, H, W, C]."""
+    """Compile the training steps of an epoch. images: u8[N, H, W, C]; neighbours: i32[N, K]."""
     config, count = configs[0], len(configs)
     swept = placement.put(
         {name: jnp.array([getattr(c, name) for c in configs]) for name in varying(configs)}
@@ -97,15 +111,18 @@ def compile_steps(
     program = _steps_program(compiled_part(config), count, placement, on_host)
     steps = UncompiledSteps(program, member_shapes(configs, placement), swept)
 
+    if neighbours is not None:
+        neighbours = placement.put_everywhere(jnp.asarray(neighbours))
     if not on_host:
-        return keep_on_device(steps, images, placement=placement)
+        return keep_on_device(steps, TrainingImages(images, neighbours), placement=placement)
+    order = _order_program(len(images), config.batch_size, count, placement)
     return stream_from_host(
         steps,
         images,
         placement=placement,
         batch_size=config.batch_size,
         block_bytes=block_bytes,
-        order=_order_program(len(images), config.batch_size, count, placement),
+        order=lambda state: order(state, neighbours),
     )
 
 
@@ -119,9 +136,11 @@ def member_shapes(configs: Sequence[Config], placement: Placement) -> TrainState
     return jax.tree.map(of_members, state_shapes(configs[0]))
 
 
-def keep_on_device(steps: UncompiledSteps, images: np.ndarray, *, placement: Placement) -> OnDevice:
-    """Bind steps to images u8[N, H, W, C], which go to every device."""
-    there = placement.put_everywhere(jnp.asarray(images))
+def keep_on_device(
+    steps: UncompiledSteps, training: TrainingImages, *, placement: Placement
+) -> OnDevice:
+    """Bind steps to the training images, which go to every device."""
+    there = training._replace(images=placement.put_everywhere(jnp.asarray(training.images)))
     return OnDevice(steps.compile(there), steps.swept, there, placement)
 
 
@@ -150,6 +169,21 @@ def stream_from_host(
         shape = (members, count, batch_size, *images.shape[1:])
         programs[count] = steps.compile(jax.ShapeDtypeStruct(shape, np.uint8))
     return FromHost(programs, order, steps.swept, images, placement)
+
+
+def training_neighbours(dataset: Dataset, *, report: Report) -> np.ndarray:
+    """Return the nearest neighbours of the training images, i32[N, K]; found once and kept."""
+    images = dataset.train.images
+
+    def find() -> Arrays:
+        count = neighbour_count(len(images))
+        report(f"Finding the {count} nearest of each image among {len(images):,}, once for these")
+        return {"neighbours": nearest_neighbours(images, count=count)}
+
+    if dataset.cache is None:
+        return find()["neighbours"]
+    path = dataset.cache / "neighbours" / f"{dataset.digest[:16]}.npz"
+    return cached(path, find, report=report)["neighbours"]
 
 
 def fits_on_device(images: np.ndarray) -> bool:
@@ -190,7 +224,11 @@ def _steps_program(config: Config, count: int, placement: Placement, on_host: bo
             trained, losses = train_batches(state, images, options=options)
         else:
             trained, losses = train_epoch(
-                state, images, batch_size=config.batch_size, options=options
+                state,
+                images.images,
+                batch_size=config.batch_size,
+                options=options,
+                neighbours=images.neighbours,
             )
         return keep_inactive(count, active, trained, state), losses
 
@@ -205,9 +243,11 @@ def _steps_program(config: Config, count: int, placement: Placement, on_host: bo
 
 
 @functools.lru_cache
-def _order_program(
-    size: int, batch_size: int, count: int, placement: Placement
-) -> Callable[[TrainState], jax.Array]:
-    """Return the orders of the members' next epoch, i32[M, steps, batch_size]."""
-    order = functools.partial(state_order, size=size, batch_size=batch_size)
-    return jax.jit(placement.over_members(order, count), out_shardings=placement.everywhere)
+def _order_program(size: int, batch_size: int, count: int, placement: Placement) -> Any:
+    """Return the orders: (state, neighbours or None) → those of the next epoch, i32[M, S, B]."""
+
+    def order(state: TrainState, neighbours: jax.Array | None) -> jax.Array:
+        return state_order(state, size, batch_size=batch_size, neighbours=neighbours)
+
+    members = placement.over_members(order, count, shared=1)
+    return jax.jit(members, out_shardings=placement.everywhere)

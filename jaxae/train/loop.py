@@ -22,7 +22,7 @@ from jaxae.switches import as_here, refuse_after_fork, usual_switches
 from jaxae.train import progress
 from jaxae.train.directory_store import open_directories
 from jaxae.train.epoch import compile_epoch
-from jaxae.train.feed import fits_on_device
+from jaxae.train.feed import fits_on_device, training_neighbours
 from jaxae.train.introduction import begin_lines
 from jaxae.train.multihost import ALONE, Processes
 from jaxae.train.population import check
@@ -148,10 +148,19 @@ def train(
     for line in [*begin_lines(store.place, epochs, configs, dataset), *restored.notes]:
         report(line)
 
+    neighbours = None
+    if configs[0].neighbor_weight:
+        neighbours = training_neighbours(dataset, report=report)
+
     # In a thread, so that a signal need not wait for the compiler, and first states are drawn
     # meanwhile.
     compiling = ThreadPoolExecutor(1).submit(
-        as_here(compile_epoch), configs, dataset, placement, on_host=on_host
+        as_here(compile_epoch),
+        configs,
+        dataset,
+        placement,
+        neighbours=neighbours,
+        on_host=on_host,
     )
     latest = or_first(restored.states, configs)
     active = np.array([not finished(s, c) for s, c in zip(latest, configs, strict=True)])

@@ -76,6 +76,11 @@ def check(configs: Sequence[Config], dataset: Dataset) -> None:
             raise InputError(
                 f"latent_dim is {config.latent_dim}: give 2 or more, the axes of a map"
             )
+        if config.neighbor_weight and config.batch_size % 2:
+            raise InputError(
+                f"batch_size is {config.batch_size}, and with a neighbor_weight half of a batch "
+                "are neighbours: give an even one"
+            )
 
     for name, part in (("training", dataset.train), ("validation", dataset.validation)):
         if not len(part.images):

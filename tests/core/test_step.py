@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 from scipy import stats
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import cdist
 
 from jaxae.build import build_parts, build_step
 from jaxae.core.corruption import add_training_noise
@@ -14,11 +14,12 @@ from jaxae.core.images import to_unit
 from jaxae.core.rng import Stream, derive, root_key
 from jaxae.core.state import init_state, model_variables
 from jaxae.core.step import (
-    SIMILARITY_STEPS,
+    NEIGHBOR_STEPS,
     StepOptions,
     batch_statistics,
     epoch_order,
     eval_step,
+    state_order,
     train_epoch,
     train_step,
 )
@@ -120,9 +121,10 @@ def test_training_learns(bound, dataset):
     assert losses[-1] < 0.6 * losses[0]
 
 
-def test_the_weight_of_similarities_orders_the_map_and_is_not_in_the_loss(bound, dataset):
+def test_the_neighbour_term_brings_pairs_together_and_is_not_in_the_loss(bound, dataset):
+    """Pairs are images of the two halves of a batch, here drawn at random."""
     parts, state, step, _ = bound
-    options = StepOptions(parts.model, parts.optimizer, 0.25, similarity_weight=1.0)
+    options = StepOptions(parts.model, parts.optimizer, 0.25, neighbor_weight=1.0)
     weighted = jax.jit(functools.partial(train_step, options=options))
     images = jnp.asarray(dataset.train.images[:BATCH])
     assert float(weighted(state, images)[1]) == pytest.approx(
@@ -134,16 +136,37 @@ def test_the_weight_of_similarities_orders_the_map_and_is_not_in_the_loss(bound,
 
     encode = jax.jit(functools.partial(parts.model.apply, method="encode"))
 
-    def mismatch(state):
-        latents = encode(model_variables(state), to_unit(images))
-        return (
-            1 - np.corrcoef(pdist(latents), pdist(np.reshape(to_unit(images), (BATCH, -1))))[0, 1]
+    def apart(state):
+        """The mean rank of an image's mate among the other images, by distance on the map."""
+        distances = cdist(*[encode(model_variables(state), to_unit(images))] * 2)
+        np.fill_diagonal(distances, -1)
+        mates = distances[np.arange(BATCH), (np.arange(BATCH) + BATCH // 2) % BATCH]
+        return (distances < mates[:, None]).sum(axis=1).mean()
+
+    assert apart(ordered) < 0.7 * apart(plain)
+
+
+def test_with_neighbours_the_second_half_of_each_batch_are_those_of_the_first(bound):
+    _, state, _, _ = bound
+    neighbours = jnp.asarray(np.random.default_rng(0).integers(0, 3000, (3000, 5)))
+    plain = np.asarray(state_order(state, 3000, batch_size=BATCH))
+    orders = [
+        np.asarray(
+            state_order(
+                state._replace(epoch=jnp.int32(e)), 3000, batch_size=BATCH, neighbours=neighbours
+            )
         )
+        for e in (0, 1)
+    ]
+    for order in orders:
+        assert order.shape == plain.shape
+        of_chosen = np.asarray(neighbours)[order[:, : BATCH // 2]]
+        assert (order[:, BATCH // 2 :, None] == of_chosen).any(axis=-1).all()
+    np.testing.assert_array_equal(orders[0][:, : BATCH // 2], plain[:, : BATCH // 2])
+    assert (orders[0] != orders[1]).any()
 
-    assert mismatch(ordered) < 0.7 * mismatch(plain)
 
-
-def test_the_weight_of_similarities_is_halved_after_its_steps(bound, dataset):
+def test_the_weight_of_the_neighbour_term_is_halved_after_its_steps(bound, dataset):
     """With plain gradient descent a step is the gradient, whose weighted part is linear in it."""
     parts, state, _, _ = bound
     descent = optax.sgd(1.0)
@@ -162,7 +185,7 @@ def test_the_weight_of_similarities_is_halved_after_its_steps(bound, dataset):
 
     first = last_kernel(0, 1.0) - last_kernel(0, 0.0)
     assert np.abs(first).max() > 1e-3
-    for steps, share in ((SIMILARITY_STEPS // 4, 4 / 5), (SIMILARITY_STEPS, 1 / 2)):
+    for steps, share in ((NEIGHBOR_STEPS // 4, 4 / 5), (NEIGHBOR_STEPS, 1 / 2)):
         found = last_kernel(steps, 1.0) - last_kernel(steps, 0.0)
         np.testing.assert_allclose(found, share * first, atol=1e-5)
 

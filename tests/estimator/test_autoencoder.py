@@ -56,6 +56,7 @@ def test_it_is_the_run_that_jaxae_fit_trains(fitted_on_bytes):
         image_shape=(8, 8, 1),
         widths=(8, 4),
         dropout=SMALL.dropout,
+        neighbor_weight=SMALL.neighbor_weight,
         learning_rate=SMALL.learning_rate,
         epochs=2,
         seed=3,
@@ -196,11 +197,11 @@ def test_a_second_fit_of_one_shape_compiles_nothing(fitted):
     assert [event for event in compiled if "backend_compile" in event], "the listener hears nothing"
 
 
-def test_the_defaults_are_the_recipes_but_for_dropout():
+def test_the_defaults_are_the_recipes_but_for_dropout_and_the_neighbour_term():
     recipe = vars(jaxae.Config())
     mine = DenoisingAutoencoder().get_params()
     differing = {name for name in mine.keys() & recipe.keys() if mine[name] != recipe[name]}
-    assert differing == {"dropout"}
+    assert differing == {"dropout", "neighbor_weight"}
 
 
 def test_progress_is_told_line_by_line():

@@ -13,6 +13,7 @@ from jaxae.build import build_model, first_state
 from jaxae.config import Config
 from jaxae.core.corruption import add_gaussian_noise
 from jaxae.core.images import to_unit
+from jaxae.core.neighbours import nearest_neighbours
 from jaxae.core.rng import Stream, derive, root_key
 from jaxae.core.state import TrainState, model_variables, stack_members, take_member
 from jaxae.core.step import eval_step
@@ -169,15 +170,13 @@ def test_running_statistics_stay_where_the_recipe_keeps_them(state, dataset):
     assert any(jax.tree.leaves(differ))
 
 
-def test_the_weight_of_similarities_is_the_recipes(dataset):
-    """Without the weight, and with two others, an epoch ends elsewhere."""
-    recipes = [
-        CONFIG,
-        *(replace(CONFIG, similarity_weight=weight) for weight in (1.0, 5.0)),
-    ]
+def test_the_neighbour_term_and_its_weight_are_the_recipes(dataset):
+    """Without the weight, and with two others, an epoch of the same batches ends elsewhere."""
+    neighbours = nearest_neighbours(dataset.train.images, count=5)
     kernels = []
-    for recipe in recipes:
-        after, _ = compile_epoch([recipe], dataset, Placement())(
+    for weight in (1e-9, 1.0, 5.0):
+        recipe = replace(CONFIG, neighbor_weight=weight)
+        after, _ = compile_epoch([recipe], dataset, Placement(), neighbours=neighbours)(
             stack_members([first_state(recipe)]), ALIVE
         )
         kernels.append(np.asarray(after.params["encoder"]["dense_2"]["kernel"]))

@@ -8,8 +8,9 @@ import jax
 import numpy as np
 import pytest
 
-from jaxae.build import first_states
+from jaxae.build import first_state, first_states
 from jaxae.config import Config
+from jaxae.core.neighbours import nearest_neighbours
 from jaxae.core.state import stack_members
 from jaxae.data import large
 from jaxae.errors import silent
@@ -59,6 +60,25 @@ def test_images_from_the_host_train_to_the_same_bits(dataset, count, steps, prog
     assert tree_digest(state) == tree_digest(expected)
 
 
+def test_neighbours_train_to_the_same_bits_from_the_host(dataset):
+    config, images = replace(CONFIG, neighbor_weight=1.0), dataset.train.images[:512]
+    neighbours = nearest_neighbours(images, count=20)
+    block = 5 * config.batch_size * images[0].nbytes
+    outcomes = []
+    for found, on_host in ((neighbours, False), (neighbours, True), (neighbours[:, ::-1], True)):
+        run = compile_steps(
+            [config],
+            images,
+            placement=Placement(),
+            neighbours=found,
+            on_host=on_host,
+            block_bytes=block,
+        )
+        state, _ = run(stack_members([first_state(config)]), np.ones(1, bool))
+        outcomes.append(tree_digest(state))
+    assert outcomes[0] == outcomes[1] != outcomes[2]
+
+
 def test_a_run_with_its_images_on_the_host_is_the_same_run(dataset, tmp_path):
     for name in ("device", "host"):
         fit_members(
@@ -92,9 +112,9 @@ def test_images_that_take_more_than_half_of_the_devices_free_memory_stay_on_the_
     monkeypatch.undo()
     asked: list[bool] = []
 
-    def compile_epoch(*given, on_host):
+    def compile_epoch(*given, on_host, **options):
         asked.append(on_host)
-        return epoch.compile_epoch(*given, on_host=on_host)
+        return epoch.compile_epoch(*given, on_host=on_host, **options)
 
     monkeypatch.setattr(loop, "compile_epoch", compile_epoch)
     for fits in (True, False):

@@ -238,6 +238,9 @@ def test_another_recipe_is_refused_before_anything_is_touched(whole, dataset):
 def test_one_latent_number_is_refused_since_maps_want_two(dataset, tmp_path):
     with pytest.raises(InputError, match="latent_dim is 1: give 2 or more"):
         fit_state(Config(dataset="synthetic", latent_dim=1), dataset, tmp_path / "run")
+    uneven = Config(dataset="synthetic", batch_size=33, neighbor_weight=1.0)
+    with pytest.raises(InputError, match="batch_size is 33, and with a neighbor_weight"):
+        fit_state(uneven, dataset, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

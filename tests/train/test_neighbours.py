@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from jaxae.core.neighbours import nearest_neighbours
+from jaxae.core.rng import root_key
+from jaxae.data.load import synthetic_dataset
+from jaxae.errors import silent
+from jaxae.train.feed import training_neighbours
+
+
+@pytest.fixture(scope="module")
+def small():
+    return synthetic_dataset(root_key(0), train=120, test=10)
+
+
+def test_they_are_found_once_for_the_same_images_and_again_for_others(small, tmp_path):
+    small = small._replace(cache=tmp_path)
+    told: list[str] = []
+    first = training_neighbours(small, report=told.append)
+    np.testing.assert_array_equal(first, nearest_neighbours(small.train.images, count=15))
+    assert told == ["Finding the 15 nearest of each image among 110, once for these"]
+
+    again = training_neighbours(small, report=told.append)
+    np.testing.assert_array_equal(again, first)
+    assert len(told) == 1
+
+    other = synthetic_dataset(root_key(1), train=120, test=10)._replace(cache=tmp_path)
+    assert (training_neighbours(other, report=told.append) != first).any()
+    assert len(told) == 2
+
+
+def test_a_damaged_file_is_found_anew(small, tmp_path):
+    small = small._replace(cache=tmp_path)
+    first = training_neighbours(small, report=silent)
+    (kept,) = tmp_path.rglob("*.npz")
+    kept.write_bytes(kept.read_bytes()[:-900])
+    told: list[str] = []
+    np.testing.assert_array_equal(training_neighbours(small, report=told.append), first)
+    assert "damaged" in told[0]
+
+
+def test_nothing_is_written_for_data_in_memory(small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    training_neighbours(small, report=silent)
+    assert not list(tmp_path.iterdir())
