@@ -69,6 +69,23 @@ def test_figure_4_of_a_persons_own_data_has_all_images_and_says_which_were_train
     assert seen["trained_on"] == 0
 
 
+def test_arrows_of_noise_begin_at_clean_images_in_the_colours_of_their_classes(
+    run, dataset, monkeypatch
+):
+    monkeypatch.setattr(plots, "ARROWS", 5)
+    monkeypatch.setattr(plots, "DRIFT_CELLS", 2)
+    seen = given("noise_drift", monkeypatch)
+    plots.noise_drift(run, dataset)
+    chosen = sample(103, 5)
+    clean, noisy, labels = seen["arrays"]
+    np.testing.assert_array_equal(labels, dataset.test.labels[chosen])
+    images = dataset.test.images
+    np.testing.assert_allclose(clean, encode(run, images)[chosen], atol=1e-6)
+    for level, latents in noisy.items():
+        expected = encode(run, corrupt(images, std=level))[chosen]
+        np.testing.assert_allclose(latents, expected, atol=1e-5)
+
+
 def test_samples_are_the_first_of_each_class_in_the_splits_order():
     split = Split(np.zeros((6, 2, 2, 1), np.uint8), np.array([9, 2, 9, 2, 0, 1]))
     assert sample_indices(split, 10).tolist() == [0, 1, 4, 5, 2, 3]  # and then the second ones

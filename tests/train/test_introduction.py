@@ -102,6 +102,12 @@ def test_of_many_classes_ten_are_told_in_a_hundred_columns(names):
     assert not any("\n" in line for line in lines)
 
 
+def test_a_long_name_is_cut_in_the_middle_to_its_longest():
+    names = ("a" * 24, "b" * 20 + "c" * 20)
+    lines = describe_classes(data_of(np.zeros((2, 2, 2, 1)), np.arange(2), names))
+    assert f"{'a' * 24} 1, {'b' * 14}…{'c' * 9} 1" in " ".join(line.strip() for line in lines)
+
+
 def test_the_range_is_that_of_all_blocks(monkeypatch):
     monkeypatch.setattr(large, "BLOCK", 1)
     images = np.array([9, 255, 3], np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 1), np.uint8)
