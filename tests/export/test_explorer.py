@@ -549,6 +549,39 @@ def test_colour_images_and_hostile_names(browser, tmp_path):  # noqa: F811
     assert page.complaints == []
 
 
+def test_many_points_are_squares_in_the_colour_of_their_class(browser, tmp_path):  # noqa: F811
+    rng = np.random.default_rng(0)
+    labels = np.arange(3100) % 2
+    images = rng.integers(0, 256, (3100, 4, 4, 1), dtype=np.uint8)
+    arrays: dict[str, np.ndarray] = {
+        "train_images": images[:100],
+        "train_labels": labels[:100],
+        "test_images": images[100:],
+        "test_labels": labels[100:],
+    }
+    data = split(arrays, name="synthetic", title="Many", class_names=("even", "odd"))
+    run = run_with_statistics(widths=(16,), image_shape=(4, 4, 1))
+    page = open_page(browser, tmp_path, run, data)
+    page.tab.uncheck("#thumbnails", force=True)
+    assert 2990 <= page.value("explorer.drawing.drawn") <= 3000  # the others are far away
+
+    page.tab.click("#legend button:first-child")  # the even ones are off
+    assert 1490 <= page.value("explorer.drawing.drawn") <= 1500
+    odd = encode(run, data.test.images[data.test.labels == 1])
+    places = np.array(page.value("(all) => all.map((z) => explorer.toScreen(z))", odd.tolist()))
+    shown = page.pixels("points")
+    column, row = np.floor(places).astype(int).T
+    inside = (column > 10) & (row > 10) & (column < shown.shape[1] - 10)
+    inside &= row < shown.shape[0] - 10
+    assert inside.sum() > 1400
+    found = shown[row[inside], column[inside]].astype(int)
+    colour = page_data._colours(2)["light"][1]
+    expected = [int(colour[at : at + 2], 16) for at in (1, 3, 5)] + [217]  # 0.85 of 255
+    near = (np.abs(found - expected) <= 2).all(axis=1)  # a canvas keeps premultiplied bytes
+    assert near.mean() > 0.98  # triangles of images far away may hide some
+    assert page.complaints == []
+
+
 @pytest.mark.parametrize("shape", [(20, 14, 1), (6, 9, 2)])
 def test_images_without_labels_and_of_other_channels(
     browser,  # noqa: F811
