@@ -168,5 +168,5 @@ FASHION_MNIST = {
 }
 PUBLISHED = {"fashion_mnist": FASHION_MNIST}
 """Published scores of the official test images: by data set, then by method and source."""
-RELEASED_LOSS = {"fashion_mnist": 0.10105}
+RELEASED_LOSS = {"fashion_mnist": 0.09804}
 """The validation loss of checkpoints/released, by data set."""
