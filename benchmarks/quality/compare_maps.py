@@ -57,7 +57,7 @@ def main(
     dataset = dataset._replace(train=train)
 
     maps = [
-        Map(path.resolve().name, encode(run, train.images), encode(run, test.images))
+        Map(path.absolute().name, encode(run, train.images), encode(run, test.images))
         for path, run in zip(runs, loaded, strict=True)
     ]
     maps += [map_of_rival(name, dataset) for name in rivals]
