@@ -66,14 +66,17 @@ def test_widths_are_those_of_the_procedure():
 
 
 def test_shapes_and_ranges(model, images):
-    variables = fresh(model)
+    variables = jax.tree.map(lambda leaf: leaf, fresh(model))
     latents = apply(model, variables, images, method="encode")
     output = apply(model, variables, images)
     assert latents.shape == (32, 2)
     assert output.shape == images.shape
     assert output.min() > 0
     assert output.max() < 1
-    assert (latents.min() >= 0) == (model.latent_activation == "relu")
+    last = variables["params"]["encoder"][f"dense_{len(model.widths)}"]
+    last["kernel"] = -last["kernel"]  # so that a linear latent is negative now or was before
+    negated = apply(model, variables, images, method="encode")
+    assert (min(latents.min(), negated.min()) >= 0) == (model.latent_activation == "relu")
 
 
 def test_whole_is_decode_after_encode(model, images):
