@@ -1,6 +1,7 @@
 """The training steps of an epoch, and how images reach the device: all at once, or by blocks."""
 
 import functools
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -16,13 +17,16 @@ from jaxae.core.state import TrainState
 from jaxae.core.step import epoch_steps, state_order, train_batches, train_epoch
 from jaxae.data import large
 from jaxae.data.cache import cached
-from jaxae.data.dataset import Arrays, Dataset
+from jaxae.data.dataset import Arrays, Dataset, sample
 from jaxae.errors import Report
 from jaxae.train.population import varying
 from jaxae.train.sharding import Placement, keep_inactive
 
 T = TypeVar("T")
 
+COMPARED, COMPARED_BYTES = 100_000, 2**28
+"""Most images that are compared with one another for their neighbours, and their bytes. Time grows
+with the square of their number, and as float32 they take four times as much."""
 BLOCK_BYTES = 2**26
 """Images that are sent to the device at once, of all members; two blocks are there at a time."""
 
@@ -182,13 +186,23 @@ def block_sizes(steps: int, most: int) -> list[int]:
 
 
 def training_neighbours(dataset: Dataset, *, report: Report) -> np.ndarray:
-    """Return the nearest neighbours of the training images, i32[N, K]; found once and kept."""
+    """Return the nearest neighbours of the training images, i32[N, K]; found once and kept.
+
+    Of very many or large images each is compared with those of its own random part alone.
+    """
     images = dataset.train.images
 
     def find() -> Arrays:
         count = neighbour_count(len(images))
-        report(f"Finding the {count} nearest of each image among {len(images):,}, once for these")
-        return {"neighbours": nearest_neighbours(images, count=count)}
+        most = max(10 * count, min(COMPARED, COMPARED_BYTES // images[:1].nbytes))
+        parts = np.array_split(sample(len(images), len(images)), math.ceil(len(images) / most))
+        among = f"{len(parts[0]):,}" if len(parts) == 1 else f"{len(parts[0]):,} drawn at random"
+        report(f"Finding the {count} nearest of each image among {among}, once for these data")
+
+        neighbours = np.empty((len(images), count), np.int32)
+        for part in map(np.sort, parts):
+            neighbours[part] = part[nearest_neighbours(images[part], count=count)]
+        return {"neighbours": neighbours}
 
     if dataset.cache is None:
         return find()["neighbours"]

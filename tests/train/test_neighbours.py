@@ -3,8 +3,10 @@ import pytest
 
 from jaxae.core.neighbours import nearest_neighbours
 from jaxae.core.rng import root_key
+from jaxae.data.dataset import sample
 from jaxae.data.load import synthetic_dataset
 from jaxae.errors import silent
+from jaxae.train import feed
 from jaxae.train.feed import training_neighbours
 
 
@@ -18,7 +20,7 @@ def test_they_are_found_once_for_the_same_images_and_again_for_others(small, tmp
     told: list[str] = []
     first = training_neighbours(small, report=told.append)
     np.testing.assert_array_equal(first, nearest_neighbours(small.train.images, count=15))
-    assert told == ["Finding the 15 nearest of each image among 110, once for these"]
+    assert told == ["Finding the 15 nearest of each image among 110, once for these data"]
 
     again = training_neighbours(small, report=told.append)
     np.testing.assert_array_equal(again, first)
@@ -27,6 +29,20 @@ def test_they_are_found_once_for_the_same_images_and_again_for_others(small, tmp
     other = synthetic_dataset(root_key(1), train=120, test=10)._replace(cache=tmp_path)
     assert (training_neighbours(other, report=told.append) != first).any()
     assert len(told) == 2
+
+
+def test_of_many_images_each_is_compared_with_those_of_its_part(small, monkeypatch):
+    monkeypatch.setattr(feed, "neighbour_count", lambda images: 5)
+    monkeypatch.setattr(feed, "COMPARED", 55)
+    told: list[str] = []
+    found = training_neighbours(small, report=told.append)
+    assert "among 55 drawn at random" in told[0]
+    halves = [set(half) for half in np.array_split(sample(110, 110), 2)]
+    rows = small.train.images.reshape(110, -1).astype(float)
+    for image, neighbours in enumerate(found):
+        half = next(half for half in halves if image in half)
+        others = sorted(half - {image}, key=lambda k: np.square(rows[k] - rows[image]).sum())
+        assert neighbours.tolist() == others[:5]
 
 
 def test_a_damaged_file_is_found_anew(small, tmp_path):
