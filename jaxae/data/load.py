@@ -90,7 +90,7 @@ def load_dataset(
         )
     else:
         arrays = read_prepared(text, expand(place))
-    return _own(arrays, text, shares, report)._replace(cache=expand(place) / "jaxae")
+    return _own(arrays, text, shares, report)._replace(cache=Path(place) / "jaxae")
 
 
 def canonical_name(name: str) -> str:

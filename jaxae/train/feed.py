@@ -18,7 +18,7 @@ from jaxae.core.step import epoch_steps, state_order, train_batches, train_epoch
 from jaxae.data import large
 from jaxae.data.cache import cached
 from jaxae.data.dataset import Arrays, Dataset, sample
-from jaxae.errors import Report
+from jaxae.errors import Report, expand
 from jaxae.train.population import varying
 from jaxae.train.sharding import Placement, keep_inactive
 
@@ -206,7 +206,7 @@ def training_neighbours(dataset: Dataset, *, report: Report) -> np.ndarray:
 
     if dataset.cache is None:
         return find()["neighbours"]
-    path = dataset.cache / "neighbours" / f"{dataset.digest[:16]}.npz"
+    path = expand(dataset.cache) / "neighbours" / f"{dataset.digest[:16]}.npz"
     return cached(path, find, report=report)["neighbours"]
 
 

@@ -206,12 +206,13 @@ def notes(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(report, "members", members)
 
     def fit_members(configs: list[Config], *_: Any, **__: Any) -> list[SimpleNamespace]:
-        return [SimpleNamespace(best_loss=0.5) for _ in configs]
+        return [SimpleNamespace(best_loss=0.5, best_epoch=1) for _ in configs]
 
     replace(train, "take_cores", "begin_from", "_add_figures")
     replace(train, "fit_members", result=fit_members)
     replace(train, "join", result=ALONE)
     replace(train, "member_directories", result=lambda place, names, **_: [place] * len(names))
+    replace(train, "_explained", result=[])
     replace(train, "Events", result=SimpleNamespace(update=print, close=lambda: None))
 
     replace(evaluate, "epochs", result=[1])
