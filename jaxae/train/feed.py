@@ -1,7 +1,6 @@
 """The training steps of an epoch, and how images reach the device: all at once, or by blocks."""
 
 import functools
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -12,21 +11,14 @@ import numpy as np
 
 from jaxae.build import build_step, compiled_part, state_shapes
 from jaxae.config import Config
-from jaxae.core.neighbours import nearest_neighbours, neighbour_count
 from jaxae.core.state import TrainState
 from jaxae.core.step import epoch_steps, state_order, train_batches, train_epoch
 from jaxae.data import large
-from jaxae.data.cache import cached
-from jaxae.data.dataset import Arrays, Dataset, sample
-from jaxae.errors import Report, expand
 from jaxae.train.population import varying
 from jaxae.train.sharding import Placement, keep_inactive
 
 T = TypeVar("T")
 
-COMPARED, COMPARED_BYTES = 100_000, 2**28
-"""Most images that are compared with one another for their neighbours, and their bytes. Time grows
-with the square of their number, and as float32 they take four times as much."""
 BLOCK_BYTES = 2**26
 """Images that are sent to the device at once, of all members; two blocks are there at a time."""
 
@@ -183,31 +175,6 @@ def block_sizes(steps: int, most: int) -> list[int]:
     elif rest:
         sizes.append(rest)
     return sizes
-
-
-def training_neighbours(dataset: Dataset, *, report: Report) -> np.ndarray:
-    """Return the nearest neighbours of the training images, i32[N, K]; found once and kept.
-
-    Of very many or large images each is compared with those of its own random part alone.
-    """
-    images = dataset.train.images
-
-    def find() -> Arrays:
-        count = neighbour_count(len(images))
-        most = max(10 * count, min(COMPARED, COMPARED_BYTES // images[:1].nbytes))
-        parts = np.array_split(sample(len(images), len(images)), math.ceil(len(images) / most))
-        among = f"{len(parts[0]):,}" if len(parts) == 1 else f"{len(parts[0]):,} drawn at random"
-        report(f"Finding the {count} nearest of each image among {among}, once for these data")
-
-        neighbours = np.empty((len(images), count), np.int32)
-        for part in map(np.sort, parts):
-            neighbours[part] = part[nearest_neighbours(images[part], count=count)]
-        return {"neighbours": neighbours}
-
-    if dataset.cache is None:
-        return find()["neighbours"]
-    path = expand(dataset.cache) / "neighbours" / f"{dataset.digest[:16]}.npz"
-    return cached(path, find, report=report)["neighbours"]
 
 
 def fits_on_device(images: np.ndarray) -> bool:

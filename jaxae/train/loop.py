@@ -22,9 +22,10 @@ from jaxae.switches import as_here, refuse_after_fork, usual_switches
 from jaxae.train import progress
 from jaxae.train.directory_store import open_directories
 from jaxae.train.epoch import compile_epoch
-from jaxae.train.feed import fits_on_device, training_neighbours
+from jaxae.train.feed import fits_on_device
 from jaxae.train.introduction import begin_lines
 from jaxae.train.multihost import ALONE, Processes
+from jaxae.train.neighbours import training_neighbours
 from jaxae.train.population import check
 from jaxae.train.sharding import Placement, make_placement
 from jaxae.train.store import MemoryStore, Store

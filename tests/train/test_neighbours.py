@@ -6,8 +6,8 @@ from jaxae.core.rng import root_key
 from jaxae.data.dataset import sample
 from jaxae.data.load import synthetic_dataset
 from jaxae.errors import silent
-from jaxae.train import feed
-from jaxae.train.feed import training_neighbours
+from jaxae.train import neighbours as module
+from jaxae.train.neighbours import training_neighbours
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,8 @@ def test_they_are_found_once_for_the_same_images_and_again_for_others(small, tmp
 
 
 def test_of_many_images_each_is_compared_with_those_of_its_part(small, monkeypatch):
-    monkeypatch.setattr(feed, "neighbour_count", lambda images: 5)
-    monkeypatch.setattr(feed, "COMPARED", 55)
+    monkeypatch.setattr(module, "neighbour_count", lambda images: 5)
+    monkeypatch.setattr(module, "COMPARED", 55)
     told: list[str] = []
     found = training_neighbours(small, report=told.append)
     assert "among 55 drawn at random" in told[0]
