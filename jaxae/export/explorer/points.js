@@ -25,7 +25,7 @@ export function drawPoints(context, faint) {
   const radius = pointRadius(inView);
   const asImages = state.thumbnails && hasRoom(inView);
   if (!asImages && inView > FEW) {
-    const drawn = drawSquares(context, radius, faint ? 0.4 : 0.85);
+    const drawn = drawSquares(context, radius, faint ? 0.65 : 0.85);
     if (inView <= 4 * FEW) drawRings(context, radius + 1.5);
     drawOutliers(context);
     return drawn;
