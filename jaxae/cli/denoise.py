@@ -47,7 +47,8 @@ def main(new: NewPictures, *, out: Path = Path("denoised"), noise: float = 0.0) 
     originals = _originals(new.pictures, pictures.files)
     for place, image, original in zip(places, images, originals, strict=True):
         _write(place, image, original)
-    say(f"Wrote {len(places):,} pictures to {folder}, such as {places[0]}")
+    several = f"{len(places):,} pictures to {folder}, such as " if len(places) > 1 else ""
+    say(f"Wrote {several}{places[0]}")
 
 
 def _originals(given: Sequence[Path], names: np.ndarray) -> list[Path]:
