@@ -163,7 +163,13 @@ def test_with_neighbours_the_second_half_of_each_batch_are_those_of_the_first(bo
         of_chosen = np.asarray(neighbours)[order[:, : BATCH // 2]]
         assert (order[:, BATCH // 2 :, None] == of_chosen).any(axis=-1).all()
     np.testing.assert_array_equal(orders[0][:, : BATCH // 2], plain[:, : BATCH // 2])
-    assert (orders[0] != orders[1]).any()
+
+    ranks = jnp.tile(jnp.arange(50), (3000, 1))  # what is drawn is the rank, whatever was chosen
+    first, second = (
+        state_order(state._replace(epoch=jnp.int32(e)), 3000, batch_size=BATCH, neighbours=ranks)
+        for e in (0, 1)
+    )
+    assert (first[:, BATCH // 2 :] != second[:, BATCH // 2 :]).any()
 
 
 def test_the_weight_of_the_neighbour_term_is_halved_after_its_steps(bound, dataset):

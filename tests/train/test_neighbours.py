@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
 
+from jaxae.config import Config
 from jaxae.core.neighbours import nearest_neighbours
 from jaxae.core.rng import root_key
 from jaxae.data.dataset import sample
 from jaxae.data.load import synthetic_dataset
 from jaxae.errors import silent
+from jaxae.runs.manifest import tree_digest
+from jaxae.train import loop
 from jaxae.train import neighbours as module
 from jaxae.train.neighbours import training_neighbours
 
@@ -59,3 +62,13 @@ def test_nothing_is_written_for_data_in_memory(small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     training_neighbours(small, report=silent)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_trains_on_the_neighbours_that_are_found(small, monkeypatch):
+    recipe = Config(dataset="synthetic", widths=(16,), batch_size=32, epochs=1, neighbor_weight=1.0)
+    found = training_neighbours(small, report=silent)
+    digests = set()
+    for neighbours in (found, (found + 7) % 110):
+        monkeypatch.setattr(loop, "training_neighbours", lambda *_, n=neighbours, **__: n)
+        digests.add(tree_digest(loop.fit(recipe, small, report=silent).variables))
+    assert len(digests) == 2
