@@ -16,12 +16,15 @@ from sklearn.datasets import load_digits
 
 import jaxae
 from benchmarks.quality import own_pictures
-from jaxae.cli.options import Source
+from jaxae.cli.ending import moved
+from jaxae.cli.options import DataPlace, Source
 from jaxae.errors import InputError, silent
 from jaxae.evaluation.latent_scorecard import score_latent
+from jaxae.evaluation.maps import displacement
 from jaxae.evaluation.plots import latent_space
 from jaxae.runs import metrics_log
 from jaxae.runs.manifest import tree_digest
+from jaxae.train.resume import Origin, begin_from
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +114,37 @@ def test_training_goes_on_where_pictures_have_moved_to_the_same_bits(folder, run
     with pytest.raises(InputError, match=r"another config \(dataset: "):
         jaxae.fit(longer, run_dir=stayed, report=silent)
     assert jaxae.load(stayed).config.dataset == str(folder)
+
+
+def test_a_run_on_other_pictures_says_how_far_the_old_points_are_from_where_they_were(
+    folder, run_dir, tmp_path
+):
+    """Once that the old pictures can't be read, it is said of the new ones."""
+    old = jaxae.load(run_dir)
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "new.npy", rng.integers(0, 256, (300, 8, 8), np.uint8))
+    dataset = jaxae.load_dataset(tmp_path / "new.npy", report=silent)
+    recipe = replace(old.config, dataset=dataset.name, epochs=3)
+    place = tmp_path / "new"
+    begin_from(Origin(run_dir), [place], [recipe], dataset, report=silent)
+    new = jaxae.fit(recipe, dataset, run_dir=place, report=silent)
+
+    def expected(images: np.ndarray) -> str:
+        found = displacement(jaxae.encode(old, images), jaxae.encode(new, images))
+        return f"{found.as_it_is:.0%} of the map's spread"
+
+    trained_on = jaxae.load_dataset(folder, report=silent).train.images
+    (line,) = moved(run_dir, place, dataset, DataPlace())
+    assert f"Half of {len(trained_on)} images that {run_dir} was trained on" in line
+    assert expected(trained_on) in line
+    assert moved(run_dir, run_dir, dataset, DataPlace()) == []  # it began by itself
+
+    away = folder.rename(tmp_path / "away")
+    (line,) = moved(run_dir, place, dataset, DataPlace())
+    away.rename(folder)
+    assert f"Half of {len(dataset.validation.images)} validation images of new" in line
+    assert expected(dataset.validation.images) in line
+    assert expected(dataset.validation.images) != expected(trained_on)
 
 
 def test_new_pictures_of_16_bits_have_the_white_of_the_runs_data(tmp_path, capsys):

@@ -1,6 +1,5 @@
 """jaxae train: trains a model, or several at once, or resumes what the run directory holds."""
 
-import shlex
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from jaxae.cli.ending import explained, moved, next_steps
 from jaxae.cli.messages import live_line, ranking, say, synthetic_banner
 from jaxae.cli.options import DataPlace, optional
 from jaxae.config import (
@@ -21,10 +21,7 @@ from jaxae.config import (
 )
 from jaxae.data.dataset import Dataset
 from jaxae.errors import InputError, Report, expand, silent
-from jaxae.evaluation.explained import explained_lines, mean_image_mse
-from jaxae.evaluation.latent_scorecard import RELEASED_LOSS
 from jaxae.inference import load
-from jaxae.runs import metrics_log
 from jaxae.runs.directory import run_directory
 from jaxae.runs.population import member_directories
 from jaxae.runs.tensorboard import Events
@@ -217,7 +214,10 @@ def main(
     if len(configs) > 1:
         report(ranking(configs, [float(state.best_loss) for state in states]))
     if len(configs) == 1 and processes.first:
-        for line in _explained(directory, int(states[0].best_epoch), configs[0], dataset):
+        lines = explained(directory, int(states[0].best_epoch), configs[0], dataset)
+        if origin:
+            lines += moved(origin.run_dir, directory, dataset, place)
+        for line in lines:
             report(line)
     for line in next_steps(directory, dataset, members=len(configs), options=place.words):
         report(line)
@@ -238,32 +238,3 @@ def _add_figures(events: Events, dataset: Dataset) -> None:
     run = load(events.run_dir)
     for name in ("reconstructions", "error_maps", "noise_robustness", "latent_space"):
         events.add_figure(name, getattr(plots, name)(run, dataset))
-
-
-def _explained(directory: Path, best_epoch: int, config: Config, dataset: Dataset) -> list[str]:
-    """Return what the best epoch's reconstructions of noisy validation images explain."""
-    errors = {row["epoch"]: row.get("validation_mse") for row in metrics_log.read(directory)}
-    mse = errors.get(best_epoch)
-    if mse is None:
-        return []
-
-    return explained_lines(
-        mse=mse,
-        mean_image=mean_image_mse(dataset.validation.images, dataset.train.images),
-        latent_dim=config.latent_dim,
-        images="validation images",
-    )
-
-
-def next_steps(directory: Path, dataset: Dataset, *, members: int, options: str = "") -> list[str]:
-    """Return what to compare a finished run with, and what to do with it."""
-    lines = []
-    released = RELEASED_LOSS.get(dataset.name)
-    if released:
-        lines.append(f"The released run has the validation loss {released:.5f}.")
-
-    figure = "all" if members == 1 else "seed-agreement"
-    lines.append("Next:")
-    for command in ("jaxae evaluate", f"jaxae plot {figure}", "jaxae score"):
-        lines.append(f"  {command} {shlex.quote(str(directory))}{options}")
-    return lines

@@ -180,6 +180,30 @@ def align(reference: np.ndarray, other: np.ndarray) -> np.ndarray:
     return y @ rotation * (scale / (np.square(y).sum() or 1.0)) + centre
 
 
+class Displacement(NamedTuple):
+    """How far points are from where they were: medians, as shares of the old map's spread.
+
+    The spread is the root of the mean squared distance from the centre. Points that are exchanged
+    at random are about 1.2 of it apart.
+    """
+
+    as_it_is: float
+    """0 if every point is where it was."""
+    aligned: float
+    """After align: 0 if only the whole map has been shifted, turned, mirrored or scaled."""
+
+
+def displacement(before: np.ndarray, after: np.ndarray) -> Displacement:
+    """Return how far points are from where they were. f[N, d] twice; raises InputError."""
+    spread = np.sqrt(np.square(before - before.mean(axis=0, dtype=np.float64)).sum(axis=1).mean())
+
+    distances = [
+        np.median(np.linalg.norm(each - before, axis=1)) / (spread or 1.0)
+        for each in (after, align(before, after))
+    ]
+    return Displacement(*map(float, distances))
+
+
 def shared_neighbours(embeddings: Sequence[np.ndarray]) -> np.ndarray:
     """Return the share of a point's NEIGHBOURS nearest that two embeddings have in common.
 

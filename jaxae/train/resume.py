@@ -81,6 +81,15 @@ def begin_from(
         )
 
 
+def begun(run_dir: Path) -> Begun | None:
+    """Return where a run began, None if it began by itself."""
+    noted = files.read_json(run_dir / "environment.json").get(ORIGIN)
+    try:
+        return TypeAdapter(Begun).validate_python(noted)
+    except ValidationError:
+        return None
+
+
 def check_epochs(run_dir: Path, config: Config) -> None:
     """Raise InputError if a run has done more epochs than its recipe has now."""
     done = max(checkpoint.epochs(run_dir), default=0)
@@ -126,7 +135,7 @@ def restart(found: TrainState, config: Config, *, is_best: bool) -> TrainState:
 
 def _check_origin(origin: Origin, run_dir: Path) -> None:
     """Raise InputError if a run that has begun did not begin from here."""
-    began = _begun(run_dir)
+    began = begun(run_dir)
     if began is None:
         how = "afresh"
     elif began.run == origin.run_dir.name and origin.epoch in ("best", "latest", str(began.epoch)):
@@ -136,14 +145,6 @@ def _check_origin(origin: Origin, run_dir: Path) -> None:
     raise InputError(
         f"{run_dir} holds a run that began {how}: name another run_dir, or leave out resume_from"
     )
-
-
-def _begun(run_dir: Path) -> Begun | None:
-    noted = files.read_json(run_dir / "environment.json").get(ORIGIN)
-    try:
-        return TypeAdapter(Begun).validate_python(noted)
-    except ValidationError:
-        return None
 
 
 def _epoch(origin: Origin) -> int:

@@ -212,7 +212,7 @@ def notes(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     replace(train, "fit_members", result=fit_members)
     replace(train, "join", result=ALONE)
     replace(train, "member_directories", result=lambda place, names, **_: [place] * len(names))
-    replace(train, "_explained", result=[])
+    replace(train, "explained", "moved", result=[])
     replace(train, "Events", result=SimpleNamespace(update=print, close=lambda: None))
 
     replace(evaluate, "epochs", result=[1])

@@ -4,7 +4,7 @@ from scipy.spatial import procrustes
 from sklearn.neighbors import NearestNeighbors
 
 from jaxae.errors import InputError
-from jaxae.evaluation.maps import align, shared_neighbours
+from jaxae.evaluation.maps import align, displacement, shared_neighbours
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.normal(size=(300, 2)) * [1, 3]
@@ -23,6 +23,22 @@ def test_the_error_that_is_left_is_scipys_disparity():
         procrustes(POINTS, other)[2],
         rtol=1e-9,
     )
+
+
+def test_displacement_is_the_median_distance_as_a_share_of_the_spread():
+    square = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]]) * 5.0  # a spread of √50
+    square = np.repeat(square, 3, axis=0) + np.array([20, 0])
+    shifted = displacement(square, square + np.array([3, 4]))
+    np.testing.assert_allclose(shifted, [5 / np.sqrt(50), 0], atol=1e-7)
+
+    one_is_gone = square.copy()
+    one_is_gone[0] += 1000
+    assert displacement(square, one_is_gone).as_it_is == 0  # not the mean
+
+    other = POINTS + RNG.normal(size=POINTS.shape)
+    spread = np.sqrt(POINTS.var(axis=0).sum())
+    left = np.median(np.linalg.norm(align(POINTS, other) - POINTS, axis=1)) / spread
+    np.testing.assert_allclose(displacement(POINTS, 2 * other).aligned, left)
 
 
 def test_shared_neighbours_are_those_that_scikit_learn_finds():
