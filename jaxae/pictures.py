@@ -19,9 +19,9 @@ TURNED = (5, 6, 7, 8)
 Size = tuple[int, int]
 """Height and width."""
 
-FRAMES = "have several pages or frames, of which the first is taken"
-ON_BLACK = "have transparent pixels, which are laid on black"
-ON_WHITE = "have transparent pixels, which are laid on white: the others are nearly black"
+FRAMES = "Of pictures with several pages or frames the first is taken"
+ON_BLACK = "Transparent pictures are shown on black"
+ON_WHITE = "Transparent pictures are shown on white where black would hide them"
 
 
 class Decoded(NamedTuple):
@@ -36,7 +36,7 @@ def read_picture(path: Path, *, size: Size | None = None) -> Decoded | str:
     """Return a picture, or what is wrong with it. size: scale it to cover that, and cut its edges.
 
     EXIF says how to turn it. Grey stays grey, as do palettes of grey, and all other modes become
-    RGB. Transparent pixels are laid on black, or on white where black would show hardly anything.
+    RGB. Transparent pictures are shown on black, or on white if black would hide them.
     Of several pages or frames the first is taken.
     """
     try:

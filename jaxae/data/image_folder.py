@@ -100,9 +100,7 @@ def read_pictures(
         raise InputError(f"{root} holds no picture that can be read, such as {damaged[0]}")
 
     notes = _describe_sizes(sizes, size)
-    notes += [
-        f"{len(paths):,} pictures {note} (such as {paths[0]})" for note, paths in noted.items()
-    ]
+    notes += [f"{note}: {len(paths):,}, such as {paths[0]}" for note, paths in noted.items()]
     if damaged:
         notes.append(f"{len(damaged)} damaged pictures are left out, such as {damaged[0]}")
 

@@ -15,7 +15,7 @@ def read_pictures(run: Run, *places: str | Path, report: Report = show) -> Split
     """Return new pictures as the run takes them: images u8[N, H, W, C], and their files.
 
     places: a folder, pictures, or an .npz or .npy file. Pictures are read by the rules of training:
-    turned, laid on black or white, scaled to cover the run's size and cut at the edges; of 16 bits
+    turned, shown on black or white, scaled to cover the run's size and cut at the edges; of 16 bits
     by the white of its data. Raises InputError.
 
     >>> from PIL import Image

@@ -364,16 +364,14 @@ def test_a_large_photograph_is_read_in_small_as_it_is_in_full(tmp_path):
     assert np.abs(found.astype(int) - np.asarray(whole)).mean() < 2
 
 
-def test_black_on_nothing_is_laid_on_white_and_a_line_says_so(tmp_path):
+def test_black_on_nothing_is_shown_on_white_and_a_line_says_so(tmp_path):
     root = fill(tmp_path / "pics", classes=(), count=40, shape=(6, 5, 3))
     icon = np.zeros((6, 5, 4), np.uint8)
     icon[2:4, 1:3, 3] = 255
     save(root / "icon.png", icon)
     save(root / "nothing.png", np.zeros((6, 5, 4), np.uint8))
     data, lines = load(root, tmp_path)
-    assert any(
-        "1 pictures have transparent pixels, which are laid on white" in line for line in lines
-    )
+    assert any("on white where black would hide them: 1, such as" in line for line in lines)
     read = np.concatenate([data.train.images, data.validation.images, data.test.images])
     wanted = np.repeat(np.where(icon[..., 3:] > 0, 0, 255), 3, axis=2)
     assert (read == wanted).all(axis=(1, 2, 3)).sum() == 1

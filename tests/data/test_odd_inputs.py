@@ -355,7 +355,7 @@ def _(root):
     alpha = np.where(GREYS > 99, 255, 0).astype(np.uint8)
     pictures = np.concatenate([COLOURS, alpha[..., None]], axis=3)
     on_black = np.where(alpha[..., None] == 255, COLOURS, 0)
-    words = r"40 pictures have transparent pixels, which are laid on black \(such as .*\.png\)"
+    words = r"Transparent pictures are shown on black: 40, such as .*\.png"
     return told(write(root, pictures), words, on_black)
 
 
@@ -364,7 +364,7 @@ def _(root):
     alpha = np.where(GREYS > 99, 255, 0).astype(np.uint8)
     icons = np.concatenate([COLOURS // 8, alpha[..., None]], axis=3)
     on_white = np.where(alpha[..., None] == 255, COLOURS // 8, 255)
-    return told(write(root, icons), "40 pictures .* laid on white: the others are", on_white)
+    return told(write(root, icons), "on white where black would hide them: 40,", on_white)
 
 
 @row("has several pages or frames (TIFF, GIF, WebP, APNG)")
@@ -374,7 +374,7 @@ def _(root):
         pages = [Image.fromarray(GREYS[(number + k) % 40]) for k in range(3)]
         kind = ("tif", "gif", "png")[number % 3]
         pages[0].save(root / f"{number}.{kind}", save_all=True, append_images=pages[1:])
-    return told(root, "40 pictures have several pages or frames, of which the first", GREYS)
+    return told(root, "several pages or frames the first is taken: 40,", GREYS)
 
 
 @row("is grey and has 16 bits")
