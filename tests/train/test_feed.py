@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxae.build import first_state, first_states
+from jaxae.build import first_states
 from jaxae.config import Config
 from jaxae.core.neighbours import nearest_neighbours
 from jaxae.core.state import stack_members
@@ -17,7 +17,7 @@ from jaxae.data import large
 from jaxae.errors import silent
 from jaxae.runs.manifest import tree_digest
 from jaxae.train import epoch, feed, loop
-from jaxae.train.feed import FromHost, compile_steps
+from jaxae.train.feed import FromHost, block_sizes, compile_steps
 from jaxae.train.loop import fit_members
 from jaxae.train.population import recipes
 from jaxae.train.sharding import Placement
@@ -32,54 +32,63 @@ CONFIG = Config(
 )
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _compiled_as_users_do(monkeypatch):
-    """Tests compile with less of XLA and LLVM: two programs of one sum then differ in its last bit
-    where users' do not, and the other way round.
-    """
+    """Tests compile with less of XLA and LLVM, where a block of one step is rounded as others."""
+    _compile_with(monkeypatch, xla_cpu_use_fusion_emitters=True, xla_backend_optimization_level=3)
+
+
+@pytest.fixture
+def _with_emitters(monkeypatch):
+    """Without them two programs of one sum differ in its last bit."""
+    _compile_with(monkeypatch, xla_cpu_use_fusion_emitters=True)
+
+
+def _compile_with(monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
     compiled = jax.stages.Lowered.compile
-    options: Any = {"xla_cpu_use_fusion_emitters": True, "xla_backend_optimization_level": 3}
     monkeypatch.setattr(jax.stages.Lowered, "compile", lambda lowered: compiled(lowered, options))
 
 
-@pytest.mark.parametrize(
-    ("count", "steps", "programs"), [(1, 3, {3, 4}), (2, 4, {4}), (1, 0, {2}), (1, 100, {16})]
-)
-def test_images_from_the_host_train_to_the_same_bits(dataset, count, steps, programs):
-    """Sixteen steps: five blocks of which the last is longer, four alike, eight of two, and one."""
-    configs, images = recipes(CONFIG, seeds=count), dataset.train.images[:512]
-    block = steps * CONFIG.batch_size * images[0].nbytes * count
-    run = compile_steps(configs, images, placement=Placement(), on_host=True, block_bytes=block)
+def test_blocks_are_as_long_as_asked_and_never_one_step():
+    assert block_sizes(16, 100) == [16]
+    assert block_sizes(16, 3) == [3, 3, 3, 3, 4]
+    assert block_sizes(16, 6) == [6, 6, 4]
+    assert block_sizes(17, 0) == [2] * 7 + [3]
+
+
+@pytest.mark.usefixtures("_compiled_as_users_do")
+def test_images_from_the_host_train_to_the_same_bits(dataset):
+    images = dataset.train.images[: 17 * CONFIG.batch_size]
+    run, from_host = trained([CONFIG], images, on_host=True, steps=1)
     assert isinstance(run, FromHost)
-    assert set(run.programs) == programs
-    outcomes = [
-        each(stack_members(first_states(configs)), np.ones(count, bool))
-        for each in (run, compile_steps(configs, images, placement=Placement()))
-    ]
-    (state, losses), (expected, expected_losses) = outcomes
-    np.testing.assert_array_equal(losses, expected_losses)
-    assert tree_digest(state) == tree_digest(expected)
+    assert set(run.programs) == {2, 3}
+    assert from_host == trained([CONFIG], images)[1]
 
 
-def test_neighbours_train_to_the_same_bits_from_the_host(dataset):
-    config, images = replace(CONFIG, neighbor_weight=1.0), dataset.train.images[:512]
-    neighbours = nearest_neighbours(images, count=20)
-    block = 5 * config.batch_size * images[0].nbytes
-    outcomes = []
-    for found, on_host in ((neighbours, False), (neighbours, True), (neighbours[:, ::-1], True)):
-        run = compile_steps(
-            [config],
-            images,
-            placement=Placement(),
-            neighbours=found,
-            on_host=on_host,
-            block_bytes=block,
-        )
-        state, _ = run(stack_members([first_state(config)]), np.ones(1, bool))
-        outcomes.append(tree_digest(state))
-    assert outcomes[0] == outcomes[1] != outcomes[2]
+@pytest.mark.usefixtures("_with_emitters")
+def test_a_population_on_neighbours_trains_to_the_same_bits_from_the_host(dataset):
+    configs = recipes(replace(CONFIG, neighbor_weight=1.0), seeds=2)
+    images = dataset.train.images[:512]
+    near = nearest_neighbours(images, count=20)
+    expected = trained(configs, images, neighbours=near)[1]
+    from_host, other = (
+        trained(configs, images, neighbours=each, on_host=True, steps=4)[1]
+        for each in (near, near[:, ::-1])
+    )
+    assert from_host == expected != other
 
 
+def trained(
+    configs: list[Config], images: np.ndarray, *, steps: int = 0, **options: Any
+) -> tuple[Any, str]:
+    """Return the compiled epoch, and the digest of what it makes of the first states."""
+    block = steps * CONFIG.batch_size * images[0].nbytes * len(configs)
+    run = compile_steps(configs, images, placement=Placement(), block_bytes=block, **options)
+    outcome = run(stack_members(first_states(configs)), np.ones(len(configs), bool))
+    return run, tree_digest(outcome)
+
+
+@pytest.mark.usefixtures("_with_emitters")
 def test_a_run_with_its_images_on_the_host_is_the_same_run(dataset, tmp_path):
     for name in ("device", "host"):
         fit_members(
