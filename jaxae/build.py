@@ -63,10 +63,11 @@ def build_parts(config: Config, *, swept: Swept = NOTHING_SWEPT) -> Parts:
 def build_step(
     config: Config, *, swept: Swept = NOTHING_SWEPT, split_batch: SplitBatch = whole
 ) -> StepOptions:
-    """Return the options of the recipe's training step."""
+    """Return the options of the recipe's training step. Here "auto" stands for float32."""
     parts = build_parts(config, swept=swept)
+    dtype = "bfloat16" if config.matmul_dtype == "bfloat16" else "float32"
     return StepOptions(
-        model=parts.model.clone(matmul_dtype=config.matmul_dtype),
+        model=parts.model.clone(matmul_dtype=dtype),
         optimizer=parts.optimizer,
         noise=config.training_noise,
         average_decay=config.average_decay,

@@ -98,8 +98,8 @@ class NetworkOptions:
     statistics_images: Count = 10_000
     """Training images for the batch statistics after each epoch. 0 keeps the running ones."""
 
-    matmul_dtype: Literal["float32", "bfloat16"] = "float32"
-    """Operands of matrix products in training. Some processors multiply bfloat16 faster."""
+    matmul_dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Operands of wide matrix products in training. auto: bfloat16 where a CPU multiplies it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -92,6 +92,13 @@ def cpu() -> dict[str, str]:
     return {"model": fields.get("model name", platform.machine()), "features": " ".join(rest)}
 
 
+def multiplies_bfloat16() -> bool:
+    """Return whether JAX runs on a CPU that multiplies bfloat16, and nobody asked it for more."""
+    instructions = {"avx512_bf16", "amx_bf16"} & set(cpu()["features"].split())
+    as_usual = jax.default_backend() == "cpu" and _matmul_precision() == "default"
+    return as_usual and bool(instructions)
+
+
 def describe_environment(
     data: str, data_digest: str, *, white: int | None = None
 ) -> dict[str, Any]:

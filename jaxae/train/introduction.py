@@ -59,7 +59,8 @@ def begin_lines(
         *describe_classes(dataset),
         f"  model   {widths}→{config.latent_dim} and back, {_parameters(config):,} parameters",
         f"  recipe  at most {config.epochs} epochs, batches of {config.batch_size}, noise {noise}, "
-        + which,
+        + which
+        + (", bfloat16" if config.matmul_dtype == "bfloat16" else ""),
     ]
 
 

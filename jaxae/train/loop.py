@@ -18,6 +18,7 @@ from jaxae.data.load import canonical_name, load_dataset
 from jaxae.errors import Diverged, InputError, Report, expand, legible, show, silent
 from jaxae.inference import Run, load
 from jaxae.runs.directory import run_directory
+from jaxae.runs.environment import multiplies_bfloat16
 from jaxae.switches import as_here, refuse_after_fork, usual_switches
 from jaxae.train import progress
 from jaxae.train.directory_store import open_directories
@@ -213,14 +214,17 @@ def train(
 
 
 def settle(config: Config, dataset: Dataset) -> Config:
-    """Return the recipe with the data's own name and the shape of its images. Raises InputError.
+    """Return the recipe with the data's name, their images' shape, and this machine's matmul_dtype.
 
-    image_shape is taken from the data, unless the recipe changes the default.
+    image_shape is taken from the data, unless the recipe changes the default. Raises InputError.
     """
     check_dataset(dataset)
     name = dataset.name if config.dataset == "auto" else canonical_name(config.dataset)
     labels = str(expand(config.labels).absolute()) if config.labels else None
-    settled = replace(config, dataset=name, labels=labels)
+    dtype = config.matmul_dtype
+    if dtype == "auto":
+        dtype = "bfloat16" if multiplies_bfloat16() else "float32"
+    settled = replace(config, dataset=name, labels=labels, matmul_dtype=dtype)
     if config.image_shape == Config().image_shape:
         settled = replace(settled, image_shape=dataset.image_shape)
     check_data(settled, dataset)

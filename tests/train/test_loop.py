@@ -20,7 +20,14 @@ from jaxae.runs.manifest import tree_digest
 from jaxae.train import directory_store, loop, progress
 from tests.helpers import fit_state
 
-CONFIG = Config(dataset="synthetic", epochs=3, batch_size=64, learning_rate=3e-3, widths=(64, 16))
+CONFIG = Config(
+    dataset="synthetic",
+    epochs=3,
+    batch_size=64,
+    learning_rate=3e-3,
+    widths=(64, 16),
+    matmul_dtype="float32",
+)
 CLOCK = ("images_per_s", "seconds_left")
 
 
@@ -226,6 +233,26 @@ def test_auto_takes_the_datas_name_and_a_recipe_of_another_name_is_refused(datas
     assert loop.settle(Config(dataset="auto"), dataset).dataset == "synthetic"
     with pytest.raises(InputError, match="mnist"):
         loop.settle(Config(dataset="mnist"), dataset)
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision", "dtype"),
+    [
+        ("fpu avx512_bf16 avx512f", None, "bfloat16"),
+        ("fpu amx_bf16", None, "bfloat16"),
+        ("fpu avx512f", None, "float32"),
+        ("fpu avx512_bf16", "highest", "float32"),
+    ],
+)
+def test_the_processor_decides_the_products_where_the_recipe_does_not(
+    dataset, flags, precision, dtype, monkeypatch
+):
+    features = {"model": "a processor", "features": f"address sizes=48 flags={flags} wp=yes"}
+    monkeypatch.setattr("jaxae.runs.environment.cpu", lambda: features)
+    with jax.default_matmul_precision(precision):
+        assert loop.settle(Config(), dataset).matmul_dtype == dtype
+        for given in ("float32", "bfloat16"):
+            assert loop.settle(Config(matmul_dtype=given), dataset).matmul_dtype == given
 
 
 def test_another_recipe_is_refused_before_anything_is_touched(whole, dataset):
