@@ -105,7 +105,12 @@ def recipe_of(parameters: Mapping[str, Any], *, features: int, seed: int) -> Con
     if not is_whole_number(components) or components < 1:
         raise InputError(f"n_components is {components!r}: give a whole number of 1 or more")
     return Config(
-        **given, dataset="X", image_shape=(1, features, 1), latent_dim=components, seed=seed
+        **given,
+        dataset="X",
+        image_shape=(1, features, 1),
+        latent_dim=components,
+        matmul_dtype="float32",  # whatever the processor: of small tables products take little time
+        seed=seed,
     )
 
 

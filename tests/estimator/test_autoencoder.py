@@ -58,9 +58,11 @@ def test_it_is_the_run_that_jaxae_fit_trains(fitted_on_bytes):
         dropout=SMALL.dropout,
         neighbor_weight=SMALL.neighbor_weight,
         learning_rate=SMALL.learning_rate,
+        matmul_dtype="float32",
         epochs=2,
         seed=3,
     )
+    assert fitted_on_bytes.config_.matmul_dtype == recipe.matmul_dtype
     lines: list[str] = []
     run = jaxae.fit(recipe, dataset, report=lambda told: lines.append(str(told)))
     images = BYTES.reshape(-1, 8, 8)
