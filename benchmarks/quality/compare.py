@@ -18,7 +18,7 @@ from jaxae.evaluation.records import Evaluation, Scorecard, read_record, write_r
 from jaxae.evaluation.tables import markdown
 from jaxae.inference import load
 from jaxae.runs.directory import run_directory
-from jaxae.train.loop import fit_members
+from jaxae.train.loop import fit_members, settle
 
 NOISE = 0.25
 DIGITS = {
@@ -96,7 +96,7 @@ def main(
 
 def score(path: Path, preset: str, seed: int, dataset: Dataset, epochs: int | None) -> Scored:
     """Train a run and score it; what is in its directory is taken from there."""
-    config = replace(PRESETS[preset], dataset=dataset.name, seed=seed)
+    config = settle(replace(PRESETS[preset], seed=seed), dataset)
     if epochs:
         config = replace(config, epochs=epochs)
     directory = run_directory(path, config)

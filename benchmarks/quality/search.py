@@ -19,7 +19,7 @@ from jaxae.evaluation.tables import markdown
 from jaxae.inference import load
 from jaxae.runs import metrics_log
 from jaxae.runs.directory import run_directory
-from jaxae.train.loop import fit_members
+from jaxae.train.loop import fit_members, settle
 from jaxae.train.population import recipes
 
 TRIES: Mapping[str, Mapping[str, Any]] = {
@@ -44,7 +44,7 @@ TRIES: Mapping[str, Mapping[str, Any]] = {
     "plateau_factor 0.5": {"plateau_factor": 0.5},
     "no way back": {"restore_best": False},
     "plain weights": {"average_decay": 0.0},
-    "matmul_dtype bfloat16": {"matmul_dtype": "bfloat16"},
+    "matmul_dtype float32": {"matmul_dtype": "float32"},
 }
 """What is changed, by name."""
 
@@ -92,7 +92,7 @@ def main(
     found: dict[str, list[Values]] = {}
     for name in only or TRIES:
         messages.say(f"== {name}")
-        config = replace(PRESETS[preset], dataset=dataset.name, epochs=epochs, **TRIES[name])
+        config = settle(replace(PRESETS[preset], epochs=epochs, **TRIES[name]), dataset)
         configs = recipes(config, seeds=seeds)
         folder = place / re.sub(r"[^\w.-]+", "-", f"{preset}-{epochs}-{name}")
         directories = [run_directory(folder / str(each.seed), each) for each in configs]
