@@ -92,7 +92,7 @@ def test_every_try_of_the_search_is_a_recipe_that_differs_from_the_default():
 @pytest.mark.parametrize("racer", racers.RACERS)
 def test_every_racer_runs_the_whole_default_recipe(racer):
     assert speed_worker.recipe(racer) == (
-        Config(matmul_dtype="bfloat16") if "bfloat16" in racer else Config()
+        Config(matmul_dtype="bfloat16" if "bfloat16" in racer else "float32")
     )
 
 
