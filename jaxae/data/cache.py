@@ -82,7 +82,7 @@ def cached(
         ) from error
 
     if sources:
-        report(f"They are kept in {path}, {_megabytes(path)}: data_dir names another place")
+        report(f"They are kept in {path}, {_megabytes(path)}")
     stored = read_npz(path, verify=False)  # large ones are in the file now, no longer in memory
     return {name: stored[name] for name in arrays}
 

@@ -110,7 +110,8 @@ def table(scores: Scorecard) -> str:
         rows.append([name + note(source), *cells(row)])
 
     if scores.neighbours:
-        means = f"means over k = 10, 20 … {scores.neighbours} neighbours"
+        most = scores.neighbours
+        means = f"means over 10 to {most} neighbours" if most > 10 else "with 10 neighbours"
     else:
         means = f"{', '.join(GEOMETRY)} need more than {2 * NEIGHBOURS[0]} test images"
     lines = [introduction(scores.about, means), "", markdown(["", *COLUMNS.values()], rows)]
