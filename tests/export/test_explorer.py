@@ -294,6 +294,16 @@ def test_where_there_is_room_the_map_shows_the_images_themselves(page):
     assert shades(page) > as_points + 20
 
 
+def test_a_map_that_was_hidden_is_the_same_when_it_is_shown(page):
+    before = page.value("[explorer.drawing.drawn, explorer.state.view.scaleX]")
+    page.value("document.body.style.display = 'none'")
+    page.wait_until("document.getElementById('points').width < 10")
+    page.value("document.body.style.display = ''")
+    page.wait_until("document.getElementById('points').width > 100")
+    after = page.value("[explorer.drawing.drawn, explorer.state.view.scaleX]")
+    np.testing.assert_allclose(after, before, rtol=1e-9)
+
+
 def test_images_are_found_by_their_number(page, run, dataset):
     find(page, 77)
     expected = encode(run, dataset.test.images)[77]

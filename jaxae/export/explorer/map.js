@@ -20,9 +20,10 @@ function cleared(context) {
 }
 
 // Fits the canvases to the page, sharp on every screen; the middle of the map stays, and so does the zoom.
+// A page that is not shown yet, as in a closed tab, has no size: a pixel then, from which a zoom can grow again.
 function fit() {
   const before = state.view && homeView();
-  [plane.width, plane.height] = [frame.clientWidth, frame.clientHeight];
+  [plane.width, plane.height] = [frame.clientWidth || 1, frame.clientHeight || 1];
   const sharp = Math.min(devicePixelRatio || 1, 2);
   for (const { canvas } of contexts) {
     [canvas.width, canvas.height] = [Math.round(plane.width * sharp), Math.round(plane.height * sharp)];
