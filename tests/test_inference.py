@@ -3,7 +3,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import jaxae
 from jaxae.errors import InputError, silent
@@ -81,11 +80,19 @@ MASKED = np.ma.masked_greater(np.tile([0.2, 0.9], (2, 28, 14)), 0.5)
         [[[None]]],
         None,
         MASKED,
-        torch.zeros(2, 28, 28, requires_grad=True),
     ],
-    ids=["scale", "integers", "axes", "ragged", "text", "objects", "nothing", "mask", "gradients"],
+    ids=["scale", "integers", "axes", "ragged", "text", "objects", "nothing", "mask"],
 )
 def test_wrong_images_are_refused_in_one_line(run, images):
+    check_refused(run, images)
+
+
+def test_a_tensor_with_gradients_is_refused_in_one_line(run):
+    torch = pytest.importorskip("torch", reason="no PyTorch: pip install -e '.[torch]' brings it")
+    check_refused(run, torch.zeros(2, 28, 28, requires_grad=True))
+
+
+def check_refused(run: Run, images: Any) -> None:
     for function in (reconstruct, encode, lambda _, x: corrupt(x, std=0.1)):
         with pytest.raises(InputError, match="images") as caught:
             function(run, images)

@@ -9,6 +9,7 @@ import importlib.metadata
 import inspect
 import io
 import os
+import platform
 import re
 import signal
 import sys
@@ -185,12 +186,14 @@ def _fail(reason: str) -> None:
 def _use_compilation_cache(directory: str | None) -> None:
     """Keep compiled programs for later starts.
 
-    The folder is one jaxlib's and one processor's: code for another may crash.
+    The folder is one jaxlib's and one processor's: code for another may crash. It is one Python's
+    too: Python 3.14 brings the compression that JAX takes, and older ones read no such file.
     """
     if not directory:
         return
-    key = {"jaxlib": importlib.metadata.version("jaxlib"), **cpu()}
-    folder = expand(directory).absolute() / f"jaxlib-{key['jaxlib']}-{json_digest(key)[:16]}"
+    jaxlib, python = importlib.metadata.version("jaxlib"), platform.python_version()
+    key = {"jaxlib": jaxlib, "python": python, **cpu()}
+    folder = expand(directory).absolute() / f"jaxlib-{jaxlib}-{json_digest(key)[:16]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
