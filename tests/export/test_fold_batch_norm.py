@@ -33,16 +33,17 @@ def run_with_statistics(**options) -> Run:
     model = Autoencoder(**options)
     rng = np.random.default_rng(0)
 
-    def stir(path, leaf):
+    def draw(path, leaf):
         name = path[-1].key
         if name in ("var", "scale"):
             values = rng.uniform(0.2, 2.0, leaf.shape)
         else:
-            values = rng.normal(0, 0.3, leaf.shape)
-        return np.asarray(leaf if name == "kernel" else values, np.float32)
+            spread = leaf.shape[0] ** -0.5 if name == "kernel" else 0.3
+            values = rng.normal(0, spread, leaf.shape)
+        return np.asarray(values, np.float32)
 
-    fresh = jax.jit(functools.partial(init_variables, model=model))(root_key(0))
-    variables = jax.tree_util.tree_map_with_path(stir, fresh)
+    shapes = jax.eval_shape(functools.partial(init_variables, model=model), root_key(0))
+    variables = jax.tree_util.tree_map_with_path(draw, shapes)
     return Run(Config(dataset="synthetic", image_shape=model.image_shape), model, variables, 1)
 
 
