@@ -54,7 +54,7 @@ def test_a_large_network_takes_a_byte_a_weight_and_moves_pixels_by_less_than_one
     exact = apply_layers(folded.encoder, images)
     moved = apply_layers(layers(packed.encoder), images) - exact
     # A trained network on photographs has 0.004; this one, and its images, are noise.
-    assert np.sqrt(np.square(moved).mean()) < 0.2 * exact.std()
+    assert np.sqrt(np.square(moved).mean()) < 0.3 * exact.std()
 
     bytes_of = {name: base64.b64decode(text) for name, text in as_texts(packed.decoder).items()}
     assert len(zlib.decompress(bytes_of["i8"])) == last.kernel.size
