@@ -79,7 +79,8 @@ def test_the_table_agrees_with_numpy(trained):
     table = image_table(run, dataset)
     images = np.concatenate([part.images for part in dataset.parts.values()])
     latents = jaxae.encode(run, images)
-    np.testing.assert_array_equal(np.stack([table.x, table.y], axis=1), latents)
+    places = np.stack([table.x, table.y], axis=1)
+    np.testing.assert_allclose(places, latents, rtol=1e-5, atol=1e-5)  # other batches, other bits
 
     squared = np.square(jaxae.reconstruct(run, images) - images / np.float32(255))
     np.testing.assert_allclose(table.error, squared.mean(axis=(1, 2, 3)), rtol=1e-5)
@@ -93,7 +94,7 @@ def test_the_table_agrees_with_numpy(trained):
         zip(table.file, table.nearest_file, table.equal_to, strict=True)
     ):
         found = table.file.index(nearest)
-        assert distance[number, found] == pytest.approx(distance[number].min(), abs=1e-6)
+        assert distance[number, found] == pytest.approx(distance[number].min(), abs=1e-5)
         others = {table.file[k] for k in np.flatnonzero(same[number])} - {file}
         assert equal in others if others else equal == ""
     assert sum(map(bool, table.equal_to)) == 3
