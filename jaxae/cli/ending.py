@@ -59,11 +59,13 @@ def moved(origin: Path, directory: Path, dataset: Dataset, place: DataPlace) -> 
 
     points = images[sample(len(images), POINTS)]
     distance, aligned = displacement(encode(old, points), encode(new, points))
-    return [
+    line = (
         f"Half of {len(points):,} {what} are more than {distance:.0%} of the map's spread from "
-        f"where {origin} has them, and {aligned:.0%} once the map is shifted, turned, mirrored "
-        "and scaled onto that one"
-    ]
+        f"where {origin} has them"
+    )
+    if aligned < distance:  # it may not be: the alignment is that of least squares
+        line += f", and {aligned:.0%} once the map is shifted, turned, mirrored and scaled onto it"
+    return [line]
 
 
 def _data_of(run: Run, place: DataPlace) -> Dataset | None:
