@@ -51,7 +51,7 @@ class OverBlocks(NamedTuple):
     """A program, and the images in the host's memory that it goes through, block by block."""
 
     program: Any
-    """(state, images u8[B, H, W, C], number of the block i32[]) → results [M, ...]."""
+    """(state, images [B, H, W, C], number of the block i32[]) → results [M, ...]."""
     images: np.ndarray
     blocks: np.ndarray
     """The indices of each block's images, int[K, B]."""
@@ -69,7 +69,9 @@ class OverBlocks(NamedTuple):
     def compile(self, state: TrainState) -> None:
         """Compile the program ahead of its first call. state: shapes."""
         shape = (self.blocks.shape[1], *self.images.shape[1:])
-        images = jax.ShapeDtypeStruct(shape, np.uint8, sharding=self.placement.everywhere)
+        images = jax.ShapeDtypeStruct(
+            shape, self.images.dtype, sharding=self.placement.everywhere
+        )
         self.program.lower(state, images, np.int32(0)).compile()
 
 

@@ -158,7 +158,7 @@ def stream_from_host(
     programs = {}
     for count in set(sizes):
         shape = (members, count, batch_size, *images.shape[1:])
-        programs[count] = steps.compile(jax.ShapeDtypeStruct(shape, np.uint8))
+        programs[count] = steps.compile(jax.ShapeDtypeStruct(shape, images.dtype))
     return FromHost(sizes, programs, order, steps.swept, images, placement)
 
 

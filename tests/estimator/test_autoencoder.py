@@ -21,6 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import jaxae
 from jaxae import DenoisingAutoencoder
+from jaxae.data import large
 from jaxae.data.dataset import Dataset, Split
 from jaxae.estimator import rows
 from jaxae.estimator.rows import Scale, range_warning, scale_of
@@ -85,6 +86,12 @@ def test_run_goes_into_jaxaes_own_functions(fitted):
     np.testing.assert_allclose(
         jaxae.encode(fitted.run_, images), fitted.transform(X), rtol=1e-5, atol=1e-6
     )
+
+
+def test_a_large_table_of_floats_is_trained_on_from_the_hosts_memory(fitted, monkeypatch):
+    monkeypatch.setattr(large, "LARGE", 0)
+    other = clone(SMALL).fit(X)
+    np.testing.assert_allclose(other.loss_curve_, fitted.loss_curve_, rtol=1e-5)
 
 
 def test_the_scale_of_the_data_is_undone(fitted):
