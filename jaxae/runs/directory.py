@@ -127,7 +127,7 @@ def _check_recipe(run_dir: Path, config: Config, data_sha256: str | None) -> Non
         differences = "; ".join(config.differences(old))
         raise InputError(
             f"{run_dir} holds a run with another config ({differences}): "
-            "give another run_dir, or overwrite it"
+            "give its options to go on with it, another run_dir, or overwrite it"
         )
 
 

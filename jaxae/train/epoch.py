@@ -69,9 +69,7 @@ class OverBlocks(NamedTuple):
     def compile(self, state: TrainState) -> None:
         """Compile the program ahead of its first call. state: shapes."""
         shape = (self.blocks.shape[1], *self.images.shape[1:])
-        images = jax.ShapeDtypeStruct(
-            shape, self.images.dtype, sharding=self.placement.everywhere
-        )
+        images = jax.ShapeDtypeStruct(shape, self.images.dtype, sharding=self.placement.everywhere)
         self.program.lower(state, images, np.int32(0)).compile()
 
 

@@ -49,6 +49,8 @@ def begin_lines(
     else:
         differences = ", ".join([*varying(configs), "seed"])
         which = f"{len(configs)} members that differ in {differences}"
+    if config.matmul_dtype == "bfloat16":
+        which += ", products in bfloat16"
 
     return [
         f"Resuming after epoch {span(done)} in {place}" if any(done) else f"Training in {place}",
@@ -59,8 +61,7 @@ def begin_lines(
         *describe_classes(dataset),
         f"  model   {widths}→{config.latent_dim} and back, {_parameters(config):,} parameters",
         f"  recipe  at most {config.epochs} epochs, batches of {config.batch_size}, noise {noise}, "
-        + which
-        + (", bfloat16" if config.matmul_dtype == "bfloat16" else ""),
+        + which,
     ]
 
 
