@@ -18,7 +18,7 @@ PROGRAMS = {
     "jaxae": "jaxae train",
     "PyTorch": (
         "benchmarks.speed.torch_peer --average-decay 0 --statistics-images 0 --narrow-shift 0 "
-        "--dropout-epochs 300 --learning-rate 5e-4 --epochs 100"
+        "--dropout-epochs 300 --learning-rate 1e-3 --epochs 100"
     ),
 }
 """PyTorch has the recipe as it reads, without what jaxae adds to it, at a rate that suits that."""
