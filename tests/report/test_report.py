@@ -96,8 +96,8 @@ def test_published_rows_have_notes_that_name_their_sources(facts):
 def test_what_differs_from_the_default_recipe_is_highlighted(facts):
     rows = re.findall("<tr(.*?)><th[^>]*>(.*?)</th>", recipe(facts))
     highlighted = {name for style, name in rows if "ours" in style}
-    expected = {"dataset", "epochs", "batch_size", "learning_rate", "widths"}  # as in CONFIG
-    assert highlighted == expected
+    changed = {"epochs", "batch_size", "learning_rate", "widths"}  # as in CONFIG
+    assert highlighted == changed | {"dataset", "matmul_dtype"}  # which are auto by default
 
 
 @pytest.fixture
