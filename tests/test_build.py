@@ -73,12 +73,14 @@ def test_the_floor_is_met_though_its_power_of_the_factor_is_rounded():
         restore_best=False,
         widths=(8,),
     )
-    state, ends = first_state(config), []
+    state, ends, scales = first_state(config), [], set()
     end = jax.jit(functools.partial(end_epoch, plateau=build_parts(config).plateau))
     for _ in range(8):
         state, _ = end(state, jnp.float32(1.0))
         ends.append(finished(state, config))
+        scales.add(float(state.plateau.scale))
     assert int(state.drop_epoch) == 5
+    assert len(scales) == 3
     assert ends == [False] * 7 + [True]
 
 

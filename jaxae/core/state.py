@@ -120,6 +120,8 @@ def end_epoch(
 
     improved = validation_loss < state.best_loss
     drops = plateau_state.scale < (1 - ROUNDING) * state.plateau.scale
+    # Rounding alone, at the floor, is no drop: it would be told as one.
+    scale = jnp.where(drops, plateau_state.scale, state.plateau.scale)
 
     if state.best_state is not None:
         best_state = _select(improved, restorable(state), state.best_state)
@@ -128,7 +130,7 @@ def end_epoch(
 
     ended = state._replace(
         epoch=epoch,
-        plateau=plateau_state,
+        plateau=plateau_state._replace(scale=scale),
         best_loss=jnp.where(improved, validation_loss, state.best_loss),
         best_epoch=jnp.where(improved, epoch, state.best_epoch),
         drop_epoch=jnp.where(drops, epoch, state.drop_epoch),
