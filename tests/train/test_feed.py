@@ -2,6 +2,7 @@
 the device.
 """
 
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -32,16 +33,21 @@ CONFIG = Config(
 )
 
 
+EMITTERS: dict[str, Any] = {}
+if "xla_cpu_use_fusion_emitters" in os.environ["XLA_FLAGS"]:  # XLA knows it: conftest has set it
+    EMITTERS = {"xla_cpu_use_fusion_emitters": True}
+
+
 @pytest.fixture
 def _compiled_as_users_do(monkeypatch):
     """Tests compile with less of XLA and LLVM, where a block of one step is rounded as others."""
-    _compile_with(monkeypatch, xla_cpu_use_fusion_emitters=True, xla_backend_optimization_level=3)
+    _compile_with(monkeypatch, **EMITTERS, xla_backend_optimization_level=3)
 
 
 @pytest.fixture
 def _with_emitters(monkeypatch):
     """Without them two programs of one sum differ in its last bit."""
-    _compile_with(monkeypatch, xla_cpu_use_fusion_emitters=True)
+    _compile_with(monkeypatch, **EMITTERS)
 
 
 def _compile_with(monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
