@@ -62,7 +62,7 @@ def edited(arrays: dict[str, np.ndarray], name: str, how: str, what: Any) -> dic
         if how == "value":
             seventh = np.arange(array.size).reshape(array.shape) == 7
             return rest | {name: np.where(seventh, what, array)}
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         pass
     return arrays
 
