@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jaxae.build import first_state, state_shapes
 from jaxae.cli import plot
 from jaxae.cli.options import Source
-from jaxae.config import Config
+from jaxae.config import EARLIER, Config
 from jaxae.digests import json_digest
 from jaxae.errors import InputError
 from jaxae.runs import checkpoint, directory, manifest, metrics_log
@@ -117,8 +117,9 @@ def test_an_edited_config(edit):
     stored = parsed(raw)
     assert stored.keys() <= RECIPE.keys()
     assert Config.from_json(found.to_json()) == found
+    expected = json.loads(Config().to_json()) | EARLIER | stored
     for name, value in json.loads(found.to_json()).items():
-        told = stored.get(name, json.loads(Config().to_json())[name])
+        told = expected[name]
         assert isinstance(value, bool) == isinstance(told, bool)
         for mine, theirs in zip(flat(value), flat(told), strict=True):
             assert mine == (float(theirs) if isinstance(mine, float) else theirs)
