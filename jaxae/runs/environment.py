@@ -93,7 +93,7 @@ def cpu() -> dict[str, str]:
 
 
 def multiplies_bfloat16() -> bool:
-    """Return whether JAX runs on a CPU that multiplies bfloat16, and nobody asked it for more."""
+    """Return whether JAX runs on a CPU that multiplies bfloat16, at its usual precision."""
     instructions = {"avx512_bf16", "amx_bf16"} & set(cpu()["features"].split())
     as_usual = jax.default_backend() == "cpu" and _matmul_precision() == "default"
     return as_usual and bool(instructions)
