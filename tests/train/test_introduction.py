@@ -43,6 +43,9 @@ def test_the_first_lines_name_data_model_and_recipe(dataset):
         begin_lines("/runs/x", [3, 4], [Config()] * 2, dataset)[0]
         == "Resuming after epoch 3 to 4 in /runs/x"
     )
+    assert "bfloat16" not in text
+    rounded = Config(dataset="synthetic", matmul_dtype="bfloat16")
+    assert begin_lines("/runs/x", [0], [rounded], dataset)[-1].endswith("products in bfloat16")
 
 
 def test_the_first_lines_of_several_members_say_in_what_they_differ(dataset):
