@@ -43,6 +43,7 @@ from jaxae.data.dataset import Dataset
 from jaxae.data.load import synthetic_dataset
 from jaxae.data.official_files import FILES
 from jaxae.data.synthetic import synthetic_arrays
+from jaxae.train import directory_store
 
 # Tracing makes many small objects that live on: Python would look for garbage all the time.
 gc.set_threshold(100_000, 50, 100)
@@ -74,6 +75,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sorts the tests' files as LONGEST says; xdist takes them in this order."""
     rank = {name: k for k, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
+@pytest.fixture(autouse=True)
+def _each_epoch_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is saved must not depend on how fast the machine is."""
+    monkeypatch.setattr(directory_store, "SAVE_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="session")

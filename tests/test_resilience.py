@@ -117,40 +117,37 @@ def test_a_run_that_goes_back_to_its_best_resumes_to_the_same_bits(dataset, tmp_
         ) == tree_digest(state)
 
 
-def test_of_large_states_the_best_and_the_latest_are_saved_at_an_interval(
-    dataset, tmp_path, monkeypatch
+@pytest.mark.parametrize(("epoch_seconds", "large"), [(2, 10**9), (25, 0)])
+def test_the_best_and_the_latest_states_are_saved_at_an_interval(
+    epoch_seconds, large, dataset, tmp_path, monkeypatch
 ):
-    """On a clock of its own, on which an epoch takes 25 s."""
+    """On a clock of its own: every 5 s, or every 60 s if they are large."""
     now = 0.0
-    monkeypatch.setattr(directory_store, "SMALL_STATES", 0)
+    monkeypatch.setattr(directory_store, "SAVE_SECONDS", 5.0)
+    monkeypatch.setattr(directory_store, "LARGE_STATES", large)
     monkeypatch.setattr(directory_store, "monotonic", lambda: now)
     first, saved = first_state(CONFIG), list[list[int]]()
 
     with directory_store.open_directories([tmp_path], [CONFIG], dataset) as store:
         store.restore()
         for epoch, best in enumerate((1, 2, 2, 2, 5, 6, 6, 6), start=1):
-            now += 25
+            now += epoch_seconds
             state = first._replace(epoch=jnp.int32(epoch), best_epoch=jnp.int32(best))
             store.save({0: state}, Epoch((row(epoch),), most_epochs=8, members=1), [])
             store.writer.submit(int).result()  # the thread has then written it
             saved.append(checkpoint.epochs(tmp_path))
         store.wait()
 
-    assert saved == [[], [], [2, 3], [2, 3], [2, 3], [3, 6], [3, 6], [3, 6]]
-    assert checkpoint.epochs(tmp_path) == [6, 8]
+    assert saved == [[1], [1], [1], [2, 4], [2, 4], [2, 4], [6, 7], [6, 7]]
+    assert checkpoint.epochs(tmp_path) == [6, 7, 8]
 
 
 def test_a_kill_of_a_large_run_loses_time_and_no_bit(dataset, tmp_path, monkeypatch):
     """What a kill leaves is a copy of the run as it is after the third epoch's line."""
-    now = 0.0
-    monkeypatch.setattr(directory_store, "SMALL_STATES", 0)
-    monkeypatch.setattr(directory_store, "monotonic", lambda: now)
+    monkeypatch.setattr(directory_store, "LARGE_STATES", 0)  # only the first epoch is saved in time
     whole, killed = tmp_path / "whole", tmp_path / "killed"
 
     def copy(line: str) -> None:
-        nonlocal now
-        if line.startswith("Compiled"):
-            now = 60.0  # so that the first epoch is saved, and no other
         if line.startswith("epoch   3/"):
             shutil.copytree(whole, killed)
 
@@ -170,7 +167,7 @@ def test_a_kill_of_a_large_run_loses_time_and_no_bit(dataset, tmp_path, monkeypa
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 def test_large_states_are_saved_where_training_ends_early(error, dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(directory_store, "SMALL_STATES", 0)
+    monkeypatch.setattr(directory_store, "LARGE_STATES", 0)
     lap, done = progress.Clock.lap, []
 
     def stop(self, **options):

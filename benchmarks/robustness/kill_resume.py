@@ -30,8 +30,8 @@ class Trained(NamedTuple):
     """All of a run that must be equal, however often it was ended."""
 
     files: list[str]
-    checkpoints: dict[str, tuple[dict[str, str], int]]
-    """For each epoch the digests of its arrays, and the best epoch."""
+    best: dict[str, str]
+    """The digests of the best epoch's arrays. Others are saved at times that differ."""
     last_state: str
     metrics: list[dict[str, Any]]
     """The rows of metrics.jsonl, without those of the clock."""
@@ -163,15 +163,11 @@ def trained(run: Path) -> Trained:
         for name in CLOCK:
             row.pop(name, None)
 
-    manifests = {
-        folder.name: read_manifest(folder) for folder in sorted((run / "states").iterdir())
-    }
+    best = run / "states" / str(checkpoint.best_epoch(run))
     shapes = state_shapes(directory.read_config(run))
     return Trained(
         files=sorted(os.listdir(run)),
-        checkpoints={
-            name: (manifest.sha256, manifest.best_epoch) for name, manifest in manifests.items()
-        },
+        best=read_manifest(best).sha256,
         last_state=tree_digest(checkpoint.load_latest(run, shapes)),
         metrics=rows,
         evaluation=(run / "evaluation.json").read_text(),

@@ -1,6 +1,7 @@
 """A store that keeps runs in directories: rows of metrics, environment and checkpoints."""
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent import futures
 from pathlib import Path
@@ -21,17 +22,17 @@ from jaxae.train.progress import Epoch, interrupted_line, large_states_line
 from jaxae.train.resume import check_epochs
 from jaxae.train.store import Restored, tell
 
-SMALL_STATES = 64_000_000
-"""Bytes of all members' states that are saved after each epoch."""
-SAVE_SECONDS = 60.0
-"""Seconds between two saves of larger states: each epoch's would fill disks with gigabytes."""
+SAVE_SECONDS = 5.0
+"""Seconds between two saves: one takes longer than an epoch on few small images."""
+LARGE_STATES, LARGE_SECONDS = 64_000_000, 60.0
+"""Bytes of all members' states above which it is these: each epoch's would fill disks."""
 
 
 class DirectoryStore:
     """Keeps members in run directories, which the first process alone reads and writes.
 
     An epoch is written while the next one is computed: its row of metrics always, the states if
-    they are small, or if the last ones were saved SAVE_SECONDS ago. Every process calls every
+    none are saved yet, or if the last ones were saved some seconds ago. Every process calls every
     method; if one fails, all raise its error.
     """
 
@@ -54,8 +55,9 @@ class DirectoryStore:
         self.saved: list[int] = []  # each member's epoch on disk, once they are restored
         self.unsaved: list[dict[int, TrainState]] = [{} for _ in configs]  # best and latest epoch
         self.size = sum(map(_bytes, configs))
-        self.seconds_between = SAVE_SECONDS if self.size > SMALL_STATES else 0.0
-        self.last_save = monotonic()
+        self.large = self.size > LARGE_STATES
+        self.seconds_between = LARGE_SECONDS if self.large else SAVE_SECONDS
+        self.last_save = -math.inf
         self.writer = futures.ThreadPoolExecutor(1)
         self.writing: futures.Future[None] | None = None
 
@@ -86,7 +88,7 @@ class DirectoryStore:
                 rows = metrics_log.read(self.run_dirs[0])
                 rate = rows[-1].get("learning_rate") if rows else None
 
-                if self.seconds_between:
+                if self.large:
                     notes.append(large_states_line(self.size, self.seconds_between))
 
         if self.processes.count > 1:
