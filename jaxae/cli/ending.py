@@ -1,6 +1,7 @@
 """What jaxae train says at its end."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from jaxae.cli.options import DataPlace
@@ -78,15 +79,21 @@ def _data_of(run: Run, place: DataPlace) -> Dataset | None:
     return dataset
 
 
-def next_steps(directory: Path, dataset: Dataset, *, members: int, options: str = "") -> list[str]:
+def next_steps(
+    directory: Path, dataset: Dataset, configs: Sequence[Config], *, options: str = ""
+) -> list[str]:
     """Return what to compare a finished run with, and what to do with it."""
     lines = []
     released = RELEASED_LOSS.get(dataset.name)
     if released:
         lines.append(f"The released run has the validation loss {released:.5f}.")
 
-    figure = "all" if members == 1 else "seed-agreement"
+    commands = ["evaluate", "plot seed-agreement", "score"]
+    if len(configs) == 1:
+        commands = ["evaluate", "plot all", "score", "map"]
+        if configs[0].latent_dim == 2:
+            commands.append("explore")
     lines.append("Next:")
-    for command in ("jaxae evaluate", f"jaxae plot {figure}", "jaxae score"):
-        lines.append(f"  {command} {shlex.quote(str(directory))}{options}")
+    for command in commands:
+        lines.append(f"  jaxae {command} {shlex.quote(str(directory))}{options}")
     return lines

@@ -219,7 +219,7 @@ def main(
             lines += moved(origin.run_dir, directory, dataset, place)
         for line in lines:
             report(line)
-    for line in next_steps(directory, dataset, members=len(configs), options=place.words):
+    for line in next_steps(directory, dataset, configs, options=place.words):
         report(line)
     print(directory)
 

@@ -64,7 +64,8 @@ def draw_latent_space(
     thumbnails: u8[N, H, W, C], the images, which are drawn where there is room.
     """
     view = robust_view(points)
-    columns = 5 if len(names) <= FEW else 10
+    few = len(names) <= FEW
+    columns = min((5, 4) if few else (10, 9), key=lambda each: len(names) % each == 1)
     rows = math.ceil(len(names) / columns) if labels is not None else 0
 
     # A wide map has no empty bands above and below.
@@ -102,7 +103,7 @@ def draw_latent_space(
     if labels is not None and rows:
         _name_classes(whole, points, labels, names, inches=inches)
         panels = parts[1, 0].subplots(rows, columns, squeeze=False)
-        size = dot / 3 if columns == 5 else dot / 2
+        size = dot / 3 if few else dot / 2
         _draw_classes(panels, points, labels, view, names=names, size=size)
 
     return figure

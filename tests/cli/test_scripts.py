@@ -116,7 +116,7 @@ def next_commands(run) -> dict[str, str]:
 
 
 def test_the_end_names_commands_that_work(next_commands):
-    assert list(next_commands) == ["evaluate", "plot all", "score"]
+    assert list(next_commands) == ["evaluate", "plot all", "score", "map", "explore"]
 
 
 def test_everything_a_synthetic_run_writes_says_so(run, next_commands):

@@ -1,6 +1,7 @@
 """What figures say: images in their places, data, colours, titles, labels and legends."""
 
 import re
+from collections import Counter
 from typing import Any
 
 import matplotlib
@@ -279,6 +280,16 @@ def test_many_classes_have_their_own_names_on_map_panels_and_legend(names, short
     assert [panel.get_title() for panel in alone] == short
     legend = drift(names=names).subfigs[0].legends[0]
     assert [text.get_text() for text in legend.texts] == short
+
+
+@pytest.mark.parametrize("count", [6, 11])
+def test_no_class_is_alone_in_the_last_row(count):
+    names = list(map(str, range(count)))
+    figure = draw_latent_space(POINTS, np.arange(1000) % count, names=names, title="")
+    alone: list[Any] = figure.axes[1:]
+    rows = Counter(panel.get_subplotspec().rowspan.start for panel in alone)
+    assert sum(rows.values()) == count
+    assert min(rows.values()) > 1
 
 
 @pytest.mark.parametrize(("count", "named"), [(12, 12), (60, 60), (61, 0)])
