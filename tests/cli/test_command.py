@@ -1,6 +1,7 @@
 import dataclasses
 import io
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -51,6 +52,28 @@ def train(config: Config, run_dir: Path = Path("there")) -> None:
         run_dir: A place.
     """
     print(config.epochs, run_dir)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_freed_blocks_go_back_to_the_system():
+    """glibc keeps blocks of up to 32 MB once one of that size was freed."""
+
+    def own_memory() -> int:
+        status = Path("/proc/self/status").read_text()
+        return int(re.search(r"RssAnon:\s+(\d+) kB", status)[1])  # type: ignore[index]
+
+    def main() -> None:
+        np.ones(30_000_000, np.uint8)
+        blocks = [np.ones(8_000_000, np.uint8) for _ in range(20)]
+        last = [bytes(2000) for _ in range(1000)]  # what is last is given back in any case
+        before = own_memory()
+        blocks.clear()
+        freed.append(before - own_memory())
+        last.clear()
+
+    freed: list[int] = []
+    assert call(main) == 0
+    assert freed[0] > 150_000
 
 
 def test_options_are_the_fields_of_the_config(capsys):
