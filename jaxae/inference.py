@@ -18,6 +18,7 @@ from jaxae.core.images import as_array, as_bytes_or_unit, bytes_to_unit
 from jaxae.core.model import Autoencoder
 from jaxae.core.rng import Stream, derive, derive_each, root_key
 from jaxae.core.state import init_variables
+from jaxae.data.large import Subset
 from jaxae.errors import InputError, expand
 from jaxae.runs import directory, files
 from jaxae.runs.checkpoint import load_best
@@ -194,7 +195,8 @@ def check_run(run: Run) -> None:
 
 def _fitting(run: Run, images: ArrayLike) -> np.ndarray:
     check_run(run)
-    array = as_bytes_or_unit(images)
+    # A Subset is read batch by batch: it may be larger than the memory.
+    array: Any = images if isinstance(images, Subset) else as_bytes_or_unit(images)
     if array.shape[1:] != tuple(run.model.image_shape):
         height, width, channels = run.model.image_shape
         wanted = f"[N, {height}, {width}, {channels}]"

@@ -1,13 +1,14 @@
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 import jaxae
+from jaxae.data.large import Subset
 from jaxae.errors import InputError, silent
 from jaxae.evaluation.reconstruction import evaluate
-from jaxae.inference import Run, corrupt, decode, encode, reconstruct
+from jaxae.inference import MANY, Run, corrupt, decode, encode, reconstruct
 from jaxae.train.loop import fit
 from tests.helpers import untrained_run
 
@@ -36,6 +37,24 @@ def test_images_and_draws_have_noise_of_their_own():
     )
     assert (np.abs(np.corrcoef(noise) - np.eye(12)) < 0.2).all()
     np.testing.assert_allclose(noise.std(), 0.1, rtol=0.05)
+
+
+def test_rows_of_a_large_array_are_read_batch_by_batch(run):
+    class Asked(Subset):
+        """Notes how many rows are asked for at once."""
+
+        def __getitem__(self, key: Any) -> np.ndarray:
+            rows = super().__getitem__(key)
+            asked.append(len(rows))
+            return rows
+
+    asked: list[int] = []
+    images = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1), np.uint8)
+    rows = np.arange(2500) % 50
+    latents = encode(run, cast(np.ndarray, Asked(images, rows)))
+    np.testing.assert_array_equal(latents[::-50], np.tile(encode(run, images[-1:]), (50, 1)))
+    assert sum(asked) == len(latents) == 2500
+    assert max(asked) == MANY
 
 
 def test_bytes_lists_and_floats_give_the_same(run, dataset):

@@ -6,9 +6,10 @@ import math
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -21,6 +22,8 @@ from jaxae.data.mapped_files import Spool
 from jaxae.errors import InputError, Report, readable
 from jaxae.pictures import Decoded, Size, covered, read_picture, size_in_header
 
+T = TypeVar("T")
+
 SECONDS = 3.0
 """Time between two lines about progress."""
 
@@ -30,7 +33,7 @@ LARGEST = 256
 """Longest side of pictures of one size that are taken as they are."""
 
 AHEAD = 1000
-"""Pictures that are decoded before the first of them is taken."""
+"""Pictures that are read before the first of them is taken."""
 
 RULES = 5
 """Version of the rules by which pictures are read: a cache of other rules is not taken."""
@@ -69,7 +72,8 @@ def read_pictures(
     the one that choose_size gives. scratch: a folder for a temporary file of the pixels. Raises
     InputError for a picture that can't be read, unless skip_damaged.
     """
-    sizes = _sizes(pictures)
+    paths = [picture.path for picture in pictures]
+    sizes = [found for found in in_threads(size_in_header, paths) if found is not None]
     size = size or choose_size(sizes)
 
     images = Spool(scratch)
@@ -78,18 +82,18 @@ def read_pictures(
     noted: defaultdict[str, list[Path]] = defaultdict(list)
     told = time.monotonic()
 
-    everything = _read_all([picture.path for picture in pictures], size)
-    for picture, (path, found) in zip(pictures, everything, strict=True):
+    read = functools.partial(read_picture, size=size)
+    for picture, found in zip(pictures, in_threads(read, paths), strict=True):
         if isinstance(found, Decoded):
             images.append(found.pixels)
             kept.append(picture)
             for note in found.notes:
-                noted[note].append(path)
+                noted[note].append(picture.path)
         elif skip_damaged:
-            damaged.append(path)
+            damaged.append(picture.path)
         else:
             raise InputError(
-                f"{path} can't be read ({found}): mend or remove it, or give skip_damaged"
+                f"{picture.path} can't be read ({found}): mend or remove it, or give skip_damaged"
             )
 
         if time.monotonic() - told > SECONDS:
@@ -147,7 +151,8 @@ def read_new(
         root = Path(os.path.commonpath([path.parent for path in paths]))
 
     found = []
-    for path, each in _read_all(paths, (height, width)):
+    read = functools.partial(read_picture, size=(height, width))
+    for path, each in zip(paths, in_threads(read, paths), strict=True):
         if not isinstance(each, Decoded):
             raise InputError(f"{path} can't be read ({each}): mend it, or leave it out")
         found.append(each.pixels)
@@ -168,23 +173,14 @@ def _as_bytes(
         yield as_bytes(image, f"The pixels of {path}", white=white)
 
 
-def _read_all(paths: Sequence[Path], size: Size) -> Iterator[tuple[Path, Decoded | str]]:
-    """Yield each path with its pixels, or with what is wrong with it."""
-    read = functools.partial(read_picture, size=size)
+def in_threads(read: Callable[[Path], T], paths: Sequence[Path]) -> Iterator[T]:
+    """Yield what is read of each file, of at most AHEAD files before it is taken."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
             for start in range(0, len(paths), AHEAD):
-                some = paths[start : start + AHEAD]
-                yield from zip(some, pool.map(read, some), strict=True)
+                yield from pool.map(read, paths[start : start + AHEAD])
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _sizes(pictures: list[Picture]) -> list[Size]:
-    """Return the sizes of the pictures that can be read."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = pool.map(lambda picture: size_in_header(picture.path), pictures)
-        return [size for size in found if size is not None]
 
 
 def choose_size(sizes: list[Size]) -> Size:

@@ -10,14 +10,13 @@ from dataclasses import asdict
 
 import numpy as np
 
-from jaxae.core.images import to_unit
-from jaxae.core.objective import mse
 from jaxae.data.dataset import Dataset, pick_samples, sample
 from jaxae.errors import InputError
 from jaxae.evaluation import maps
 from jaxae.evaluation.baselines import LABELS
 from jaxae.evaluation.metrics import image_psnr
 from jaxae.evaluation.noise_curve import LEVELS, unseen_examples
+from jaxae.evaluation.reconstruction import clean_errors
 from jaxae.evaluation.records import Curve, NoiseCurve, UnseenNoise, check_run_and_data
 from jaxae.figures.latent_plane import draw_latent_grid, draw_noise_drift
 from jaxae.figures.latent_space import draw_latent_space
@@ -113,8 +112,7 @@ def latent_space(run: Run, dataset: Dataset) -> Figure:
         labels = part.labels
         names = dataset.class_names
     else:
-        each = np.asarray(mse(decode(run, latents), to_unit(part.images)))
-        errors = maps.local_error(points, each)
+        errors = maps.local_error(points, clean_errors(run, part.images))
 
     size = latents.shape[1]
     title = f"The {len(points):,} clean {dataset.title} test images in the {size}-D latent space"

@@ -101,6 +101,12 @@ def _mean_image(images: np.ndarray) -> np.ndarray:
     return (total / len(images) / 255).astype(np.float32)
 
 
+def clean_errors(run: Run, images: np.ndarray) -> np.ndarray:
+    """Return the mean squared errors of the reconstructions of clean images u8[N, ...], f32[N]."""
+    blocks = [mse(reconstruct(run, block), to_unit(block)) for block in in_blocks(images)]
+    return np.concatenate(blocks)
+
+
 def noise_key() -> str:
     """Return a description of the noise's keys, and the JAX settings that change their draws."""
     changed = settings(of=DRAWS)

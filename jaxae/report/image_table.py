@@ -8,16 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxae.core.images import to_unit
-from jaxae.core.objective import mse
 from jaxae.data.dataset import Dataset, check_data
 from jaxae.evaluation.maps import plane_of
-from jaxae.inference import Run, decode, encode
+from jaxae.evaluation.reconstruction import clean_errors
+from jaxae.inference import Run, encode
 from jaxae.runs import files
 from jaxae.temporary import replacing
-
-BLOCK = 10_000
-"""Images that are encoded at once: as floats they need four times the memory."""
 
 
 class ImageTable(NamedTuple):
@@ -60,10 +56,8 @@ def image_table(run: Run, dataset: Dataset) -> ImageTable:
             labels += [dataset.class_names[label] for label in split.labels]
 
         digests += [hashlib.sha256(image.tobytes()).digest() for image in split.images]
-        for start in range(0, len(split.images), BLOCK):
-            clean = split.images[start : start + BLOCK]
-            latents.append(encode(run, clean))
-            errors.append(np.asarray(mse(decode(run, latents[-1]), to_unit(clean))))
+        latents.append(encode(run, split.images))
+        errors.append(clean_errors(run, split.images))
 
     latent = np.concatenate(latents)
     error = np.concatenate(errors)

@@ -16,8 +16,9 @@ from PIL import Image
 from skimage import data as photographs
 
 from jaxae import pictures
+from jaxae.data import image_folder
 from jaxae.data.folder_layout import find_pictures
-from jaxae.data.image_folder import choose_size, read_pictures
+from jaxae.data.image_folder import choose_size, in_threads, read_pictures
 from jaxae.data.load import load_dataset
 from jaxae.errors import InputError, silent
 from jaxae.pictures import Decoded, read_picture
@@ -527,6 +528,22 @@ def test_reading_says_how_far_it_is(tmp_path, monkeypatch):
     lines: list[str] = []
     read_pictures(root, find_pictures(root, silent), scratch=tmp_path, report=lines.append)
     assert lines[4] == f"Reading the pictures in {root}: 5 of 20"
+
+
+def test_files_are_read_a_few_ahead(monkeypatch):
+    """The tasks of a million files would take two gigabytes."""
+    monkeypatch.setattr(image_folder, "AHEAD", 4)
+    paths = [Path(str(number)) for number in range(10)]
+    begun: list[Path] = []
+
+    def read(path: Path) -> Path:
+        begun.append(path)
+        return path
+
+    found = in_threads(read, paths)
+    assert next(found) == paths[0]
+    assert len(begun) <= 4
+    assert list(found) == paths[1:]
 
 
 def test_what_systems_leave_and_folders_without_pictures_are_no_classes(tmp_path):
