@@ -40,7 +40,7 @@ from hypothesis import settings
 
 from jaxae.config import Config
 from jaxae.data.dataset import Dataset
-from jaxae.data.load import synthetic_dataset
+from jaxae.data.load import load_dataset, synthetic_dataset
 from jaxae.data.official_files import FILES
 from jaxae.data.synthetic import synthetic_arrays
 from jaxae.train import directory_store
@@ -122,6 +122,13 @@ def real_files() -> Path:
             "name their folder in JAXAE_MANUAL_DIR"
         )
     return REAL_FILES
+
+
+@pytest.fixture(scope="session")
+def fashion_mnist(real_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """The real data set."""
+    prepared = tmp_path_factory.mktemp("prepared")
+    return load_dataset("fashion_mnist", data_dir=prepared, manual_dir=real_files)
 
 
 @pytest.fixture(autouse=True)

@@ -1,16 +1,26 @@
 """The command that measures a GPU, tried on a CPU: no reason of its own may make it fail there."""
 
 import json
+import subprocess
+from typing import Any
 
 import pytest
 
 from benchmarks.gpu import measure
 from jaxae.errors import InputError
+from tests.cli.test_scripts import call
 
 
 @pytest.mark.slow
-def test_the_cpu_against_itself_trains_the_same_and_each_racer_has_a_row(tmp_path, capsys):
-    """One that fails says why, and stops no other."""
+def test_the_cpu_against_itself_trains_the_same_and_each_racer_has_a_row(
+    tmp_path, capsys, monkeypatch
+):
+    """One that fails says why, and stops no other. Trainings run here, of a small model."""
+
+    def run(words: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(words, *call(*words[3:], "--widths", "64", "16"))
+
+    monkeypatch.setattr(measure.subprocess, "run", run)
     measure.main(
         tmp_path / "gpu.json",
         platform="cpu",

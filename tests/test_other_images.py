@@ -99,7 +99,8 @@ def test_metrics_and_tables_are_those_that_numpy_finds(trained):
 @pytest.mark.slow
 def test_every_figure_is_drawn(trained, tmp_path, monkeypatch):
     monkeypatch.setattr("jaxae.evaluation.noise_curve.LEVELS", (0.0, 0.25))
-    monkeypatch.setattr("jaxae.evaluation.noise_curve.MATCHED", (0.1, 0.25))
+    monkeypatch.setattr("jaxae.evaluation.noise_curve.MATCHED", (0.25,))
+    monkeypatch.setattr("jaxae.evaluation.baselines.TV_IMAGES", 5)
     data, run, _ = trained
     measured = measure_noise_curve(run, data, images=5, draws=1)
     figures = [

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +26,7 @@ from jaxae.runs import checkpoint
 from jaxae.runs.manifest import tree_digest
 from jaxae.train import directory_store, progress
 from jaxae.train.progress import Epoch, Row
-from tests.cli.test_scripts import start
+from tests.cli.test_scripts import call, start
 from tests.helpers import fit_state
 from tests.train.test_loop import metrics
 
@@ -187,7 +188,20 @@ def test_large_states_are_saved_where_training_ends_early(error, dataset, tmp_pa
 
 @pytest.mark.slow
 def test_a_killed_run_ends_with_the_same_bits(monkeypatch, capsys):
+    """What is not killed runs in this process, which saves its start."""
+
+    def train(run: Path, recipe: list[str]) -> Path:
+        place = kill_resume.run_dir(run)
+        for command, *words in (
+            ["train", *recipe, "--run-dir", str(run)],
+            ["evaluate", str(place)],
+        ):
+            code, _, err = call(command, *words)
+            assert code == 0, err
+        return place
+
     monkeypatch.setattr(kill_resume, "RECIPE", (*kill_resume.RECIPE, "--widths", "64", "16"))
+    monkeypatch.setattr(kill_resume, "train", train)
     kill_resume.main(kills=1, epochs=4)
     said = capsys.readouterr().out
     assert re.match(
@@ -198,7 +212,7 @@ def test_a_killed_run_ends_with_the_same_bits(monkeypatch, capsys):
 @pytest.mark.slow
 def test_no_damage_gives_a_wrong_state(monkeypatch, capsys):
     """Of a small model: what is damaged are the files, and those are the same of a large one."""
-    monkeypatch.setattr(damage, "RECIPE", replace(CONFIG, epochs=3))
+    monkeypatch.setattr(damage, "RECIPE", replace(CONFIG, epochs=3, widths=(8,)))
     for name in ("fetch", "FASHION_MNIST_SHA256"):  # where the benchmark puts its own
         monkeypatch.setattr(damage.data_load, name, None)
     damage.main(trials=110)
@@ -254,17 +268,14 @@ def test_a_full_disk_is_one_clear_line_and_older_checkpoints_are_whole(small_dis
 def test_no_room_is_one_clear_line_and_no_traceback_on_the_processs_stderr(
     limit, members, request, tmp_path
 ):
-    place, command, width = tmp_path, "", LARGE[0]
+    place, command = tmp_path, ""
     if limit == "disk":
         place = request.getfixturevalue("small_disk")
-    else:
-        command, width = (
-            "ulimit -f 3000; ",
-            1500,
-        )  # 3 MB: less than one of its arrays, however Orbax parts them into files
+    else:  # 1 MB: less than one of its arrays, however Orbax parts them into files
+        command = "ulimit -f 1000; "
     train = f"{sys.executable} -m jaxae train --dataset synthetic --batch-size 2000 --epochs 4"
-    train += f" --seeds {members}"
-    command = f"{command}exec {train} --widths {width} --run-dir {place}/run"
+    train += f" --seeds {members} --neighbor-weight 0 --statistics-images 0"
+    command = f"{command}exec {train} --widths {LARGE[0]} --run-dir {place}/run"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr

@@ -192,7 +192,7 @@ def noise_curve(run: Run, dataset: Dataset, *, measured: NoiseCurve) -> Figure:
     return draw_noise_curve(
         measured.levels,
         methods,
-        {kind: _errors(points) for kind, points in measured.unseen.items()},
+        {kind: _errors(points) for kind, points in measured.unseen.items() if points},
         trained_noise=measured.trained_noise,
         break_even=measured.break_even,
         examples=unseen_examples(run, dataset),

@@ -8,7 +8,6 @@ from sklearn.metrics import silhouette_samples
 from sklearn.neighbors import KNeighborsClassifier
 
 from jaxae.core.images import to_unit
-from jaxae.data.load import load_dataset
 from jaxae.errors import InputError
 from jaxae.evaluation.baselines import apply_affine, fit_pca
 from jaxae.evaluation.embedding_quality import geometry, knn_predict, silhouette
@@ -128,12 +127,11 @@ def test_a_mistake_is_named(x, z, labels, message):
 
 
 @pytest.mark.slow
-def test_pca_has_the_scores_that_others_have_computed(real_files, tmp_path):
+def test_pca_has_the_scores_that_others_have_computed(fashion_mnist):
     """PCA-2 of the 60,000 training images, computed independently, to a unit of the last digit."""
-    data = load_dataset("fashion_mnist", data_dir=tmp_path, manual_dir=real_files)
-    train = to_unit(np.concatenate([data.train.images, data.validation.images]))
-    clean = to_unit(data.test.images)
-    pca, axes = fit_pca(train)
+    train = [fashion_mnist.train.images, fashion_mnist.validation.images]
+    clean = to_unit(fashion_mnist.test.images)
+    pca, axes = fit_pca(to_unit(np.concatenate(train)))
     np.testing.assert_allclose(
         np.square(apply_affine(pca, clean) - clean).mean(dtype=np.float64), 0.04609712, atol=2e-6
     )

@@ -45,6 +45,7 @@ def test_rivals_are_fitted_at_the_noise_that_they_are_measured_at(run, dataset, 
 def test_the_curve_has_every_method_at_every_level_and_draw(run, dataset, monkeypatch, tmp_path):
     monkeypatch.setattr(module, "LEVELS", (0.0, 0.25))
     monkeypatch.setattr(module, "MATCHED", (0.25,))
+    monkeypatch.setattr("jaxae.evaluation.baselines.TV_IMAGES", 5)
     said: list[str] = []
     curve = measure_noise_curve(run, dataset, images=40, draws=2, report=said.append)
     assert len(said) == 3

@@ -19,7 +19,7 @@ from jaxae.cli import explore
 from jaxae.cli.options import Source
 from jaxae.data.dataset import Dataset, sample
 from jaxae.data.split import split
-from jaxae.errors import InputError, silent
+from jaxae.errors import InputError
 from jaxae.export import page_data, page_weights
 from jaxae.export.explorer_page import MODULES, PARTS, explorer_page
 from jaxae.export.fold_batch_norm import DenseLayer, FoldedModel, fold_batch_norm
@@ -717,16 +717,13 @@ def test_the_command_writes_the_page(run, dataset, tmp_path, capsys, monkeypatch
 
 
 @pytest.mark.slow
-def test_the_page_of_the_released_run(browser, real_files, tmp_path):  # noqa: F811
+def test_the_page_of_the_released_run(browser, fashion_mnist, tmp_path):  # noqa: F811
     run = jaxae.load(ROOT / "checkpoints" / "released")
-    data = jaxae.load_dataset(
-        "fashion_mnist", manual_dir=real_files, data_dir=tmp_path, report=silent
-    )
-    page = open_page(browser, tmp_path, run, data)
+    page = open_page(browser, tmp_path, run, fashion_mnist)
     assert (tmp_path / "explorer.html").stat().st_size < 9e6
 
     rng = np.random.default_rng(0)
-    latents = encode(run, data.test.images)[rng.permutation(10_000)[:200]]
+    latents = encode(run, fashion_mnist.test.images)[rng.permutation(10_000)[:200]]
     expected = apply_layers(fold_batch_norm(run).decoder, latents)
     error = np.abs(page.computed("explorer.decode", latents) - expected)
     assert error.max() <= 0.02
@@ -734,5 +731,5 @@ def test_the_page_of_the_released_run(browser, real_files, tmp_path):  # noqa: F
 
     assert page.value("explorer.drawing.drawn") == 10_000
     find(page, 9999)
-    np.testing.assert_array_equal(page.grey("clean"), data.test.images[9999, ..., 0])
+    np.testing.assert_array_equal(page.grey("clean"), fashion_mnist.test.images[9999, ..., 0])
     assert page.complaints == []

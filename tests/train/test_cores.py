@@ -11,6 +11,7 @@ import pytest
 
 from jaxae.train.sharding import even_share, take_cores
 from tests import ROOT
+from tests.cli.test_scripts import call, start
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 SCRIPT = """
@@ -66,43 +67,18 @@ def test_where_jax_has_begun_nothing_changes():
 @pytest.mark.slow
 @pytest.mark.skipif(CORES < 2, reason="one core alone")
 def test_a_population_takes_the_cores_by_itself_and_ends_as_on_one_device(tmp_path):
-    """Losses within rounding, as the seeds differ by far more."""
+    """Losses within rounding, as the seeds differ by far more. The tests' process is one device."""
+    words = ["train", "--dataset", "synthetic", "--seeds", "2", "--epochs", "1"]
+    words += ["--widths", "64", "16", "--learning-rate", "1e-5"]
+    with start(*words, "--run-dir", tmp_path / "auto") as process:
+        _, several = process.communicate(timeout=200)
+    assert process.returncode == 0, several
+    code, _, one = call(*words, "--devices", "1", "--run-dir", tmp_path / "one")
+    assert code == 0, one
+
     losses = []
-    for devices in ("auto", "1"):
-        command = [
-            sys.executable,
-            "-m",
-            "jaxae",
-            "train",
-            "--dataset",
-            "synthetic",
-            "--seeds",
-            "2",
-            "--epochs",
-            "1",
-        ]
-        command += [
-            "--widths",
-            "64",
-            "16",
-            "--learning-rate",
-            "1e-5",
-            "--devices",
-            devices,
-            "--run-dir",
-            str(tmp_path / devices),
-        ]
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=200,
-            env=os.environ | {"JAX_PLATFORMS": "cpu"},
-        )
-        assert done.returncode == 0, done.stderr
-        assert ("Compiled for 2 × cpu" in done.stderr) == (devices == "auto")
-        losses.append(
-            [float(loss) for loss in re.findall(r"^\|\s+\d.*?([\d.]+) \|$", done.stderr, re.M)]
-        )
+    for said in (several, one):
+        assert ("Compiled for 2 × cpu" in said) == (said is several)
+        losses.append([float(loss) for loss in re.findall(r"^\|\s+\d.*?([\d.]+) \|$", said, re.M)])
     assert len(set(losses[0])) == 2
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
