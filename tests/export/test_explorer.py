@@ -672,6 +672,17 @@ def test_a_large_network_is_inflated_to_what_python_packed(
     assert {url.partition(":")[0] for url in page.requests} <= {"file", "data"}
 
 
+def test_a_page_of_a_sample_says_so_and_counts_its_own_rings(browser, run, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(page_data, "MOST_PIXELS", 784 * 40)
+    own = blobs((28, 28, 1), names=())._replace(name="/my/pictures")
+    config = dataclasses.replace(run.config, dataset="/my/pictures")
+    page = open_page(browser, tmp_path, run._replace(config=config), own)
+    ringed = np.count_nonzero(sample(90, 40) >= len(own.train.images))
+    assert page.tab.inner_text("#about") == (
+        f"A sample of 40 of 90 images, a point each; the {ringed} with a ring were not trained on"
+    )
+
+
 def test_too_many_pixels_leave_images_out(run, dataset, monkeypatch):
     monkeypatch.setattr(page_data, "MOST_PIXELS", 784 * 40)
     monkeypatch.setattr(page_data, "MOST_BYTES", 1)  # so that the images are compressed too

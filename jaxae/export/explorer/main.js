@@ -1,5 +1,5 @@
 // Opens the page: reads the images, shows every part, and takes the first image that there is.
-import { count, data, imageOf, latents, loadImages } from "./dataset.js";
+import { count, data, imageOf, indices, isHeldOut, latents, loadImages } from "./dataset.js";
 import { byId } from "./elements.js";
 import { showLasso } from "./lasso.js";
 import { showLayers } from "./layers.js";
@@ -16,8 +16,10 @@ import { showTabs } from "./tabs.js";
 import { toScreen } from "./view.js";
 
 function describe(exact) {
-  const all = data.total > count ? `The first ${count.toLocaleString("en")} of ${data.total.toLocaleString("en")}` : count.toLocaleString("en");
-  const rings = data.trained ? `; the ${(data.total - data.trained).toLocaleString("en")} with a ring were not trained on` : "";
+  const number = (value) => value.toLocaleString("en");
+  const all = data.total > count ? `A sample of ${number(count)} of ${number(data.total)}` : number(count);
+  const ringed = indices.filter((_, i) => isHeldOut(i)).length;
+  const rings = ringed ? `; the ${number(ringed)} with a ring were not trained on` : "";
   byId("about").textContent = `${all} ${data.images}, a point each${rings}`;
   byId("accuracy").textContent = exact
     ? `${data.about} ${data.accuracy}`
