@@ -196,11 +196,13 @@ def _positions(images: np.ndarray) -> np.ndarray:
 
     A grey image has the same as RGB.
     """
-    positions = []
-    for block in in_blocks(images):
-        digests = [hashlib.sha256(_one_channel(image).tobytes()).digest() for image in block]
-        positions += [int.from_bytes(each[:6]) / 2**48 for each in digests]
-    return np.array(positions)
+    digests = (
+        hashlib.sha256(_one_channel(image).tobytes()).digest()
+        for block in in_blocks(images)
+        for image in block
+    )
+    positions = (int.from_bytes(each[:6]) / 2**48 for each in digests)
+    return np.fromiter(positions, float, len(images))
 
 
 def _one_channel(image: np.ndarray) -> np.ndarray:
