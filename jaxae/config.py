@@ -132,13 +132,13 @@ class PlateauOptions:
     epochs: PositiveInt = 300
     """Most epochs to train. The early stop may end the run sooner."""
 
-    plateau_patience: PositiveInt = 7
+    plateau_patience: PositiveInt = 5
     """Epochs without a lower validation loss (by 0.05 %) that make a plateau."""
 
     plateau_factor: Fraction = 0.2
     """Factor for the learning rate on a plateau of the validation loss."""
 
-    min_scale: Share = 0.04
+    min_scale: Share = 0.2
     """Floor of the learning rate, as a share of learning_rate."""
 
     restore_best: bool = True

@@ -108,9 +108,16 @@ def test_the_released_runs_loss_is_the_one_that_training_prints():
     assert round(best, 5) == RELEASED_LOSS["fashion_mnist"]
 
 
-def test_the_released_run_was_trained_with_the_defaults():
-    defaults = Config(dataset="fashion_mnist", matmul_dtype="float32", seed=3)
-    assert load(RELEASED).config == defaults
+def test_the_released_run_has_the_recipe_that_the_pages_name():
+    command = "jaxae train --seed 3 --matmul-dtype float32 --plateau-patience 7 --min-scale 0.04"
+    assert f"`{command}`" in (ROOT / "docs" / "results.md").read_text()
+    assert load(RELEASED).config == Config(
+        dataset="fashion_mnist",
+        seed=3,
+        matmul_dtype="float32",
+        plateau_patience=7,
+        min_scale=0.04,
+    )
 
 
 @pytest.mark.parametrize("name", [*PAGES, "CHANGELOG.md", "benchmarks/NOTES.md"])
