@@ -112,7 +112,7 @@ def latent_space(run: Run, dataset: Dataset) -> Figure:
         labels = part.labels
         names = dataset.class_names
     else:
-        errors = maps.local_error(points, clean_errors(run, part.images))
+        errors = maps.local_error(points, clean_errors(run, part.images, latents))
 
     size = latents.shape[1]
     title = f"The {len(points):,} clean {dataset.title} test images in the {size}-D latent space"

@@ -21,7 +21,7 @@ from jaxae.evaluation.records import (
     provenance,
 )
 from jaxae.evaluation.tables import decibels, markdown
-from jaxae.inference import Run, corrupt, encode, reconstruct
+from jaxae.inference import Run, corrupt, decode, encode, reconstruct
 from jaxae.runs.environment import DRAWS, settings
 from jaxae.switches import usual_switches
 
@@ -101,10 +101,15 @@ def _mean_image(images: np.ndarray) -> np.ndarray:
     return (total / len(images) / 255).astype(np.float32)
 
 
-def clean_errors(run: Run, images: np.ndarray) -> np.ndarray:
-    """Return the mean squared errors of the reconstructions of clean images u8[N, ...], f32[N]."""
-    blocks = [mse(reconstruct(run, block), to_unit(block)) for block in in_blocks(images)]
-    return np.concatenate(blocks)
+def clean_errors(run: Run, images: np.ndarray, latents: np.ndarray) -> np.ndarray:
+    """Return the mean squared errors of images u8[N, ...] drawn from their latents, f32[N]."""
+    errors: list[np.ndarray] = []
+    done = 0
+    for block in in_blocks(images):
+        drawn = decode(run, latents[done : done + len(block)])
+        errors.append(np.asarray(mse(drawn, to_unit(block))))
+        done += len(block)
+    return np.concatenate(errors)
 
 
 def noise_key() -> str:

@@ -57,7 +57,7 @@ def image_table(run: Run, dataset: Dataset) -> ImageTable:
 
         digests += [hashlib.sha256(image.tobytes()).digest() for image in split.images]
         latents.append(encode(run, split.images))
-        errors.append(clean_errors(run, split.images))
+        errors.append(clean_errors(run, split.images, latents[-1]))
 
     latent = np.concatenate(latents)
     error = np.concatenate(errors)

@@ -217,7 +217,7 @@ def end_line(states: Sequence[TrainState], seconds: float) -> str:
 
 
 def large_states_line(size: int, seconds: float) -> str:
-    """Return the line about states of this many bytes, which are not saved after each epoch."""
+    """Return the line about states of this many bytes, saved more rarely than small ones."""
     return (
         f"A checkpoint takes {size / 1e6:,.0f} MB: it is saved every {seconds:.0f} s and at the "
         "end. A kill loses the epochs since then; Ctrl-C does not."
