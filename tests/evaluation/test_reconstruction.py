@@ -8,8 +8,15 @@ import pytest
 from jaxae import inference as batches
 from jaxae.config import Config
 from jaxae.core.images import to_unit
+from jaxae.data import large
 from jaxae.errors import InputError
-from jaxae.evaluation.reconstruction import evaluate, per_image, summarise, table
+from jaxae.evaluation.reconstruction import (
+    clean_errors,
+    evaluate,
+    per_image,
+    summarise,
+    table,
+)
 from jaxae.evaluation.records import Evaluation, read_record, write_record
 from jaxae.inference import Run, corrupt, encode, load, reconstruct
 from tests.helpers import fit_state
@@ -50,6 +57,14 @@ def test_means_are_exact_over_the_last_partial_batch(run, dataset, monkeypatch):
     assert row.psnr_of_mean_mse == pytest.approx(-10 * np.log10((error**2).mean()), rel=1e-5)
     per_image = -10 * np.log10((error**2).mean((1, 2, 3)))
     assert row.mean_of_image_psnr == pytest.approx(per_image.mean(), rel=1e-5)
+
+
+def test_each_block_is_drawn_from_its_own_latents(run, dataset, monkeypatch):
+    images = dataset.test.images
+    error = reconstruct(run[1], images) - images / 255
+    monkeypatch.setattr(large, "BLOCK", 40 * 784)  # the last block is smaller
+    found = clean_errors(run[1], images, encode(run[1], images))
+    np.testing.assert_allclose(found, (error**2).mean((1, 2, 3)), rtol=1e-4)
 
 
 def test_rows_that_do_not_learn(run, dataset):
